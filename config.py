@@ -1,0 +1,186 @@
+"""Every setting, its default and its check. The command line is generated from these classes."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from errors import UserError
+
+VERSION = "0.1.0"
+
+
+def setting(
+    default: Any,
+    help: str,
+    *,
+    low: float | None = None,
+    above: float | None = None,
+    high: float | None = None,
+    choices: tuple[str, ...] = (),
+) -> Any:
+    """Declare one setting of a dataclass: default, help, and the range it is checked against.
+
+    Args:
+        default: value when nobody says otherwise.
+        help: one line, with the unit.
+        low, above, high: smallest value, bound the value must exceed, largest value.
+        choices: the only words allowed.
+    """
+    metadata = {"help": help, "low": low, "above": above, "high": high, "choices": choices}
+    return field(default=default, metadata=metadata)
+
+
+def describe_range(metadata: typing.Mapping[str, Any]) -> str:
+    """What a setting's metadata allows, in words: 'at least 1', 'one of a, b', or ''."""
+    if metadata["choices"]:
+        return "one of " + ", ".join(metadata["choices"])
+    bounds = {"low": "at least", "above": "above", "high": "at most"}
+    parts = [f"{word} {metadata[key]:,}" for key, word in bounds.items() if metadata[key] is not None]
+    return " and ".join(parts)
+
+
+def field_types(settings: type) -> dict[str, Any]:
+    """Name -> type of a settings dataclass, with `X | None` reduced to `X`."""
+    kinds = {}
+    for name, hint in typing.get_type_hints(settings).items():
+        options = [t for t in typing.get_args(hint) if t is not type(None)]
+        kinds[name] = options[0] if isinstance(hint, types.UnionType) else hint
+    return kinds
+
+
+def validate(settings: Any) -> None:
+    """Check every declared setting of a dataclass instance against its own range.
+
+    Raises:
+        UserError: names the flag, the value and what is allowed.
+    """
+    for item in dataclasses.fields(settings):
+        value, allowed = getattr(settings, item.name), item.metadata
+        if not allowed or value is None:
+            continue
+        outside = bool(allowed["choices"]) and value not in allowed["choices"]
+        if isinstance(value, (int, float)):
+            outside |= not math.isfinite(value)
+            outside |= allowed["low"] is not None and value < allowed["low"]
+            outside |= allowed["above"] is not None and value <= allowed["above"]
+            outside |= allowed["high"] is not None and value > allowed["high"]
+        if outside:
+            raise UserError(f"--{item.name}={value}: must be {describe_range(allowed) or 'finite'}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Settings of the data."""
+
+    data_dir: str = setting(
+        "datasets/places365",
+        "a folder of photos (searched recursively), a Places365 download, or the word 'sample'",
+    )
+    download: bool = setting(
+        False, "fetch the 36 500 small validation photos of Places365 into --data_dir first"
+    )
+    subset_size: int = setting(30_000, "photos drawn from the folder, all splits together", low=1)
+    split_ratio: tuple[float, float, float] = setting(
+        (0.70, 0.15, 0.15), "shares of train, val and test; they sum to 1"
+    )
+    image_size: int = setting(224, "side of the square that the model sees, pixels", low=32, high=4096)
+    resize: str = setting(
+        "squash",
+        "squash: straight to the square; crop: short side, then the centre",
+        choices=("squash", "crop"),
+    )
+    max_rejected: float = setting(
+        0.1, "largest share of unreadable or gray photos to put up with", low=0, high=1
+    )
+    max_pixels: int = setting(200_000_000, "larger photos are refused, pixels", low=1)
+    num_workers: int = setting(0, "decoding threads; 0: one per core", low=0, high=1024)
+    limit: int | None = setting(None, "use only the first N photos of each split", low=1)
+    split: str = setting(
+        "test",
+        "the part of the folder that --mode=test scores; all: every photo, no manifest needed",
+        choices=("train", "val", "test", "all"),
+    )
+
+    def __post_init__(self) -> None:
+        ratios = self.split_ratio
+        if len(ratios) != 3 or not all(0 <= r <= 1 for r in ratios):
+            raise UserError(f"--split_ratio={_join(ratios)}: must be three shares from 0 to 1")
+        if abs(sum(ratios) - 1) > 1e-6:
+            raise UserError(f"--split_ratio={_join(ratios)}: sums to {sum(ratios):g}, must be 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Settings of the training."""
+
+    batch_size: int = setting(256, "photos per step", low=1)
+    lr: float = setting(0.001, "learning rate of Adam", above=0)
+    epochs: int = setting(200, "passes over the training photos, at most", low=1)
+    patience: int = setting(
+        10, "stop after this many epochs in a row without a better validation loss", low=1
+    )
+    loss: str = setting("mse", "loss terms with weights on ab/128, such as mse or mse:1,l1:0.5")
+    resume: bool = setting(False, "go on with the run in --run_dir where it stopped")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """Settings of the prediction."""
+
+    image_path: Path | None = setting(None, "the photo to color")
+    output_path: Path | None = setting(
+        None, "the picture to write, format by its ending (default <name>_colorized.png beside it)"
+    )
+    side_by_side: bool = setting(False, "write a gray | color picture")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(DataConfig, TrainConfig, PredictConfig):
+    """General settings."""
+
+    mode: str = setting(dataclasses.MISSING, "what to do", choices=("train", "test", "predict"))
+    model: str = setting("model1", "which model")
+    run_dir: Path | None = setting(None, "the run's folder (default runs/<model>)")
+    weights: Path | None = setting(
+        None,
+        "weights for test and predict: .safetensors or a .pth state dict "
+        "(default best.safetensors of --run_dir, else those that ship)",
+    )
+    device: str = setting(
+        "auto", "where to compute; auto: a GPU if there is one", choices=("auto", "cpu", "cuda", "mps")
+    )
+    seed: int = setting(42, "of the split, the weights and the augmentation", low=0, high=2**32 - 1)
+    overwrite: bool = setting(False, "write over an existing run or picture")
+    dry_run: bool = setting(False, "print the configuration, the split and the model's size, and stop")
+
+    # Not flags of their own: the model's settings that were given, and the names of all that were.
+    model_settings: dict[str, Any] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        validate(self)
+        super().__post_init__()
+
+    @property
+    def run_path(self) -> Path:
+        """The run's folder."""
+        return self.run_dir or Path("runs") / self.model
+
+    def replace(self, **changes: Any) -> Config:
+        """A copy with some settings changed, checked again."""
+        return dataclasses.replace(self, **changes)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values of every setting."""
+        values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "given"}
+        return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+
+
+def _join(numbers: tuple[float, ...]) -> str:
+    return ",".join(f"{n:g}" for n in numbers)

@@ -1,0 +1,68 @@
+"""Random flip, rotation and resized crop of a batch, on its own device, in one interpolation."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+MAX_ROTATION = 15.0
+"""Degrees, either way."""
+CROP_AREA = (0.8, 1.0)
+"""Share of the photo's area that a crop keeps."""
+CROP_ASPECT = (3 / 4, 4 / 3)
+"""Width over height of a crop, before it is stretched back to the photo's shape."""
+
+
+def augment(rgb: Tensor, generator: torch.Generator) -> Tensor:
+    """Flip half of the photos, rotate each by up to 15 degrees and crop 80 to 100 % of its area.
+
+    The three become one affine map, so every pixel is interpolated once. What a rotation brings in
+    from outside the photo is its mirror image, so there are no black corners to learn from.
+
+    Args:
+        rgb: (N, 3, S, S), floating, in [0, 1]; square.
+        generator: on the CPU, so that every device sees the same random numbers.
+    Returns:
+        Same shape, dtype and device, in [0, 1].
+    Raises:
+        ValueError: the photos are not square: the rotation would shear them.
+    """
+    if rgb.ndim != 4 or rgb.shape[-1] != rgb.shape[-2]:
+        raise ValueError(f"expected square photos (N, C, S, S), got {tuple(rgb.shape)}")
+    theta = random_affine(len(rgb), generator).to(rgb)
+    grid = F.affine_grid(theta, list(rgb.shape), align_corners=False)
+    return F.grid_sample(rgb, grid, padding_mode="reflection", align_corners=False)
+
+
+def random_affine(num: int, generator: torch.Generator) -> Tensor:
+    """Draw `num` maps from output to input coordinates, both in [-1, 1].
+
+    Args:
+        num: N.
+        generator: on the CPU.
+    Returns:
+        (N, 2, 3) float32: [rotation * scale * flip | centre of the crop].
+    """
+    u = torch.rand(6, num, generator=generator)
+    area = CROP_AREA[0] + (CROP_AREA[1] - CROP_AREA[0]) * u[0]
+    # Neither side of the crop may pass the photo's own: width = sqrt(area * aspect) <= 1.
+    low = area.clamp_min(CROP_ASPECT[0]).log()
+    high = (1 / area).clamp_max(CROP_ASPECT[1]).log()
+    aspect = (low + (high - low) * u[1]).exp()
+    width, height = (area * aspect).sqrt(), (area / aspect).sqrt()
+    x, y = (1 - width) * (2 * u[2] - 1), (1 - height) * (2 * u[3] - 1)
+    flip = torch.where(u[4] < 0.5, -1.0, 1.0)
+    angle = math.radians(MAX_ROTATION) * (2 * u[5] - 1)
+
+    cos, sin = angle.cos(), angle.sin()
+    # Rotate about the centre of the photo what the crop sees: R @ (scale @ p + centre).
+    return torch.stack(
+        (
+            torch.stack((cos * width * flip, -sin * height, cos * x - sin * y), dim=1),
+            torch.stack((sin * width * flip, cos * height, sin * x + cos * y), dim=1),
+        ),
+        dim=1,
+    )

@@ -1,0 +1,25 @@
+"""What a loader hands to a model."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """N photos in CIELAB, on one device.
+
+    Attributes:
+        L: (N, 1, H, W) float32, lightness in [0, 100].
+        ab: (N, 2, H, W) float32, true a* and b*.
+        names: N names, as in the manifest.
+    """
+
+    L: Tensor
+    ab: Tensor
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)

@@ -1,0 +1,169 @@
+"""sRGB <-> linear RGB <-> CIE XYZ <-> CIELAB on tensors of any device.
+
+Only elementwise arithmetic: a matrix product would be rounded to TF32 or bfloat16 on hardware that
+does so by default, and colours would shift by a visible amount.
+
+Sources: IEC 61966-2-1 (sRGB curve); ITU-R BT.709 primaries with D65, to six digits; CIE 15:2004
+section 8.2.1 (CIELAB), with the exact fractions of the CIE for its two constants.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+L_SCALE = 100.0
+"""L* of white: L / L_SCALE is in [0, 1]."""
+AB_SCALE = 128.0
+"""ab / AB_SCALE is inside [-1, 1] for every colour of sRGB (-107.9 .. 98.2)."""
+
+RGB_TO_XYZ = (
+    (0.412453, 0.357580, 0.180423),
+    (0.212671, 0.715160, 0.072169),
+    (0.019334, 0.119193, 0.950227),
+)
+# The white point of the matrix itself, not the rounded one of the tables (0.95047, 1, 1.08883): with
+# that one a neutral gray would get a b* of 0.005.
+WHITE = tuple(sum(row) for row in RGB_TO_XYZ)
+
+EPSILON = 216 / 24389
+KAPPA = 24389 / 27
+
+# Divided by the white, so that both directions work on relative X/Xn, Y/Yn, Z/Zn.
+_FORWARD = [[value / white for value in row] for row, white in zip(RGB_TO_XYZ, WHITE, strict=True)]
+_INVERSE = torch.tensor(_FORWARD, dtype=torch.float64).inverse().tolist()
+
+# Bisection steps of the chroma fit: 2^-14 of the largest ab is below 0.01 units.
+_FIT_STEPS = 14
+
+
+def srgb_to_linear(rgb: Tensor) -> Tensor:
+    """Undo the sRGB curve.
+
+    Args:
+        rgb: any shape, float32/64, sRGB-coded, in [0, 1]; values outside follow the same formula.
+    Returns:
+        Same shape and dtype: linear light.
+    Source: IEC 61966-2-1.
+    """
+    # The branch that `where` drops must still be finite, or its gradient would poison the other.
+    curve = ((rgb.clamp_min(0.04045) + 0.055) / 1.055).pow(2.4)
+    return torch.where(rgb > 0.04045, curve, rgb / 12.92)
+
+
+def linear_to_srgb(rgb_linear: Tensor) -> Tensor:
+    """Apply the sRGB curve; the inverse of `srgb_to_linear`.
+
+    Args:
+        rgb_linear: any shape, float32/64, linear light; not clipped.
+    Returns:
+        Same shape and dtype, sRGB-coded.
+    """
+    curve = 1.055 * rgb_linear.clamp_min(0.0031308).pow(1 / 2.4) - 0.055
+    return torch.where(rgb_linear > 0.0031308, curve, 12.92 * rgb_linear)
+
+
+def rgb_to_lab(rgb: Tensor) -> Tensor:
+    """Convert sRGB to CIELAB.
+
+    Args:
+        rgb: (..., 3, H, W), float32/64, sRGB-coded, in [0, 1]; not clipped.
+    Returns:
+        (..., 3, H, W), same dtype and device: L* in [0, 100]; a*, b* unbounded (sRGB gamut:
+        a -86.2..98.2, b -107.9..94.5), D65, 2-degree. Gray gives |ab| < 1e-4 (float32).
+    Raises:
+        ValueError: the channel axis is not 3, or the dtype is not float32/64.
+    Note: gradients are finite everywhere, black included.
+    Source: CIE 15:2004, eqs. 8.3-8.11.
+    """
+    _check(rgb, channels=3)
+    fx, fy, fz = (_lab_curve(t) for t in _mix(_FORWARD, srgb_to_linear(rgb)))
+    return torch.stack((116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)), dim=-3)
+
+
+def lab_to_rgb(lab: Tensor, *, gamut: str = "clip") -> Tensor:
+    """Convert CIELAB to sRGB in [0, 1].
+
+    Args:
+        lab: (..., 3, H, W), float32/64, D65, 2-degree; L* is clipped to [0, 100].
+        gamut: what becomes of colours that sRGB does not have. 'clip' cuts each channel, as the
+            published scores do; it moves lightness and hue. 'chroma' shortens (a*, b*) until the
+            colour fits and so keeps lightness and hue; for pictures that people look at.
+    Returns:
+        (..., 3, H, W), same dtype and device, sRGB-coded, in [0, 1].
+    Raises:
+        ValueError: the channel axis is not 3, the dtype is not float32/64, or `gamut` is unknown.
+    """
+    _check(lab, channels=3)
+    if gamut == "chroma":
+        lab = _fit_chroma(lab)
+    elif gamut != "clip":
+        raise ValueError(f"gamut must be 'clip' or 'chroma', got {gamut!r}")
+    return linear_to_srgb(_lab_to_linear(lab)).clamp(0, 1)
+
+
+def join(L: Tensor, ab: Tensor) -> Tensor:
+    """(..., 1, H, W) and (..., 2, H, W) -> (..., 3, H, W)."""
+    return torch.cat((L, ab), dim=-3)
+
+
+def chroma(ab: Tensor) -> Tensor:
+    """C*ab, the distance from gray.
+
+    Args:
+        ab: (..., 2, H, W), CIELAB units.
+    Returns:
+        (..., H, W), CIELAB units.
+    """
+    return torch.linalg.vector_norm(ab, dim=-3)
+
+
+def _check(image: Tensor, channels: int) -> None:
+    if image.ndim < 3 or image.shape[-3] != channels:
+        raise ValueError(f"expected (..., {channels}, H, W), got {tuple(image.shape)}")
+    if image.dtype not in (torch.float32, torch.float64):
+        raise ValueError(f"expected float32 or float64, got {image.dtype}")
+
+
+def _mix(matrix: list[list[float]], image: Tensor) -> tuple[Tensor, ...]:
+    """Rows of `matrix` times the three channels of (..., 3, H, W)."""
+    x, y, z = image.unbind(-3)
+    return tuple(r[0] * x + r[1] * y + r[2] * z for r in matrix)
+
+
+def _lab_curve(t: Tensor) -> Tensor:
+    """f of CIE 15:2004 eq. 8.9-8.11, on X/Xn, Y/Yn or Z/Zn."""
+    root = t.clamp_min(EPSILON).pow(1 / 3)
+    return torch.where(t > EPSILON, root, (KAPPA * t + 16) / 116)
+
+
+def _lab_to_linear(lab: Tensor) -> Tensor:
+    L, a, b = lab.unbind(-3)
+    fy = (L.clamp(0, L_SCALE) + 16) / 116
+    f = torch.stack((fy + a / 500, fy, fy - b / 200), dim=-3)
+    relative = torch.where(f > EPSILON ** (1 / 3), f**3, (116 * f - 16) / KAPPA)
+    return torch.stack(_mix(_INVERSE, relative), dim=-3)
+
+
+def _fit_chroma(lab: Tensor, tolerance: float = 1e-4) -> Tensor:
+    """Scale (a*, b*) of each out-of-gamut pixel to the edge of sRGB at its lightness and hue.
+
+    The neutral of any lightness in [0, 100] is inside the gamut, so bisection between it and the
+    colour asked for always ends on a colour that fits.
+    """
+    L = lab[..., :1, :, :].clamp(0, L_SCALE)
+    ab = lab[..., 1:, :, :]
+
+    def fits(scale: Tensor) -> Tensor:
+        linear = _lab_to_linear(join(L, ab * scale))
+        return ((linear >= -tolerance) & (linear <= 1 + tolerance)).all(dim=-3, keepdim=True)
+
+    low, high = torch.zeros_like(L), torch.ones_like(L)
+    inside = fits(high)
+    if inside.all():
+        return join(L, ab)
+    for _ in range(_FIT_STEPS):
+        middle = (low + high) / 2
+        ok = fits(middle)
+        low, high = torch.where(ok, middle, low), torch.where(ok, high, middle)
+    return join(L, ab * torch.where(inside, torch.ones_like(low), low))

@@ -1,0 +1,103 @@
+"""From the configuration to the photos of each split."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from config import Config
+from data.loader import PhotoLoader
+from data.places import Listing, Photo, download_places, list_photos
+from data.split import Manifest, draw, read_manifest
+from errors import UserError
+from files import sha256
+from runs import MANIFEST, REJECTED, read_config
+
+log = logging.getLogger(__name__)
+
+
+def open_listing(config: Config) -> Listing:
+    """List --data_dir, after fetching Places365 into it where that is asked for."""
+    if config.download:
+        download_places(Path(config.data_dir))
+    return list_photos(config.data_dir)
+
+
+def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Manifest:
+    """Draw the subset and its split; `whole` takes every photo, as one split named 'test'.
+
+    Raises:
+        UserError: too many photos are unreadable or gray, or too few for the splits.
+    """
+    rejected = config.run_path / ("rejected_all.csv" if whole else REJECTED)
+    return draw(
+        listing,
+        seed=config.seed,
+        subset_size=None if whole else config.subset_size,
+        ratios=(0, 0, 1) if whole else config.split_ratio,
+        max_pixels=config.max_pixels,
+        max_rejected=config.max_rejected,
+        num_workers=config.num_workers,
+        rejected_path=None if config.dry_run else rejected,
+    )
+
+
+def open_split(config: Config) -> Manifest:
+    """The photos that --mode=test scores: by the run's manifest, or drawn where there is none.
+
+    Says so when the folder is no longer what the run was trained on.
+    """
+    path = config.run_path / MANIFEST
+    stored = read_config(config.run_path)
+    if "data_dir" not in config.given and stored:
+        config = config.replace(data_dir=stored["data_dir"])
+    listing = open_listing(config)
+    if config.split == "all":
+        return draw_split(config, listing, whole=True)
+    if not path.exists():
+        print(f"no manifest in {config.run_path}: drawing the split of seed {config.seed}")
+        manifest = draw_split(config, listing)
+        if not config.dry_run:
+            manifest.write(path)
+        return manifest
+    manifest = read_manifest(path, listing)
+    if not manifest.photos(config.split):
+        raise UserError(f"{path} has no photo in --split={config.split}: choose another")
+    _report_changes(manifest, listing, stored.get("facts", {}), config.split)
+    return manifest
+
+
+def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: str) -> None:
+    changed = [
+        entry.photo.name
+        for entry in manifest.entries
+        if entry.split == split and sha256(entry.photo.path) != entry.sha256
+    ]
+    differs = facts and facts["listing_sha256"] != listing.sha256()
+    if differs or changed or manifest.missing:
+        log.warning(
+            "%s has changed since the run drew its split: it lists %d photos (then %s), %d of the "
+            "manifest are gone, %d of the %s photos have other contents",
+            listing.root,
+            len(listing.photos),
+            facts.get("num_listed", "unknown"),
+            len(manifest.missing),
+            len(changed),
+            split,
+        )
+
+
+def make_loader(config: Config, photos: Sequence[Photo], device: torch.device) -> PhotoLoader:
+    """A loader with the configured batch size and resize."""
+    return PhotoLoader(
+        photos,
+        batch_size=config.batch_size,
+        image_size=config.image_size,
+        resize=config.resize,
+        max_pixels=config.max_pixels,
+        num_workers=config.num_workers,
+        device=device,
+    )

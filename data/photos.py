@@ -1,0 +1,198 @@
+"""Files <-> pixels: decode whatever photo a person has, name the file in every error."""
+
+from __future__ import annotations
+
+import io
+import logging
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps
+
+from errors import UserError
+from files import write_bytes
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+# What Pillow's decoders raise on broken files, each seen on mutated photographs.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+# A photo whose channels never differ by more is gray: JPEG and 8-bit rounding make up to this much.
+_GRAY_SPREAD = 2
+
+
+class PhotoError(UserError):
+    """A photo that cannot be read; the message names the file."""
+
+
+def load_photo(path: Path, *, max_pixels: int, box: tuple[int, int, int, int] | None = None) -> Image.Image:
+    """Decode a photo as a person sees it: upright, sRGB, 8 bits, on white where transparent.
+
+    Args:
+        path: any format that Pillow reads; of several frames the first.
+        max_pixels: larger photos are refused before they are decoded.
+        box: (left, upper, right, lower) pixels of the upright photo to keep.
+    Returns:
+        An RGB image in sRGB.
+    Raises:
+        PhotoError: missing, not a regular file, not a photo, damaged, or too large.
+    """
+    with open_photo(path) as file:
+        return decode(file, name=str(path), max_pixels=max_pixels, box=box)
+
+
+def open_photo(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading; a pipe or a device under a photo's name would never end.
+
+    Raises:
+        PhotoError: missing, not a regular file, or not readable.
+    """
+    if not path.is_file():
+        what = "is a folder, not a photo" if path.is_dir() else "is no regular file"
+        raise PhotoError(f"{path} {what if path.exists() else 'does not exist'}: name a photo")
+    try:
+        return open(path, "rb")
+    except OSError as error:
+        raise PhotoError(f"cannot read {path} ({error.strerror or error}): check its rights") from error
+
+
+def decode(
+    file: BinaryIO,
+    *,
+    name: str,
+    max_pixels: int,
+    box: tuple[int, int, int, int] | None = None,
+) -> Image.Image:
+    """`load_photo` for an open binary file; `name` is what errors call it."""
+    Image.MAX_IMAGE_PIXELS = max_pixels  # Pillow itself refuses from twice this number on
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about odd metadata; the size is checked right below
+            with Image.open(file) as image:
+                if image.width * image.height > max_pixels:
+                    raise Image.DecompressionBombError
+                image.load()
+                rgb = _to_srgb(ImageOps.exif_transpose(image), name)
+    except Image.DecompressionBombError as error:
+        raise PhotoError(
+            f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise PhotoError(f"{name} is not a photo in a format known here") from error
+    except _DECODER_ERRORS as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PhotoError(f"{name} is damaged ({reason}): get an intact copy") from error
+    return rgb.crop(box) if box else rgb
+
+
+def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:
+    """Antialiased resize to the square that a model sees.
+
+    Args:
+        photo: RGB.
+        image_size: side of the result, pixels.
+        mode: 'squash' goes straight to the square, as the published protocol does; 'crop' takes
+            the short side to `image_size` and cuts out the centre.
+    """
+    size = (image_size, image_size)
+    if mode == "crop":
+        return ImageOps.fit(photo, size, Image.Resampling.BILINEAR)
+    return photo.resize(size, Image.Resampling.BILINEAR)
+
+
+def is_gray(photo: Image.Image) -> bool:
+    """Whether an RGB photo has no chroma beyond the rounding of its file."""
+    rgb = np.asarray(photo, dtype=np.int16)
+    return bool(np.ptp(rgb, axis=2).max(initial=0) <= _GRAY_SPREAD)
+
+
+def save_photo(path: Path, rgb: np.ndarray) -> None:
+    """Write (H, W, 3) uint8 sRGB pixels, format by the ending, whole or not at all.
+
+    Raises:
+        UserError: the ending is unknown, or the place cannot be written.
+    """
+    file_format = photo_format(path)
+    buffer = io.BytesIO()
+    options = {"quality": 95} if file_format in ("JPEG", "WEBP") else {}
+    try:
+        Image.fromarray(rgb).save(buffer, file_format, **options)
+    except (OSError, ValueError) as error:  # such as a WebP beyond 16 383 pixels
+        raise UserError(f"{path.suffix} cannot hold this picture ({error}): use .png") from error
+    write_bytes(path, buffer.getvalue())
+
+
+def photo_format(path: Path) -> str:
+    """Pillow's name of the format that a file's ending stands for.
+
+    Raises:
+        UserError: the ending is none that the project writes.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"cannot write {path}: its ending must be one of {', '.join(SUFFIXES)}")
+    Image.init()
+    return Image.EXTENSION[path.suffix.lower()]
+
+
+def _to_srgb(image: Image.Image, name: str) -> Image.Image:
+    profile = image.info.get("icc_profile")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _to_8_bit(image)
+    if "transparency" in image.info or image.has_transparency_data:
+        image = image.convert("RGBA")
+    elif image.mode in ("P", "1", "PA"):
+        image = image.convert("RGB")
+
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    if alpha is not None:
+        image = image.convert(image.mode[:-1])
+    rgb = _apply_profile(image, profile, name)
+    if alpha is not None:
+        white = Image.new("RGB", rgb.size, "white")
+        rgb = Image.composite(rgb, white, alpha)
+    return rgb
+
+
+def _to_8_bit(image: Image.Image) -> Image.Image:
+    """16-bit and float grays to mode L; Pillow's own conversion would clip at 255."""
+    values = np.asarray(image, dtype=np.float32)
+    full = 1.0 if image.mode == "F" else 65535.0
+    values = np.nan_to_num(values / full).clip(0, 1)
+    return Image.fromarray((values * 255 + 0.5).astype(np.uint8))
+
+
+def _apply_profile(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
+    """Colours as the embedded ICC profile means them; without one they are sRGB already."""
+    if image.mode != "LAB" and profile is None:
+        return image.convert("RGB")
+    try:
+        lab = ImageCms.createProfile("LAB")
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile) if profile and image.mode != "LAB" else lab)
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        log.warning("%s: its colour profile does not fit its pixels and is ignored (%s)", name, error)
+        return image.convert("RGB")
+    assert converted is not None  # only an in-place conversion returns None
+    return converted

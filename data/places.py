@@ -1,0 +1,190 @@
+"""Where photos come from: Places365 as it is downloaded, any folder, or scikit-image's own.
+
+A dataset is one function that returns a `Listing`, and one row in `DATASETS`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import unicodedata
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from PIL import Image
+
+from data.photos import SUFFIXES
+from errors import UserError
+
+
+@dataclass(frozen=True)
+class Photo:
+    """One photo of a listing, not yet opened.
+
+    Attributes:
+        name: path below the listing's root with '/', the same on every machine.
+        path: where the file is.
+        label: class, or '' when there is none.
+        group: photos of one group never go to different splits.
+        box: (left, upper, right, lower) part of the file, or None for the whole.
+    """
+
+    name: str
+    path: Path
+    label: str
+    group: str
+    box: tuple[int, int, int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Every photo of a place, sorted by name, none of them opened yet."""
+
+    root: str
+    photos: tuple[Photo, ...]
+
+    def sha256(self) -> str:
+        """Of all names: tells whether photos came or went."""
+        digest = hashlib.sha256()
+        for photo in self.photos:
+            digest.update(normalize(photo.name) + b"\0")
+        return digest.hexdigest()
+
+
+def list_photos(data_dir: str) -> Listing:
+    """List a dataset: a name from `DATASETS`, or any folder.
+
+    Raises:
+        UserError: the folder is missing or holds no photo.
+    """
+    if data_dir in DATASETS:
+        return DATASETS[data_dir]()
+    return list_folder(Path(data_dir))
+
+
+def list_folder(root: Path) -> Listing:
+    """Photos below `root`, recursively, hidden files and folders left out.
+
+    The class is the parent folder's name; for Places365's validation photos, which lie in one
+    folder, it comes from the lists of the download.
+    """
+    if not root.is_dir():
+        state = "is not a folder" if root.exists() else "does not exist"
+        raise UserError(
+            f"--data_dir={root} {state}: name a folder of photos, use --data_dir=sample, "
+            "or add --download to fetch Places365 there"
+        )
+    classes = _places_classes(root)
+    photos = []
+    for path in _walk(root):
+        relative = path.relative_to(root)
+        parent = relative.parent.name
+        name = relative.as_posix()
+        photos.append(Photo(name, path, classes.get(path.name, parent), group=name))
+    if not photos:
+        raise UserError(f"--data_dir={root} holds no photo ({', '.join(SUFFIXES)}): name another folder")
+    return Listing(str(root), tuple(sorted(photos, key=lambda photo: normalize(photo.name))))
+
+
+def list_sample() -> Listing:
+    """Crops of the colour photos that scikit-image ships: to try everything with nothing at hand.
+
+    Of each photo nine overlapping crops of half its width and height, and the whole. All crops of a
+    photo are one group, and so are the two pictures of the stereo pair.
+    """
+    import skimage.data
+
+    folder = Path(skimage.data.__file__).parent
+    photos = []
+    for file, group in SAMPLE_GROUPS.items():
+        path = folder / file
+        if not path.is_file():
+            raise UserError(f"--data_dir=sample needs {path}: reinstall scikit-image")
+        with Image.open(path) as image:
+            boxes = _crops(*image.size)
+        photos += [Photo(f"{file}#{i}", path, "", group, box) for i, box in enumerate((None, *boxes))]
+    return Listing("sample", tuple(photos))
+
+
+SAMPLE_GROUPS = {
+    "astronaut.png": "astronaut",
+    "chelsea.png": "chelsea",
+    "coffee.png": "coffee",
+    "ihc.png": "ihc",
+    "motorcycle_left.png": "motorcycle",
+    "motorcycle_right.png": "motorcycle",
+    "retina.jpg": "retina",
+    "rocket.jpg": "rocket",
+}
+
+DATASETS: dict[str, Callable[[], Listing]] = {"sample": list_sample}
+
+
+def normalize(name: str) -> bytes:
+    """A name's bytes, the same for the composed and decomposed accents that file systems keep."""
+    return unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")
+
+
+def download_places(root: Path) -> None:
+    """Fetch Places365's small validation images (36 500 photos, about 0.5 GB) into `root`.
+
+    Raises:
+        UserError: the download failed; what arrived whole is kept and not fetched again.
+    """
+    from torchvision.datasets import Places365
+
+    done = root / ".places365_complete"
+    if done.exists():
+        return
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        # torchvision takes a folder that exists for a finished one, so half an unpacked archive
+        # would pass for the whole: only our own mark says that it got to the end.
+        images = root / "val_256"
+        if images.exists():
+            images.rename(root / f".val_256.incomplete.{os.getpid()}")
+        Places365(root, split="val", small=True, download=True)
+        done.touch()
+    except (OSError, RuntimeError) as error:
+        raise UserError(
+            f"cannot download Places365 to {root} ({' '.join(str(error).split())}): check the "
+            "network and the disk and run again, or give your own folder with --data_dir=FOLDER"
+        ) from error
+
+
+def _walk(root: Path) -> Iterator[Path]:
+    """Photo files below `root`; links to folders are followed, but never in a circle."""
+    seen = set()
+    for folder, subfolders, files in os.walk(root, followlinks=True):
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            subfolders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
+        for name in files:
+            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+                yield Path(folder, name)
+
+
+def _places_classes(root: Path) -> dict[str, str]:
+    """File name -> class of Places365's validation photos, empty for any other folder."""
+    names, photos = root / "categories_places365.txt", root / "places365_val.txt"
+    if not (names.is_file() and photos.is_file()):
+        return {}
+    try:
+        classes = {}
+        for line in names.read_text(encoding="utf-8").splitlines():
+            path, index = line.split()
+            classes[index] = path.strip("/").partition("/")[2]  # '/a/airfield' -> 'airfield'
+        rows = (line.split() for line in photos.read_text(encoding="utf-8").splitlines())
+        return {file: classes[index] for file, index in rows}
+    except (ValueError, KeyError) as error:
+        raise UserError(f"{names} and {photos} do not fit each other: download them again") from error
+
+
+def _crops(width: int, height: int) -> list[tuple[int, int, int, int]]:
+    """3 x 3 overlapping boxes of half the width and height."""
+    w, h = width // 2, height // 2
+    return [(x * w // 2, y * h // 2, x * w // 2 + w, y * h // 2 + h) for y in range(3) for x in range(3)]

@@ -1,0 +1,234 @@
+"""Listing -> subset -> train/val/test, the same on every machine, and written down.
+
+Photos stand in the order of a seeded hash of their name. The first readable, colored ones of that
+order are the subset. A photo that comes to the folder later takes its own place in the order and
+moves nobody else's.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from data.photos import PhotoError, decode, is_gray, open_photo
+from data.places import Listing, Photo, normalize
+from errors import UserError
+from files import csv_text, read_csv, sha256, write_csv, write_text
+
+SPLITS = ("train", "val", "test")
+COLUMNS = ("split", "name", "label", "sha256")
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A photo left out of every split, and why. A copy is no fault of the folder, the rest is."""
+
+    name: str
+    reason: str
+    is_copy: bool = False
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of the manifest; `sha256` is that of the file's bytes."""
+
+    split: str
+    photo: Photo
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which photo is in which split.
+
+    Attributes:
+        entries: the photos, in the order of the draw.
+        sha256: of manifest.csv.
+        missing: names in manifest.csv whose photos are no longer there.
+    """
+
+    entries: tuple[Entry, ...]
+    sha256: str
+    missing: tuple[str, ...] = ()
+
+    def photos(self, split: str, limit: int | None = None) -> list[Photo]:
+        """The first `limit` photos of a split, in the order of the draw; 'all' is every split."""
+        return [e.photo for e in self.entries if split in ("all", e.split)][:limit]
+
+    def counts(self) -> dict[str, int]:
+        """Photos in each split."""
+        return {s: sum(e.split == s for e in self.entries) for s in SPLITS}
+
+    def write(self, path: Path) -> None:
+        """Write manifest.csv."""
+        write_text(path, _to_csv(self.entries))
+
+
+def read_manifest(path: Path, listing: Listing) -> Manifest:
+    """Read a manifest and find its photos in a listing.
+
+    Raises:
+        UserError: the file is no manifest, or none of its photos is in the listing.
+    """
+    rows = read_csv(path)
+    if not rows or set(COLUMNS) - set(rows[0]) or any(r["split"] not in SPLITS for r in rows):
+        raise UserError(f"{path} is not a manifest: train again, or name another --run_dir")
+    at = {photo.name: photo for photo in listing.photos}
+    entries = tuple(Entry(r["split"], at[r["name"]], r["sha256"]) for r in rows if r["name"] in at)
+    if not entries:
+        raise UserError(
+            f"none of the {len(rows)} photos of {path} is in {listing.root}: give the folder that the "
+            "run was trained on with --data_dir, or score every photo of this one with --split=all"
+        )
+    missing = tuple(r["name"] for r in rows if r["name"] not in at)
+    return Manifest(entries, sha256(path), missing)
+
+
+def order(photos: Iterable[Photo], seed: int) -> list[Photo]:
+    """Photos by a seeded hash of their group, then of their own name."""
+
+    def key(text: str) -> bytes:
+        return hashlib.sha256(f"{seed}\0".encode() + normalize(text)).digest()
+
+    return sorted(photos, key=lambda photo: (key(photo.group), key(photo.name)))
+
+
+def share_out(total: int, ratios: Sequence[float]) -> list[int]:
+    """Whole numbers that sum to `total`, by largest remainders, none 0 where its ratio is not.
+
+    Raises:
+        UserError: `total` is smaller than the number of ratios above 0.
+    """
+    wanted = sum(ratio > 0 for ratio in ratios)
+    if total < wanted:
+        raise UserError(f"{total} photos are too few for {wanted} splits: add photos, or set --split_ratio")
+    # Rounded, because 0.15 * 20 is 3.0000000000000004 in binary and 0.7 * 10 is 7.000000000000001.
+    exact = [round(total * ratio, 9) for ratio in ratios]
+    counts = [int(share) for share in exact]
+    by_remainder = sorted(range(len(ratios)), key=lambda i: counts[i] - exact[i])
+    for i in by_remainder[: total - sum(counts)]:
+        counts[i] += 1
+    for i, ratio in enumerate(ratios):
+        if ratio > 0 and counts[i] == 0:
+            counts[counts.index(max(counts))] -= 1
+            counts[i] = 1
+    return counts
+
+
+def draw(
+    listing: Listing,
+    *,
+    seed: int,
+    subset_size: int | None,
+    ratios: Sequence[float],
+    max_pixels: int,
+    max_rejected: float,
+    num_workers: int,
+    rejected_path: Path | None,
+) -> Manifest:
+    """Draw the subset and split it. Unreadable and gray photos are replaced by the next in order.
+
+    Args:
+        listing: where to draw from.
+        seed: of the order.
+        subset_size: photos to draw; fewer are in the folder: all of them. None: all.
+        ratios: shares of train, val and test.
+        max_pixels: larger photos count as unreadable.
+        max_rejected: largest share of unreadable and gray photos among those looked at.
+        num_workers: decoding threads, 0 for one per core.
+        rejected_path: where the photos left out are listed; None: nowhere.
+    Raises:
+        UserError: too many photos rejected, or too few left for the splits.
+    """
+    wanted = min(subset_size or len(listing.photos), len(listing.photos))
+    kept: list[tuple[Photo, str]] = []
+    rejected: list[Rejected] = []
+    first: dict[tuple[str, object], str] = {}
+    num_bad = 0
+
+    bar = tqdm(total=wanted, desc="checking photos", unit="photo", leave=False, disable=None)
+    candidates = order(listing.photos, seed)
+    with bar:
+        for photo, (digest, reason) in _inspect_all(candidates, max_pixels, num_workers):
+            original = first.setdefault((digest, photo.box), photo.name)
+            if reason:
+                rejected.append(Rejected(photo.name, reason))
+                num_bad += 1
+            elif original != photo.name:
+                rejected.append(Rejected(photo.name, f"copy of {original}", is_copy=True))
+            else:
+                kept.append((photo, digest))
+                bar.update()
+            # Even if every photo still to come were good, the share would stay too large.
+            if len(kept) == wanted or num_bad > max_rejected * (wanted + num_bad):
+                break
+
+    where = ""
+    if rejected_path is not None:
+        write_csv(rejected_path, [vars(r) for r in rejected], ("name", "reason"))
+        where = f", listed in {rejected_path}"
+    looked_at = len(kept) + num_bad
+    if num_bad > max_rejected * looked_at:
+        raise UserError(
+            f"{num_bad} of the first {looked_at} photos of {listing.root} are unreadable or gray"
+            f"{where} (first: {next(r.reason for r in rejected if not r.is_copy)}): "
+            "mend the folder or raise --max_rejected"
+        )
+    if rejected:
+        num_copies = len(rejected) - num_bad
+        print(f"left out: {num_bad} unreadable or gray photos, {num_copies} copies{where}")
+    entries = tuple(_assign(kept, ratios))
+    digest = hashlib.sha256(_to_csv(entries).encode("utf-8", "surrogateescape")).hexdigest()
+    return Manifest(entries, digest)
+
+
+def _to_csv(entries: Sequence[Entry]) -> str:
+    rows = [
+        {"split": e.split, "name": e.photo.name, "label": e.photo.label, "sha256": e.sha256} for e in entries
+    ]
+    return csv_text(rows, COLUMNS)
+
+
+def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Iterator[Entry]:
+    """Share the groups out over the splits, in the order in which they were drawn."""
+    groups = [list(members) for _, members in itertools.groupby(kept, key=lambda k: k[0].group)]
+    counts = share_out(len(groups), ratios)
+    splits = itertools.chain.from_iterable(
+        itertools.repeat(split, count) for split, count in zip(SPLITS, counts, strict=True)
+    )
+    for split, members in zip(splits, groups, strict=True):
+        for photo, digest in members:
+            yield Entry(split, photo, digest)
+
+
+def _inspect(photo: Photo, max_pixels: int) -> tuple[str, str]:
+    """(SHA-256 of the file, why it is no use or '')."""
+    digest = ""
+    try:
+        with open_photo(photo.path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            pixels = decode(file, name=photo.name, max_pixels=max_pixels, box=photo.box)
+    except PhotoError as error:
+        return digest, str(error)
+    except OSError as error:
+        return digest, f"{photo.name}: {error.strerror or error}"
+    return digest, f"{photo.name} is gray: no colour to learn" if is_gray(pixels) else ""
+
+
+def _inspect_all(
+    photos: Sequence[Photo], max_pixels: int, num_workers: int
+) -> Iterator[tuple[Photo, tuple[str, str]]]:
+    """`_inspect` in threads (Pillow decodes outside Python's lock), results in order."""
+    workers = num_workers or os.cpu_count() or 1
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(photos), 32 * workers):
+            chunk = photos[start : start + 32 * workers]
+            yield from zip(chunk, pool.map(lambda p: _inspect(p, max_pixels), chunk), strict=True)

@@ -1,0 +1,127 @@
+"""The test mode: score weights on a split, beside the floor and two oracles on the same photos."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from config import VERSION, Config
+from data.color import join, lab_to_rgb
+from data.dataset import make_loader, open_split
+from data.loader import PhotoLoader
+from data.places import Photo
+from device import find_device
+from errors import UserError
+from figures import write_examples
+from files import write_csv, write_json
+from inference.weights import choose_weights, describe
+from models.base import ColorizationModel
+from models.checkpoint import Weights
+from scorecard import DEFINITIONS, print_table, score_batch, summarize
+
+log = logging.getLogger(__name__)
+
+_NUM_EXAMPLES = 6
+
+
+def run(config: Config) -> int:
+    """Score weights and write metrics.json, per_image.csv and examples.png into the run directory.
+
+    Raises:
+        UserError: no weights, no photos, or a place that cannot be written.
+    """
+    device = find_device(config.device)
+    weights, config = choose_weights(config)
+    manifest = open_split(config)
+    photos = manifest.photos(config.split, config.limit)
+    if config.dry_run:
+        print(describe(config, weights.model))
+        print(f"{config.split}: {len(photos)} photos")
+        return 0
+    _warn_of_other_split(weights, manifest.sha256, config.split)
+
+    model = weights.model.to(device)
+    names, scores = score(model, make_loader(config, photos, device))
+    card = summarize(scores, seed=config.seed) | {
+        "num_photos": len(names),
+        "image_size": config.image_size,
+        "resize": config.resize,
+        "model": weights.name,
+        "definitions": DEFINITIONS,
+        "weights": {"path": str(weights.path), "sha256": weights.sha256},
+        "manifest": {"split": config.split, "sha256": manifest.sha256},
+        "version": VERSION,
+    }
+    # Scores of photos that were trained or chosen on must never stand in for those of the test.
+    suffix = f"_{config.split}" if config.split in ("train", "val") else ""
+    folder = config.run_path
+    rows = [
+        {"name": name, **dict(zip(scores, values, strict=True))}
+        for name, values in zip(names, zip(*scores.values(), strict=True), strict=True)
+    ]
+    write_csv(folder / f"per_image{suffix}.csv", rows, ["name", *scores])
+    chosen = _choose_examples(photos, names, scores["psnr"])
+    _draw_examples(folder / f"examples{suffix}.png", make_loader(config, chosen, device), model)
+    write_json(folder / f"metrics{suffix}.json", card)
+    print_table(card)
+    print(f"written to {folder}: metrics{suffix}.json, per_image{suffix}.csv, examples{suffix}.png")
+    return 0
+
+
+@torch.inference_mode()
+def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dict[str, list[float]]]:
+    """Score a model, the floor and the oracles on every photo of a loader.
+
+    Returns:
+        Names of the photos that could be read, and the columns of `score_batch`.
+    Raises:
+        UserError: no photo could be read.
+    """
+    model.eval()
+    names: list[str] = []
+    scores: dict[str, list[float]] = {}
+    bar = tqdm(total=len(loader.photos), desc="testing", unit="photo", leave=False, disable=None)
+    with bar:
+        for batch in loader:
+            names += batch.names
+            for key, values in score_batch(batch, model(batch.L)).items():
+                scores.setdefault(key, []).extend(values.tolist())
+            bar.update(len(batch))
+    if not names:
+        raise UserError("none of the photos to score could be read: see the warnings above")
+    return names, scores
+
+
+def _warn_of_other_split(weights: Weights, manifest_sha256: str, split: str) -> None:
+    trained_on = weights.info.get("manifest_sha256")
+    if split != "all" and trained_on not in (None, manifest_sha256):
+        log.warning("%s was trained on another split: it may have seen photos of this one", weights.path)
+
+
+def _choose_examples(photos: Sequence[Photo], names: Sequence[str], psnr: Sequence[float]) -> list[Photo]:
+    """Photos spread evenly over the split, the same for every model, and the best and the worst."""
+    by_name = {photo.name: photo for photo in photos}
+    spread = np.linspace(0, len(names) - 1, min(_NUM_EXAMPLES, len(names))).astype(int)
+    indices = [*spread, int(np.argmax(psnr)), int(np.argmin(psnr))]
+    return [by_name[names[i]] for i in dict.fromkeys(indices)]
+
+
+@torch.inference_mode()
+def _draw_examples(path: Path, loader: PhotoLoader, model: ColorizationModel) -> None:
+    rows = []
+    for batch in loader:
+        ab = model(batch.L)
+        columns = [_to_pictures(join(batch.L, x)) for x in (torch.zeros_like(ab), ab, batch.ab)]
+        rows += list(zip(batch.names, zip(*columns, strict=True), strict=True))
+    write_examples(path, rows, ("gray", "colored", "truth"))
+
+
+def _to_pictures(lab: Tensor) -> np.ndarray:
+    rgb = lab_to_rgb(lab, gamut="chroma")
+    return (rgb * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()

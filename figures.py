@@ -1,0 +1,67 @@
+"""The pictures beside the numbers: training curves and example photos."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from files import write_bytes
+
+
+def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
+    """Draw loss and validation PSNR with its floor over the epochs.
+
+    Args:
+        path: a .png.
+        history: rows of history.csv.
+    """
+    figure = Figure(figsize=(10, 4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    for axes, curves in (
+        (left, {"train_loss": "training", "val_loss": "validation"}),
+        (right, {"val_psnr": "validation", "val_psnr_gray": "no colour at all (floor)"}),
+    ):
+        for key, label in curves.items():
+            axes.plot(epochs, [row[key] for row in history], marker=".", label=label)
+        axes.set_xlabel("epoch")
+        axes.legend()
+        axes.grid(alpha=0.3)
+    left.set_ylabel("loss (ab / 128)")
+    left.set_yscale("log")
+    right.set_ylabel("PSNR, dB")
+    _save(figure, path, dpi=100)
+
+
+def write_examples(
+    path: Path, rows: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str]
+) -> None:
+    """Draw a grid of photos.
+
+    Args:
+        path: a .png.
+        rows: a caption each, and as many (H, W, 3) uint8 pictures as there are titles.
+        titles: of the columns.
+    """
+    figure = Figure(figsize=(2.4 * len(titles), 2.65 * len(rows)), layout="constrained")
+    grid = figure.subplots(len(rows), len(titles), squeeze=False)
+    for axes_row, (caption, pictures) in zip(grid, rows, strict=True):
+        for axes, picture in zip(axes_row, pictures, strict=True):
+            axes.imshow(picture)
+            axes.set_axis_off()
+        # Names come from files: none of their characters is markup.
+        axes_row[len(titles) // 2].set_title(caption, fontsize=8, parse_math=False)
+    for axes, title in zip(grid[0], titles, strict=True):
+        axes.set_title("\n".join(filter(None, (title, axes.get_title()))), fontsize=8, parse_math=False)
+    _save(figure, path, dpi=110)
+
+
+def _save(figure: Figure, path: Path, dpi: int) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    write_bytes(path, buffer.getvalue())

@@ -1,0 +1,1 @@
+"""Coloring photographs with a trained model."""

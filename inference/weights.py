@@ -1,0 +1,54 @@
+"""Which weights test and predict use, and what the configuration takes over from them."""
+
+from __future__ import annotations
+
+import json
+
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from config import Config
+from models import find_model
+from models.base import ColorizationModel
+from models.checkpoint import Weights, find_weights, load_weights
+from runs import BEST
+
+
+def choose_weights(config: Config) -> tuple[Weights, Config]:
+    """Load the weights that the configuration leads to, and say which they are.
+
+    Returns:
+        The weights, and the configuration with the model's name, `image_size` and `resize` as the
+        weights say, except where a flag was given.
+    Raises:
+        UserError: there are none, or they contradict a flag.
+    """
+    find_model(config.model)
+    path = find_weights(config.weights, config.run_path / BEST, config.model)
+    name = config.model if "model" in config.given else None
+    weights = load_weights(path, name=name, settings=config.model_settings)
+    print(f"weights: {path} ({weights.name})")
+    inherited = {
+        key: weights.info[key]
+        for key in ("image_size", "resize")
+        if key in weights.info and key not in config.given
+    }
+    return weights, config.replace(model=weights.name, **inherited)
+
+
+def describe(config: Config, model: ColorizationModel) -> str:
+    """What --dry_run prints: the resolved configuration, and the model's size on a line."""
+    values = config.to_dict() | {"model_settings": vars(model.settings)}
+    total = sum(p.numel() for p in model.parameters())
+    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
+    was_training = model.training
+    counter = FlopCounterMode(display=False)
+    with counter, torch.inference_mode():
+        model.eval()(torch.zeros(1, 1, config.image_size, config.image_size))
+    model.train(was_training)
+    side, gflop = config.image_size, counter.get_total_flops() / 1e9
+    return (
+        f"{json.dumps(values, indent=2)}\n"
+        f"{config.model}: {total:,} parameters ({trained:,} trained), "
+        f"{gflop:.2f} GFLOP for one photo of {side}x{side}"
+    )

@@ -1,0 +1,177 @@
+"""The command line: one parser, generated from the settings, that dispatches to a mode."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import difflib
+import importlib
+import inspect
+import logging
+import sys
+import warnings
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NoReturn
+
+from config import (
+    VERSION,
+    Config,
+    DataConfig,
+    PredictConfig,
+    TrainConfig,
+    describe_range,
+    field_types,
+)
+from errors import UserError
+
+MODES = {"train": "train", "test": "evaluate", "predict": "predict"}
+"""Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors look like all others of the program."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message}; see python main.py --help")
+
+
+def build_parser() -> Parser:
+    """One flag for every setting of the configuration and of the models."""
+    from models import MODELS
+
+    parser = Parser(prog="main.py", description="Colorize photographs.", allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
+    for section in (Config, DataConfig, TrainConfig, PredictConfig):
+        _add_flags(parser, (section.__doc__ or "").rstrip("."), section)
+    for name, model in MODELS.items():
+        _add_flags(parser, f"Settings of {name}", model.Settings)
+    return parser
+
+
+def parse(argv: Sequence[str] | None) -> Config:
+    """Turn the command line into a checked configuration.
+
+    Raises:
+        UserError: an unknown flag, mode or model, or a value that is not allowed.
+    """
+    from models import find_model
+
+    parser = build_parser()
+    namespace, unknown = parser.parse_known_args(argv)
+    if unknown:
+        _reject(unknown[0], [flag for action in parser._actions for flag in action.option_strings])
+    given = vars(namespace)
+    if "mode" not in given:
+        raise UserError(f"--mode is missing: must be one of {', '.join(MODES)}")
+    own = {field.name for field in dataclasses.fields(Config)}
+    general = {name: value for name, value in given.items() if name in own}
+    of_model = {name: value for name, value in given.items() if name not in own}
+    config = Config(**general, model_settings=of_model, given=frozenset(given))
+    find_model(config.model)
+    return config
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Returns:
+        0; 2 for what the user can put right, told in one line on stderr; 130 for Ctrl-C.
+    """
+    try:
+        _set_up_output()
+        config = parse(argv)
+        from tqdm.contrib.logging import logging_redirect_tqdm
+
+        with logging_redirect_tqdm():
+            code: int = importlib.import_module(MODES[config.mode]).run(config)
+        return code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except UserError as error:
+        return _fail(str(error))
+    except OSError as error:
+        return _fail(f"{error}: check the place and its free space")
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError) or "memory" in str(error):
+            return _fail("out of memory: use a smaller --batch_size or --image_size")
+        raise
+
+
+def _add_flags(parser: Parser, title: str, settings: type) -> None:
+    group = parser.add_argument_group(title)
+    kinds = field_types(settings)
+    own = inspect.get_annotations(settings)  # not those of the sections it inherits from
+    for item in dataclasses.fields(settings):
+        if item.name not in own or not item.metadata:
+            continue
+        kind = kinds[item.name]
+        notes = [item.metadata["help"]]
+        if allowed := describe_range(item.metadata):
+            notes.append(allowed)
+        if item.default not in (None, False, dataclasses.MISSING):
+            notes.append(f"default {_show(item.default)}")
+        options: dict[str, Any] = {"nargs": "?", "const": True} if kind is bool else {}
+        group.add_argument(
+            f"--{item.name}",
+            type=_PARSERS.get(kind, _parse_numbers),
+            default=argparse.SUPPRESS,  # so that the namespace holds what was given, no more
+            metavar=item.name.upper(),
+            help="; ".join(notes).replace("%", "%%"),
+            **options,
+        )
+
+
+def _show(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _parse_bool(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _parse_numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 0.7,0.15,0.15") from None
+
+
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    bool: _parse_bool,
+    int: int,
+    float: float,
+    str: str,
+    Path: Path,
+}
+
+
+def _reject(unknown: str, flags: Sequence[str]) -> NoReturn:
+    name = unknown.partition("=")[0]
+    close = difflib.get_close_matches(name, flags, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see python main.py --help"
+    raise UserError(f"there is no flag {name}: {hint}")
+
+
+def _set_up_output() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):  # file names may hold what a terminal cannot show
+            stream.reconfigure(errors="replace")
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    logging.addLevelName(logging.WARNING, "warning")
+    for library in ("PIL", "matplotlib"):
+        logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+def _fail(message: str) -> int:
+    print(f"error: {message}".replace("\n", "\\n"), file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

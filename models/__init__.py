@@ -1,0 +1,43 @@
+"""The models by name. A new one is a file beside this one and a row here."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from errors import UserError
+from models.base import ColorizationModel
+from models.gae import GAE
+from models.resnet_baseline import ResNetBaseline
+
+MODELS: dict[str, type[ColorizationModel]] = {
+    "model1": GAE,
+    "model2": ResNetBaseline,
+}
+
+
+def find_model(name: str) -> type[ColorizationModel]:
+    """The class of a model.
+
+    Raises:
+        UserError: there is no such model.
+    """
+    if name not in MODELS:
+        raise UserError(f"--model={name}: must be one of {', '.join(MODELS)}")
+    return MODELS[name]
+
+
+def build_model(name: str, **settings: Any) -> ColorizationModel:
+    """Build a model with random weights; `model.initialize()` gives it those training starts from.
+
+    Args:
+        name: a key of `MODELS`.
+        settings: fields of the model's own settings; the rest keep their defaults.
+    Raises:
+        UserError: no such model, no such setting, or a value out of range.
+    """
+    model = find_model(name)
+    known = model.Settings.__dataclass_fields__
+    for key in settings:
+        if key not in known:
+            raise UserError(f"--{key} is not a setting of {name}: leave it out")
+    return model(model.Settings(**settings))

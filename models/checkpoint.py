@@ -1,0 +1,141 @@
+"""Weights that describe themselves (.safetensors), plain state dicts (.pth), and training state."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from errors import UserError
+from files import sha256, write_bytes
+from models import MODELS, build_model, find_model
+from models.base import ColorizationModel
+from models.state import UNREADABLE, check_state, read_state_and_metadata
+
+FORMAT = 1
+_METADATA_KEY = "colorizer"
+SHIPPED = Path(__file__).resolve().parent.parent / "weights"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model rebuilt from a file, in evaluation mode on the CPU.
+
+    Attributes:
+        model: the model.
+        name: its key in `MODELS`.
+        path, sha256: the file it came from.
+        info: what else the file says: image_size, resize, epoch, metrics, manifest_sha256, versions.
+            Empty for a plain state dict.
+    """
+
+    model: ColorizationModel
+    name: str
+    path: Path
+    sha256: str
+    info: dict[str, Any] = field(default_factory=dict)
+
+
+def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str, Any]) -> None:
+    """Write a self-describing .safetensors file, whole or not at all.
+
+    Args:
+        path: where to.
+        name: key of the model in `MODELS`.
+        model: its state dict is saved, frozen weights too.
+        info: JSON values to keep beside it.
+    """
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    about = {"format": FORMAT, "model": name, "settings": vars(model.settings), "info": info}
+    # One entry, because safetensors writes several in no fixed order: equal runs, equal bytes.
+    write_bytes(path, safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(about)}))
+
+
+def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:
+    """The file to use: the one named, else the run's best, else the one that ships.
+
+    Raises:
+        UserError: there is none.
+    """
+    if weights is not None:
+        return weights
+    places = [path for path in (best, SHIPPED / f"{name}.safetensors") if path is not None]
+    for path in places:
+        if path.exists():
+            return path
+    raise UserError(
+        f"no weights for {name} (looked for {' and '.join(map(str, places))}): train first with "
+        f"--mode=train --model={name}, or name a file with --weights=FILE"
+    )
+
+
+def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any] | None = None) -> Weights:
+    """Rebuild a model from a file.
+
+    Args:
+        path: .safetensors written here, or a .pth state dict with the reference's keys.
+        name: the model asked for; None takes what the file says or its keys fit.
+        settings: the model's settings to use instead of the file's.
+    Raises:
+        UserError: unreadable, of another model, or of other shapes; names the difference.
+    """
+    state, metadata = read_state_and_metadata(path)
+    found, stored, info = _describe(path, state, metadata)
+    if name is not None and found not in (None, name):
+        raise UserError(f"weights {path} are of {found}, not of {name}: use --model={found}")
+    name = name or found or next(iter(MODELS))
+    model = build_model(name, **{**stored, **(settings or {})})
+    check_state(state, model.state_dict(), f"weights {path}", name)
+    model.load_state_dict(state)
+    return Weights(model.eval(), name, path, sha256(path), info)
+
+
+def save_training_state(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values for `load_training_state`, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_training_state(path: Path) -> dict[str, Any]:
+    """Read a training state; nothing in it is executed.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, *UNREADABLE) as error:
+        raise UserError(f"{path} is damaged: start a new run with --overwrite") from error
+    return dict(state)
+
+
+def _describe(
+    path: Path, state: dict[str, Tensor], metadata: dict[str, str]
+) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
+    """(model, settings, info) of a file, as far as it says."""
+    if _METADATA_KEY not in metadata:
+        return _recognize(state), {}, {}
+    try:
+        about = json.loads(metadata[_METADATA_KEY])
+        if about["format"] > FORMAT:
+            raise UserError(f"weights {path} are of a newer version of this program: update it")
+        return about["model"], about["settings"], about["info"]
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        raise UserError(f"weights {path} do not describe themselves: get an intact copy") from error
+
+
+def _recognize(state: dict[str, Tensor]) -> str | None:
+    """The model whose names these are, when there is one."""
+    for name in MODELS:
+        with torch.device("meta"):
+            expected = find_model(name)(MODELS[name].Settings()).state_dict()
+        if expected.keys() == state.keys():
+            return name
+    return None

@@ -1,0 +1,338 @@
+"""The train mode: the loop, early stopping, resuming."""
+
+from __future__ import annotations
+
+import math
+import platform
+import sys
+import time
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.tensorboard import SummaryWriter
+from tqdm import tqdm
+
+import evaluate
+import metrics
+from config import VERSION, Config
+from data.color import chroma, join, lab_to_rgb
+from data.dataset import draw_split, make_loader, open_listing
+from data.loader import epoch_seed
+from data.places import Listing
+from data.split import Manifest, read_manifest
+from device import find_device
+from errors import UserError
+from figures import write_loss_plot
+from files import write_csv
+from inference.weights import describe
+from models import build_model
+from models.base import ColorizationModel
+from models.checkpoint import load_training_state, save_training_state, save_weights
+from models.losses import build_criterion
+from runs import BEST, HISTORY, LAST, LOSS_PLOT, MANIFEST, clear, restore_config, write_config
+
+_CHECK_EVERY = 20
+"""Steps between two looks at the device for a loss that was not finite."""
+_DIVERGED = "the last good state is kept: go on from it with --resume, or start anew with a smaller --lr"
+
+
+def run(config: Config) -> int:
+    """Train a model on --data_dir, keep its best weights in --run_dir, and test them.
+
+    Raises:
+        UserError: the folder, the flags or the run directory do not allow it, or the loss left the
+            finite numbers.
+    """
+    device = find_device(config.device)
+    if config.resume:
+        config = restore_config(config)
+    elif (config.run_path / LAST).exists() and not (config.overwrite or config.dry_run):
+        raise UserError(
+            f"{config.run_path} holds a run: go on with it with --resume, replace it with "
+            "--overwrite, or name another --run_dir"
+        )
+    torch.manual_seed(config.seed)
+    model = build_model(config.model, **config.model_settings)
+    state = load_training_state(config.run_path / LAST) if config.resume else None
+    listing = open_listing(config)
+    manifest = _open_manifest(config, listing, state)
+    if config.dry_run:
+        print(describe(config, model))
+        counts = ", ".join(f"{split} {num}" for split, num in manifest.counts().items())
+        print(f"{listing.root}: {len(listing.photos)} photos listed; {counts}")
+        return 0
+
+    trainer = Trainer(config, model, manifest, device)
+    if state is not None:
+        trainer.load_state(state)
+    else:
+        model.initialize()
+        clear(config.run_path)
+        manifest.write(config.run_path / MANIFEST)
+    facts = {
+        "manifest_sha256": manifest.sha256,
+        "listing_sha256": listing.sha256(),
+        "num_listed": len(listing.photos),
+        "versions": versions(),
+    }
+    write_config(config, vars(model.settings), facts)
+    if trainer.finished and (config.run_path / "metrics.json").exists():
+        print(f"{trainer.progress()}: nothing left to do; --epochs or --patience go further")
+        return 0
+    trainer.fit()
+    return _test_best(config, manifest)
+
+
+class Trainer:
+    """A training run between epochs: model, optimizer and history; saved and restored whole.
+
+    Every random number of an epoch follows from (seed, epoch), and early stopping from the history,
+    so these three are all there is to save.
+    """
+
+    def __init__(
+        self, config: Config, model: ColorizationModel, manifest: Manifest, device: torch.device
+    ) -> None:
+        """
+        Raises:
+            UserError: too few photos, or an unknown loss.
+        """
+        self.config = config
+        self.manifest = manifest
+        self.model = model.to(device)
+        self.criterion = build_criterion(config.loss)
+        trainable = [p for p in model.parameters() if p.requires_grad]
+        # The fused update is the one that can be called off on the device: see FiniteGuard.
+        self.optimizer = torch.optim.Adam(trainable, lr=config.lr, fused=True)
+        self.history: list[dict[str, Any]] = []
+        self.train_loader = make_loader(config, manifest.photos("train", config.limit), device)
+        self.val_loader = make_loader(config, manifest.photos("val", config.limit), device)
+        if len(self.train_loader.photos) < 2 or not self.val_loader.photos:
+            raise UserError(
+                "training needs at least 2 photos to train on and 1 to validate on: "
+                "add photos, or set --split_ratio or --limit"
+            )
+
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch of the lowest validation loss; 0 before any."""
+        return min(self.history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"]
+
+    @property
+    def finished(self) -> bool:
+        """Whether all epochs are done, or `patience` of them passed without a better loss."""
+        epoch = len(self.history)
+        return epoch >= self.config.epochs or epoch - self.best_epoch >= self.config.patience
+
+    def progress(self) -> str:
+        """Where the run stands, in words."""
+        return f"{len(self.history)} epochs done in {self.config.run_path}, best {self.best_epoch}"
+
+    def fit(self) -> None:
+        """Train until finished; after each epoch everything is on disk.
+
+        Raises:
+            UserError: the loss is no longer finite; the last good state stays.
+        """
+        folder = self.config.run_path
+        if not self.history:
+            self.save_state()
+        start = len(self.history) + 1
+        with SummaryWriter(str(folder), purge_step=start) as board:
+            try:
+                while not self.finished:
+                    row = self.epoch(len(self.history) + 1)
+                    self.history.append(row)
+                    if self.best_epoch == row["epoch"]:
+                        self.save_best(row)
+                    self.save_state()
+                    write_csv(folder / HISTORY, self.history, list(row))
+                    write_loss_plot(folder / LOSS_PLOT, self.history)
+                    for name, value in row.items():
+                        board.add_scalar(name, value, row["epoch"])
+                    print(self.describe(row))
+            except KeyboardInterrupt:
+                print(f"{self.progress()}; go on with --resume", file=sys.stderr)
+                raise
+
+    def epoch(self, epoch: int) -> dict[str, Any]:
+        """Train one epoch and validate; a row of history.csv."""
+        torch.manual_seed(epoch_seed(self.config.seed, epoch))
+        start = time.perf_counter()
+        train_loss, num_photos = self.train_epoch(epoch)
+        seconds = time.perf_counter() - start
+        return {
+            "epoch": epoch,
+            "train_loss": train_loss,
+            **self.validate(),
+            **self.model.report(),
+            "lr": self.optimizer.param_groups[0]["lr"],
+            "images_per_s": num_photos / seconds,
+        }
+
+    def train_epoch(self, epoch: int) -> tuple[float, int]:
+        """One pass over the training photos: mean loss per photo, and how many there were."""
+        self.model.train()
+        loader, guard = self.train_loader, FiniteGuard(self.optimizer, self.train_loader.device)
+        total, num_photos = torch.zeros((), device=loader.device), 0
+        name = f"epoch {epoch}/{self.config.epochs}"
+        with _bar(name, len(loader.photos)) as bar:
+            for step, batch in enumerate(loader.training_epoch(self.config.seed, epoch), start=1):
+                losses = self.model.step(batch, self.criterion)
+                loss = torch.stack(list(losses.values())).sum()
+                self.optimizer.zero_grad()
+                loss.backward()
+                guard.watch(step, loss.detach())
+                self.optimizer.step()
+                self.model.constrain()
+
+                total += loss.detach() * len(batch)
+                num_photos += len(batch)
+                bar.update(len(batch))
+                if step % _CHECK_EVERY == 0:
+                    guard.check(epoch)
+                    bar.set_postfix(loss=f"{total.item() / num_photos:.4f}")
+        guard.check(epoch)
+        if num_photos == 0:
+            raise UserError("none of the training photos could be read: see the warnings above")
+        return total.item() / num_photos, num_photos
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, float]:
+        """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma."""
+        self.model.eval()
+        loader = self.val_loader
+        sums, num_photos = torch.zeros(5, dtype=torch.float32, device=loader.device), 0
+        with _bar("validating", len(loader.photos)) as bar:
+            for batch in loader:
+                losses = self.model.step(batch, self.criterion)
+                ab = self.model(batch.L)
+                target = lab_to_rgb(join(batch.L, batch.ab))
+                gray = lab_to_rgb(join(batch.L, torch.zeros_like(ab)))
+                sums += torch.stack(
+                    (
+                        torch.stack(list(losses.values())).sum() * len(batch),
+                        metrics.psnr(lab_to_rgb(join(batch.L, ab)), target).sum(),
+                        metrics.psnr(gray, target).sum(),
+                        chroma(ab).mean(dim=(1, 2)).sum(),
+                        chroma(batch.ab).mean(dim=(1, 2)).sum(),
+                    )
+                )
+                num_photos += len(batch)
+                bar.update(len(batch))
+        if num_photos == 0:
+            raise UserError("none of the validation photos could be read: see the warnings above")
+        loss, psnr, psnr_gray, pred_chroma, true_chroma = (sums / num_photos).tolist()
+        if not math.isfinite(loss):
+            raise UserError(f"the validation loss is not finite; {_DIVERGED}")
+        return {
+            "val_loss": loss,
+            "val_psnr": psnr,
+            "val_psnr_gray": psnr_gray,
+            "chroma_ratio": pred_chroma / true_chroma,
+        }
+
+    def describe(self, row: dict[str, Any]) -> str:
+        """One line about an epoch."""
+        own = "".join(f" · {name} {value:.4f}" for name, value in self.model.report().items())
+        best = " *" if self.best_epoch == row["epoch"] else ""
+        return (
+            f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f} "
+            f"val {row['val_loss']:.5f}{best} · PSNR {row['val_psnr']:.2f} dB "
+            f"(gray {row['val_psnr_gray']:.2f}){own} · chroma {row['chroma_ratio']:.2f} of true "
+            f"· {row['images_per_s']:.0f} photos/s"
+        )
+
+    def save_best(self, row: dict[str, Any]) -> None:
+        """Write best.safetensors."""
+        info = {
+            "image_size": self.config.image_size,
+            "resize": self.config.resize,
+            "validation": row,
+            "manifest_sha256": self.manifest.sha256,
+            "versions": versions(),
+        }
+        save_weights(self.config.run_path / BEST, self.config.model, self.model, info)
+
+    def save_state(self) -> None:
+        """Write last.pt. It comes after the best weights: a kill between the two repeats the epoch."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "history": self.history,
+            "manifest_sha256": self.manifest.sha256,
+        }
+        save_training_state(self.config.run_path / LAST, state)
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Take over what `save_state` wrote."""
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.history = state["history"]
+
+
+class FiniteGuard:
+    """Stop a training at the first loss or gradient that is not finite, without waiting for the device.
+
+    The first bad step is noted on the device. From it on the fused optimizer leaves weights and
+    moments alone: it reads `found_inf`, the flag through which gradient scaling calls updates off.
+    """
+
+    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
+        self.optimizer = optimizer
+        self.first_bad = torch.zeros((), dtype=torch.int64, device=device)
+        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
+
+    def watch(self, step: int, loss: Tensor) -> None:
+        """Look at the loss and gradients of a step, between backward and the update."""
+        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
+        is_first = ~torch.isfinite(loss + norm) & (self.first_bad == 0)
+        self.first_bad = torch.where(is_first, step, self.first_bad)
+        self.optimizer.found_inf = (self.first_bad > 0).float()  # type: ignore[attr-defined]
+
+    def check(self, epoch: int) -> None:
+        """Read the device.
+
+        Raises:
+            UserError: a step was not finite; names the first.
+        """
+        if step := int(self.first_bad):
+            raise UserError(f"the loss of epoch {epoch}, step {step} is not finite; {_DIVERGED}")
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the numbers of a run depend on."""
+    return {
+        "colorizer": VERSION,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+    }
+
+
+def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:
+    if state is None:
+        return draw_split(config, listing)
+    path = config.run_path / MANIFEST
+    manifest = read_manifest(path, listing)
+    if manifest.sha256 != state["manifest_sha256"]:
+        raise UserError(f"{path} is not what the run was started with: restore it or start a new run")
+    if manifest.missing:
+        raise UserError(
+            f"{len(manifest.missing)} photos of {path} are gone from {listing.root} (first: "
+            f"{manifest.missing[0]}): put them back, or start a new run"
+        )
+    return manifest
+
+
+def _test_best(config: Config, manifest: Manifest) -> int:
+    if not manifest.photos("test"):
+        print("no test photos in the split: not tested")
+        return 0
+    best = config.run_path / BEST
+    return evaluate.run(config.replace(mode="test", split="test", weights=best, model_settings={}))
+
+
+def _bar(name: str, total: int) -> tqdm:
+    return tqdm(total=total, desc=name, unit="photo", leave=False, disable=None)
