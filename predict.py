@@ -43,6 +43,8 @@ def _output_path(config: Config, image_path: Path) -> Path:
     """Where the picture goes, checked before any work is done."""
     path = config.output_path or image_path.with_name(f"{image_path.stem}_colorized.png")
     photo_format(path)
+    if path.exists() and image_path.exists() and path.samefile(image_path):
+        raise UserError(f"--output_path={path} is the photo itself: name another")
     if path.exists() and not config.overwrite:
         raise UserError(f"{path} exists: add --overwrite, or name another with --output_path")
     return path

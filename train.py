@@ -30,11 +30,14 @@ from models import build_model
 from models.base import ColorizationModel
 from models.checkpoint import load_training_state, save_training_state, save_weights
 from models.losses import build_criterion
-from runs import BEST, HISTORY, LAST, LOSS_PLOT, MANIFEST, clear, restore_config, write_config
+from runs import BEST, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, clear, restore_config, write_config
+
+History = list[dict[str, Any]]
+"""Rows of history.csv."""
 
 _CHECK_EVERY = 20
 """Steps between two looks at the device for a loss that was not finite."""
-_DIVERGED = "the last good state is kept: go on from it with --resume, or start anew with a smaller --lr"
+_DIVERGED = "the epochs before are kept; start a new run with a smaller --lr"
 
 
 def run(config: Config) -> int:
@@ -52,9 +55,13 @@ def run(config: Config) -> int:
             f"{config.run_path} holds a run: go on with it with --resume, replace it with "
             "--overwrite, or name another --run_dir"
         )
+    state = load_training_state(config.run_path / LAST) if config.resume else None
+    if state and is_finished(state["history"], config) and (config.run_path / METRICS).exists():
+        epochs, best = len(state["history"]), best_epoch(state["history"])
+        print(f"{config.run_path} is finished: {epochs} epochs, best {best}; --epochs goes further")
+        return 0
     torch.manual_seed(config.seed)
     model = build_model(config.model, **config.model_settings)
-    state = load_training_state(config.run_path / LAST) if config.resume else None
     listing = open_listing(config)
     manifest = _open_manifest(config, listing, state)
     if config.dry_run:
@@ -66,6 +73,7 @@ def run(config: Config) -> int:
     trainer = Trainer(config, model, manifest, device)
     if state is not None:
         trainer.load_state(state)
+        (config.run_path / METRICS).unlink(missing_ok=True)  # of weights that may not stay the best
     else:
         model.initialize()
         clear(config.run_path)
@@ -77,9 +85,6 @@ def run(config: Config) -> int:
         "versions": versions(),
     }
     write_config(config, vars(model.settings), facts)
-    if trainer.finished and (config.run_path / "metrics.json").exists():
-        print(f"{trainer.progress()}: nothing left to do; --epochs or --patience go further")
-        return 0
     trainer.fit()
     return _test_best(config, manifest)
 
@@ -105,7 +110,7 @@ class Trainer:
         trainable = [p for p in model.parameters() if p.requires_grad]
         # The fused update is the one that can be called off on the device: see FiniteGuard.
         self.optimizer = torch.optim.Adam(trainable, lr=config.lr, fused=True)
-        self.history: list[dict[str, Any]] = []
+        self.history: History = []
         self.train_loader = make_loader(config, manifest.photos("train", config.limit), device)
         self.val_loader = make_loader(config, manifest.photos("val", config.limit), device)
         if len(self.train_loader.photos) < 2 or not self.val_loader.photos:
@@ -113,21 +118,6 @@ class Trainer:
                 "training needs at least 2 photos to train on and 1 to validate on: "
                 "add photos, or set --split_ratio or --limit"
             )
-
-    @property
-    def best_epoch(self) -> int:
-        """The first epoch of the lowest validation loss; 0 before any."""
-        return min(self.history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"]
-
-    @property
-    def finished(self) -> bool:
-        """Whether all epochs are done, or `patience` of them passed without a better loss."""
-        epoch = len(self.history)
-        return epoch >= self.config.epochs or epoch - self.best_epoch >= self.config.patience
-
-    def progress(self) -> str:
-        """Where the run stands, in words."""
-        return f"{len(self.history)} epochs done in {self.config.run_path}, best {self.best_epoch}"
 
     def fit(self) -> None:
         """Train until finished; after each epoch everything is on disk.
@@ -141,10 +131,10 @@ class Trainer:
         start = len(self.history) + 1
         with SummaryWriter(str(folder), purge_step=start) as board:
             try:
-                while not self.finished:
+                while not is_finished(self.history, self.config):
                     row = self.epoch(len(self.history) + 1)
                     self.history.append(row)
-                    if self.best_epoch == row["epoch"]:
+                    if best_epoch(self.history) == row["epoch"]:
                         self.save_best(row)
                     self.save_state()
                     write_csv(folder / HISTORY, self.history, list(row))
@@ -153,7 +143,8 @@ class Trainer:
                         board.add_scalar(name, value, row["epoch"])
                     print(self.describe(row))
             except KeyboardInterrupt:
-                print(f"{self.progress()}; go on with --resume", file=sys.stderr)
+                done = len(self.history)
+                print(f"{done} epochs are kept in {folder}; go on with --resume", file=sys.stderr)
                 raise
 
     def epoch(self, epoch: int) -> dict[str, Any]:
@@ -236,7 +227,7 @@ class Trainer:
     def describe(self, row: dict[str, Any]) -> str:
         """One line about an epoch."""
         own = "".join(f" · {name} {value:.4f}" for name, value in self.model.report().items())
-        best = " *" if self.best_epoch == row["epoch"] else ""
+        best = " *" if best_epoch(self.history) == row["epoch"] else ""
         return (
             f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f} "
             f"val {row['val_loss']:.5f}{best} · PSNR {row['val_psnr']:.2f} dB "
@@ -299,6 +290,17 @@ class FiniteGuard:
         """
         if step := int(self.first_bad):
             raise UserError(f"the loss of epoch {epoch}, step {step} is not finite; {_DIVERGED}")
+
+
+def best_epoch(history: History) -> int:
+    """The first epoch of the lowest validation loss; 0 before any."""
+    return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
+
+
+def is_finished(history: History, config: Config) -> bool:
+    """Whether all epochs are done, or `patience` of them passed without a better loss."""
+    epoch = len(history)
+    return epoch >= config.epochs or epoch - best_epoch(history) >= config.patience
 
 
 def versions() -> dict[str, str]:

@@ -10,7 +10,7 @@ import torch
 
 from config import Config
 from data.loader import PhotoLoader
-from data.places import Listing, Photo, download_places, list_photos
+from data.places import DATASETS, Listing, Photo, download_places, list_photos
 from data.split import Manifest, draw, read_manifest
 from errors import UserError
 from files import sha256
@@ -21,6 +21,8 @@ log = logging.getLogger(__name__)
 
 def open_listing(config: Config) -> Listing:
     """List --data_dir, after fetching Places365 into it where that is asked for."""
+    if config.download and config.data_dir in DATASETS:
+        raise UserError(f"--download fetches nothing for --data_dir={config.data_dir}: leave it out")
     if config.download:
         download_places(Path(config.data_dir))
     return list_photos(config.data_dir)
@@ -32,6 +34,9 @@ def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Mani
     Raises:
         UserError: too many photos are unreadable or gray, or too few for the splits.
     """
+    num = len(listing.photos)
+    if num < config.subset_size and not whole:
+        print(f"{listing.root} holds {num} photos, fewer than --subset_size: all are used")
     rejected = config.run_path / ("rejected_all.csv" if whole else REJECTED)
     return draw(
         listing,

@@ -93,7 +93,7 @@ def decode(
                 if image.width * image.height > max_pixels:
                     raise Image.DecompressionBombError
                 image.load()
-                rgb = _to_srgb(ImageOps.exif_transpose(image), name)
+                rgb = to_srgb(image, name)
     except Image.DecompressionBombError as error:
         raise PhotoError(
             f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"
@@ -104,6 +104,32 @@ def decode(
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name} is damaged ({reason}): get an intact copy") from error
     return rgb.crop(box) if box else rgb
+
+
+def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
+    """Any Pillow image as a person sees it: upright, sRGB, 8 bits, on white where transparent.
+
+    Args:
+        image: of any mode; floats are in [0, 1].
+        name: what warnings call it.
+    """
+    image = ImageOps.exif_transpose(image)
+    profile = image.info.get("icc_profile")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _to_8_bit(image)
+    if "transparency" in image.info or image.has_transparency_data:
+        image = image.convert("RGBA")
+    elif image.mode in ("P", "1", "PA"):
+        image = image.convert("RGB")
+
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    if alpha is not None:
+        image = image.convert(image.mode[:-1])
+    rgb = _apply_profile(image, profile, name)
+    if alpha is not None:
+        white = Image.new("RGB", rgb.size, "white")
+        rgb = Image.composite(rgb, white, alpha)
+    return rgb
 
 
 def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:
@@ -153,25 +179,6 @@ def photo_format(path: Path) -> str:
         raise UserError(f"cannot write {path}: its ending must be one of {', '.join(SUFFIXES)}")
     Image.init()
     return Image.EXTENSION[path.suffix.lower()]
-
-
-def _to_srgb(image: Image.Image, name: str) -> Image.Image:
-    profile = image.info.get("icc_profile")
-    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _to_8_bit(image)
-    if "transparency" in image.info or image.has_transparency_data:
-        image = image.convert("RGBA")
-    elif image.mode in ("P", "1", "PA"):
-        image = image.convert("RGB")
-
-    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
-    if alpha is not None:
-        image = image.convert(image.mode[:-1])
-    rgb = _apply_profile(image, profile, name)
-    if alpha is not None:
-        white = Image.new("RGB", rgb.size, "white")
-        rgb = Image.composite(rgb, white, alpha)
-    return rgb
 
 
 def _to_8_bit(image: Image.Image) -> Image.Image:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -134,18 +135,16 @@ def download_places(root: Path) -> None:
     """
     from torchvision.datasets import Places365
 
-    done = root / ".places365_complete"
-    if done.exists():
+    images = root / "val_256"
+    classes = _places_classes(root)
+    if classes and all((images / name).is_file() for name in classes):
         return
     try:
         root.mkdir(parents=True, exist_ok=True)
-        # torchvision takes a folder that exists for a finished one, so half an unpacked archive
-        # would pass for the whole: only our own mark says that it got to the end.
-        images = root / "val_256"
         if images.exists():
-            images.rename(root / f".val_256.incomplete.{os.getpid()}")
+            # torchvision takes a folder that exists for a finished one, half an unpacked archive too.
+            images.rename(root / f".val_256.incomplete.{secrets.token_hex(4)}")
         Places365(root, split="val", small=True, download=True)
-        done.touch()
     except (OSError, RuntimeError) as error:
         raise UserError(
             f"cannot download Places365 to {root} ({' '.join(str(error).split())}): check the "

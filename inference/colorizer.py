@@ -12,7 +12,7 @@ from torch import Tensor
 
 from config import Config
 from data.color import join, lab_to_rgb, rgb_to_lab
-from data.photos import load_photo
+from data.photos import load_photo, to_srgb
 from device import find_device
 from models import MODELS
 from models.checkpoint import Weights, find_weights, load_weights
@@ -68,8 +68,8 @@ class Colorizer:
         """Color a photo.
 
         Args:
-            photo: a path, a Pillow image, or sRGB-coded uint8 (H, W, 3) or (H, W). Colours that it
-                has are not looked at.
+            photo: a path, a Pillow image, or an array: sRGB-coded uint8 (H, W, 3) or (H, W). Of its
+                colours only the lightness is looked at.
             max_pixels: larger files are refused.
         Returns:
             (H, W, 3) uint8, sRGB, of the photo's own size and lightness; colours beyond sRGB give
@@ -79,8 +79,7 @@ class Colorizer:
         """
         if isinstance(photo, (str, Path)):
             photo = load_photo(Path(photo), max_pixels=max_pixels)
-        image = photo if isinstance(photo, Image.Image) else Image.fromarray(photo)
-        image = image.convert("RGB")
+        image = to_srgb(photo if isinstance(photo, Image.Image) else Image.fromarray(photo))
         return _join_full_size(np.asarray(image), self.predict_ab(image))
 
     @torch.inference_mode()

@@ -1,5 +1,7 @@
 """Metrics against scikit-image, torchmetrics, published pairs and cases worked by hand."""
 
+import io
+
 import numpy as np
 import pytest
 import skimage.color
@@ -119,8 +121,8 @@ def test_ssim_needs_room_for_its_window():
 
 
 # Sharma, Wu, Dalal 2005, table 1: L1 a1 b1, L2 a2 b2, CIEDE2000.
-SHARMA = np.array(
-    """
+SHARMA = np.loadtxt(
+    io.StringIO("""
     50 2.6772 -79.7751 50 0 -82.7485 2.0425
     50 3.1571 -77.2803 50 0 -82.7485 2.8615
     50 2.8361 -74.0200 50 0 -82.7485 3.4412
@@ -155,9 +157,8 @@ SHARMA = np.array(
     90.9257 -0.5406 -0.9208 88.6381 -0.8985 -0.7239 1.5381
     6.7747 -0.2908 -2.4247 5.8714 -0.0985 -2.2286 0.6377
     2.0776 0.0795 -1.1350 0.9033 -0.0636 -0.5514 0.9082
-    """.split(),
-    dtype=np.float64,
-).reshape(34, 7)
+    """)
+)
 
 
 @pytest.mark.parametrize("swapped", [False, True])

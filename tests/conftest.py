@@ -1,0 +1,96 @@
+"""Photos, runs and the command line for every test, all made from what scikit-image ships."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+import skimage.data
+from PIL import Image
+
+import main
+from models import MODELS
+
+# Enough photos that no split is empty, small enough that an epoch takes a second.
+NUM_PHOTOS = 16
+SETTINGS = ("--image_size=32", "--batch_size=4", "--epochs=2", "--num_workers=2", "--device=cpu")
+
+
+def crops(num: int, size: int = 64) -> list[np.ndarray]:
+    """Distinct colored (size, size, 3) uint8 crops."""
+    sources = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()]
+    rng = np.random.default_rng(0)
+    found = []
+    while len(found) < num:
+        source = sources[len(found) % len(sources)]
+        y, x = (rng.integers(0, side - size) for side in source.shape[:2])
+        crop = source[y : y + size, x : x + size]
+        if np.ptp(crop.astype(int), axis=2).max() > 20:
+            found.append(crop)
+    return found
+
+
+def fill(folder: Path, num: int = NUM_PHOTOS) -> Path:
+    """Write photos of several formats and classes into a folder."""
+    for i, crop in enumerate(crops(num)):
+        suffix = (".png", ".jpg", ".JPEG", ".webp")[i % 4]
+        path = folder / f"class{i % 2}" / f"photo {i:02}{suffix}"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(crop).save(path, quality=95)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of photos. Read only: tests that change it make their own with `fill`."""
+    return fill(tmp_path_factory.mktemp("photos"))
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def error(self) -> str:
+        """The last line on stderr."""
+        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
+
+
+@pytest.fixture
+def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
+    """Run the program in this process: `cli("--mode=test", f"--run_dir={x}")`."""
+
+    def run(*argv: str) -> Outcome:
+        capfd.readouterr()
+        code = main.main(argv)
+        captured = capfd.readouterr()
+        return Outcome(code, captured.out, captured.err)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """The run directory of a model that was trained once for all tests. Read only."""
+    runs: dict[str, Path] = {}
+
+    def train(name: str) -> Path:
+        if name not in runs:
+            runs[name] = tmp_path_factory.mktemp("runs") / name
+            extra = ["--encoder_weights=random"] if name == "model2" else []
+            argv = ["--mode=train", f"--model={name}", f"--data_dir={photos}", f"--run_dir={runs[name]}"]
+            assert main.main([*argv, *SETTINGS, *extra]) == 0
+        return runs[name]
+
+    return train
+
+
+@pytest.fixture(params=list(MODELS))
+def model_name(request: pytest.FixtureRequest) -> str:
+    """Every model of the registry in turn."""
+    return request.param

@@ -1,0 +1,185 @@
+"""The draw: the same everywhere, honest about what it leaves out."""
+
+import dataclasses
+import os
+import random
+import shutil
+
+import numpy as np
+import pytest
+from conftest import NUM_PHOTOS, crops, fill
+from PIL import Image
+
+from data.places import Listing, Photo, list_photos
+from data.split import SPLITS, draw, order, read_manifest, share_out
+from errors import UserError
+from files import read_csv, sha256
+
+RATIOS = (0.7, 0.15, 0.15)
+
+
+def draw_from(folder, **changes):
+    options = {
+        "seed": 42,
+        "subset_size": 30_000,
+        "ratios": RATIOS,
+        "max_pixels": 10**8,
+        "max_rejected": 0.1,
+        "num_workers": 2,
+        "rejected_path": None,
+    }
+    listing = folder if isinstance(folder, Listing) else list_photos(str(folder))
+    return draw(listing, **(options | changes))
+
+
+def names(manifest, split="all"):
+    return [photo.name for photo in manifest.photos(split)]
+
+
+@pytest.mark.parametrize(
+    ("total", "ratios", "expected"),
+    [
+        (30_000, RATIOS, [21_000, 4_500, 4_500]),
+        (10, RATIOS, [7, 2, 1]),
+        (20, RATIOS, [14, 3, 3]),
+        (12, RATIOS, [8, 2, 2]),
+        (4, RATIOS, [2, 1, 1]),
+        (3, RATIOS, [1, 1, 1]),
+        (5, (0.98, 0.01, 0.01), [3, 1, 1]),
+        (7, (0, 0, 1), [0, 0, 7]),
+        (7, (0.9, 0.1, 0), [6, 1, 0]),
+        (1, (1, 0, 0), [1, 0, 0]),
+    ],
+)
+def test_share_out(total, ratios, expected):
+    assert share_out(total, ratios) == expected
+
+
+@pytest.mark.parametrize("total", range(3, 200))
+def test_share_out_is_within_one_of_exact_or_the_minimum(total):
+    counts = share_out(total, RATIOS)
+    assert sum(counts) == total
+    for count, ratio in zip(counts, RATIOS, strict=True):
+        assert count == 1 or abs(count - total * ratio) < 1 or total * min(RATIOS) < 1
+
+
+def test_too_few_photos():
+    with pytest.raises(UserError, match="2 photos are too few for 3 splits"):
+        share_out(2, RATIOS)
+
+
+def test_split_covers_the_folder_once(photos):
+    manifest = draw_from(photos)
+    assert sorted(names(manifest)) == sorted(photo.name for photo in list_photos(str(photos)).photos)
+    assert manifest.counts() == {"train": 11, "val": 3, "test": 2}
+    assert [len(manifest.photos(split)) for split in SPLITS] == [11, 3, 2]
+    assert manifest.photos("train", limit=3) == manifest.photos("train")[:3]
+
+
+def test_known_order():
+    """Written down, so that a change that would move everybody's split cannot pass unseen."""
+    photos = [Photo(f"{i}.jpg", None, "", f"{i}.jpg") for i in range(10)]
+    shuffled = random.Random(0).sample(photos, 10)
+    assert [p.name[0] for p in order(photos, seed=42)] == list("4806519732")
+    assert [p.name[0] for p in order(shuffled, seed=42)] == list("4806519732")
+    assert [p.name[0] for p in order(photos, seed=43)] != list("4806519732")
+
+
+def test_accents_are_the_same_on_every_file_system():
+    composed, decomposed = (Photo(n, None, "", n) for n in ("caf\u00e9.jpg", "cafe\u0301.jpg"))
+    others = [Photo(f"{i}.jpg", None, "", f"{i}.jpg") for i in range(50)]
+    place = [order([*others, photo], 42).index(photo) for photo in (composed, decomposed)]
+    assert place[0] == place[1]
+
+
+def test_a_new_photo_moves_nobody(tmp_path):
+    folder = fill(tmp_path)
+    before = names(draw_from(folder))
+    Image.fromarray(crops(NUM_PHOTOS + 1)[-1]).save(folder / "new.png")
+    after = names(draw_from(folder))
+    assert [name for name in after if name != "new.png"] == before
+
+
+def test_subset_is_the_head_of_the_order(photos):
+    assert names(draw_from(photos, subset_size=8)) == names(draw_from(photos))[:8]
+
+
+def test_bad_photos_are_replaced_by_the_next(tmp_path):
+    folder = fill(tmp_path / "photos")
+    whole = names(draw_from(folder))
+    gray = folder / whole[2]
+    with Image.open(gray) as image:
+        pixels = np.asarray(image.convert("L"))
+    Image.fromarray(pixels).save(gray)
+    (folder / whole[4]).write_bytes(b"broken")
+    manifest = draw_from(
+        folder, subset_size=10, max_rejected=0.5, rejected_path=tmp_path / "rejected.csv"
+    )
+    assert names(manifest) == [name for i, name in enumerate(whole[:12]) if i not in (2, 4)]
+    rejected = {row["name"]: row["reason"] for row in read_csv(tmp_path / "rejected.csv")}
+    assert rejected.keys() == {whole[2], whole[4]}
+    assert "gray" in rejected[whole[2]]
+    assert "not a photo" in rejected[whole[4]]
+
+
+def test_photos_after_the_subset_are_not_opened(tmp_path):
+    folder = fill(tmp_path / "photos")
+    whole = names(draw_from(folder))
+    for name in whole[8:]:
+        (folder / name).write_bytes(b"broken")
+    assert names(draw_from(folder, subset_size=8)) == whole[:8]
+
+
+def test_copies_count_once(tmp_path):
+    folder = fill(tmp_path / "photos")
+    whole = names(draw_from(folder))
+    for name in whole[:5]:
+        shutil.copy(folder / name, folder / f"copy of {os.path.basename(name)}")
+    manifest = draw_from(folder, rejected_path=tmp_path / "rejected.csv")
+    assert len(manifest.entries) == NUM_PHOTOS
+    assert len({entry.sha256 for entry in manifest.entries}) == NUM_PHOTOS
+    reasons = [row["reason"] for row in read_csv(tmp_path / "rejected.csv")]
+    assert len(reasons) == 5
+    assert all(reason.startswith("copy of ") for reason in reasons)
+
+
+def test_too_many_bad_photos(tmp_path):
+    folder = fill(tmp_path / "photos")
+    for name in names(draw_from(folder))[:3]:
+        (folder / name).write_bytes(b"broken")
+    path = tmp_path / "rejected.csv"
+    with pytest.raises(UserError, match=r"unreadable or gray.*rejected\.csv.*--max_rejected"):
+        draw_from(folder, rejected_path=path)
+    assert read_csv(path)
+    assert len(draw_from(folder, max_rejected=0.2).entries) == NUM_PHOTOS - 3
+
+
+def test_groups_stay_together():
+    manifest = draw_from("sample")
+    groups = {split: {photo.group for photo in manifest.photos(split)} for split in SPLITS}
+    assert all(groups.values())
+    assert not groups["train"] & groups["val"]
+    assert not groups["train"] & groups["test"]
+    assert not groups["val"] & groups["test"]
+
+
+def test_manifest_round_trip(photos, tmp_path):
+    manifest = draw_from(photos)
+    path = tmp_path / "manifest.csv"
+    manifest.write(path)
+    assert sha256(path) == manifest.sha256
+    listing = list_photos(str(photos))
+    assert read_manifest(path, listing) == manifest
+    gone = names(manifest)[0]
+    left = dataclasses.replace(
+        listing, photos=tuple(photo for photo in listing.photos if photo.name != gone)
+    )
+    assert read_manifest(path, left).missing == (gone,)
+    with pytest.raises(UserError, match="--data_dir"):
+        read_manifest(path, dataclasses.replace(listing, photos=()))
+
+
+def test_file_that_is_no_manifest(photos, tmp_path):
+    (tmp_path / "manifest.csv").write_text("a,b\n1,2\n")
+    with pytest.raises(UserError, match="is not a manifest"):
+        read_manifest(tmp_path / "manifest.csv", list_photos(str(photos)))

@@ -1,0 +1,260 @@
+"""Training: resumes to the same bits, survives being killed, stops where it must."""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import SETTINGS, fill
+from safetensors.torch import load_file
+
+import train
+from data.batch import Batch
+from models.gae import GAE
+from runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, REJECTED
+
+MAIN = Path(train.__file__).with_name("main.py")
+
+
+def arguments(photos, run_dir, *more):
+    return ["--mode=train", f"--data_dir={photos}", f"--run_dir={run_dir}", *SETTINGS, *more]
+
+
+def history(run_dir):
+    with open(run_dir / HISTORY, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def same(a, b):
+    """Whether two runs hold the same bits: weights, optimizer, history but for the speed."""
+    first, second = (torch.load(run / LAST, weights_only=True) for run in (a, b))
+    for state in (first, second):
+        for row in state["history"]:
+            del row["images_per_s"]
+    assert first["history"] == second["history"]
+    for key in first["model"]:
+        assert torch.equal(first["model"][key], second["model"][key]), key
+    moments = [state["optimizer"]["state"] for state in (first, second)]
+    for index in moments[0]:
+        for name, value in moments[0][index].items():
+            assert torch.equal(value, moments[1][index][name])
+    best = [load_file(run / BEST) for run in (a, b)]
+    assert all(torch.equal(value, best[1][name]) for name, value in best[0].items())
+    return True
+
+
+def test_a_run_writes_what_it_should(trained, model_name):
+    run_dir = trained(model_name)
+    written = {path.name for path in run_dir.iterdir()}
+    expected = {CONFIG, MANIFEST, REJECTED, HISTORY, LOSS_PLOT, BEST, LAST, METRICS}
+    events = {name for name in written if name.startswith("events.out.tfevents")}
+    assert expected | {"per_image.csv", "examples.png"} | events == written
+    assert events
+    rows = history(run_dir)
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    for name in ("train_loss", "val_loss", "val_psnr", "val_psnr_gray", "chroma_ratio"):
+        assert float(rows[0][name]) > 0
+    assert ("gamma" in rows[0]) == (model_name == "model1")
+    config = json.loads((run_dir / CONFIG).read_text())
+    assert config["batch_size"] == 4
+    assert config["facts"]["num_listed"] == 16
+
+
+def test_the_split_is_written_and_covers_all(trained, photos):
+    with open(trained("model1") / MANIFEST, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {row["split"] for row in rows} == {"train", "val", "test"}
+    assert len({row["name"] for row in rows}) == len(rows) == 16
+    assert {row["label"] for row in rows} == {"class0", "class1"}
+
+
+def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, model_name):
+    extra = [f"--model={model_name}"]
+    extra += ["--encoder_weights=random"] if model_name == "model2" else []
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert cli(*arguments(photos, whole, *extra, "--epochs=4")).code == 0
+    assert cli(*arguments(photos, parts, *extra, "--epochs=1")).code == 0
+    for epochs in (2, 4):
+        assert cli("--mode=train", f"--run_dir={parts}", "--resume", f"--epochs={epochs}").code == 0
+    assert same(whole, parts)
+    assert [row["epoch"] for row in history(parts)] == ["1", "2", "3", "4"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
+@pytest.mark.parametrize("dies_at", ["before best", "between best and last", "after last"])
+def test_killed_between_two_files(cli, photos, tmp_path, dies_at):
+    """A child kills itself at the second epoch's files; resuming ends as if nothing had happened."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert cli(*arguments(photos, whole, "--epochs=3")).code == 0
+    code = f"""
+import os, signal, sys
+sys.path.insert(0, {str(MAIN.parent)!r})
+import main, train
+def die(*_): os.kill(os.getpid(), signal.SIGKILL)
+save_best, save_state = train.Trainer.save_best, train.Trainer.save_state
+def second(self): return len(self.history) == 2
+def best(self, row):
+    if second(self) and {dies_at == "before best"}: die()
+    save_best(self, row)
+def state(self):
+    if second(self) and {dies_at == "between best and last"}: die()
+    save_state(self)
+    if second(self): die()
+train.Trainer.save_best, train.Trainer.save_state = best, state
+main.main({arguments(photos, killed, "--epochs=3")!r})
+"""
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    assert cli("--mode=train", f"--run_dir={killed}", "--resume").code == 0
+    assert same(whole, killed)
+    assert len(history(killed)) == 3
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child here")
+def test_ctrl_c(photos, tmp_path):
+    command = [sys.executable, str(MAIN), *arguments(photos, tmp_path / "run", "--epochs=1000", "--patience=1000")]
+    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / HISTORY).exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "Traceback" not in err
+    assert "--resume" in err
+    state = torch.load(tmp_path / "run" / LAST, weights_only=True)
+    assert len(state["history"]) >= 1
+
+
+def test_resuming_a_finished_run(cli, trained):
+    outcome = cli("--mode=train", f"--run_dir={trained('model1')}", "--resume")
+    assert outcome.code == 0
+    assert "is finished" in outcome.out
+
+
+def test_nothing_to_resume(cli, photos, tmp_path):
+    outcome = cli(*arguments(photos, tmp_path / "none", "--resume"))
+    assert outcome.code == 2
+    assert "nothing to resume" in outcome.error
+
+
+@pytest.mark.parametrize("flag", ["--batch_size=8", "--seed=7", "--gamma_mode=signed", "--model=model2"])
+def test_resume_with_other_settings(cli, trained, flag):
+    outcome = cli("--mode=train", f"--run_dir={trained('model1')}", "--resume", "--epochs=5", flag)
+    assert outcome.code == 2
+    assert outcome.error.startswith(f"error: {flag.partition('=')[0]}=")
+    assert "contradicts the run" in outcome.error
+
+
+def test_an_existing_run_is_not_trained_over(cli, photos, tmp_path):
+    run_dir = tmp_path / "run"
+    assert cli(*arguments(photos, run_dir, "--epochs=1")).code == 0
+    (run_dir / "my notes.txt").write_text("keep me")
+    before = (run_dir / LAST).read_bytes()
+    outcome = cli(*arguments(photos, run_dir))
+    assert outcome.code == 2
+    assert "--overwrite" in outcome.error
+    assert (run_dir / LAST).read_bytes() == before
+    assert cli(*arguments(photos, run_dir, "--epochs=1", "--seed=7", "--overwrite")).code == 0
+    assert (run_dir / LAST).read_bytes() != before
+    assert len(list(run_dir.glob("events.out.tfevents.*"))) == 1
+    assert (run_dir / "my notes.txt").read_text() == "keep me"
+
+
+def test_a_failed_overwrite_loses_nothing(cli, photos, tmp_path):
+    run_dir = tmp_path / "run"
+    assert cli(*arguments(photos, run_dir, "--epochs=1")).code == 0
+    before = {path.name: path.read_bytes() for path in run_dir.iterdir()}
+    outcome = cli(*arguments(tmp_path / "no such folder", run_dir, "--overwrite"))
+    assert outcome.code == 2
+    assert {path.name: path.read_bytes() for path in run_dir.iterdir()} == before
+
+
+def test_early_stopping(cli, photos, tmp_path, monkeypatch):
+    losses = iter([0.5, 0.4, 0.45, 0.4, 0.41, 0.3])
+    row = {"val_psnr": 20.0, "val_psnr_gray": 20.0, "chroma_ratio": 1.0}
+    monkeypatch.setattr(train.Trainer, "validate", lambda _: {"val_loss": next(losses), **row})
+    outcome = cli(*arguments(photos, tmp_path / "run", "--epochs=50", "--patience=3"))
+    assert outcome.code == 0
+    # Best at 2; the equal loss at 4 is no gain; 3 epochs later it stops.
+    assert [float(row["val_loss"]) for row in history(tmp_path / "run")] == [0.5, 0.4, 0.45, 0.4, 0.41]
+    finished = cli("--mode=train", f"--run_dir={tmp_path / 'run'}", "--resume")
+    assert "best 2" in finished.out
+
+
+@pytest.mark.parametrize("where", ["loss", "gradient"])
+def test_not_finite(cli, photos, tmp_path, monkeypatch, where):
+    """Step 2 of epoch 2 goes wrong: named, nothing updated from there on, epoch 1 kept."""
+    step, seen = GAE.step, []
+
+    def broken(self: GAE, batch: Batch, criterion):
+        losses = step(self, batch, criterion)
+        if self.training:
+            seen.append({k: v.clone() for k, v in self.named_parameters()})
+            if len(seen) == 5 and where == "loss":
+                losses["mse"] = losses["mse"] * float("nan")
+            if len(seen) == 5 and where == "gradient":
+                losses["mse"].register_hook(lambda g: g * float("inf"))
+        return losses
+
+    monkeypatch.setattr(GAE, "step", broken)
+    outcome = cli(*arguments(photos, tmp_path / "run"))
+    assert outcome.code == 2
+    assert "epoch 2, step 2 is not finite" in outcome.error
+    assert len(seen) > 5
+    for name, value in seen[4].items():
+        assert torch.equal(value, seen[-1][name]), name
+    assert len(torch.load(tmp_path / "run" / LAST, weights_only=True)["history"]) == 1
+
+
+def test_photo_that_turns_bad_in_training(cli, tmp_path, monkeypatch):
+    folder = fill(tmp_path / "photos")
+    fit = train.Trainer.fit
+
+    def break_one_then_fit(self):
+        self.train_loader.photos[0].path.write_bytes(b"broken")
+        fit(self)
+
+    monkeypatch.setattr(train.Trainer, "fit", break_one_then_fit)
+    outcome = cli(*arguments(folder, tmp_path / "run", "--epochs=1"))
+    assert outcome.code == 0
+
+
+def test_training_set_smaller_than_a_batch(cli, photos, tmp_path):
+    outcome = cli(*arguments(photos, tmp_path / "run", "--epochs=1", "--batch_size=256"))
+    assert outcome.code == 0
+
+
+@pytest.mark.parametrize("flags", [("--limit=1",), ("--split_ratio=1,0,0",)])
+def test_too_few_photos_to_train(cli, photos, tmp_path, flags):
+    outcome = cli(*arguments(photos, tmp_path / "run", *flags))
+    assert outcome.code == 2
+    assert "at least 2 photos" in outcome.error
+
+
+def test_no_test_split(cli, photos, tmp_path):
+    outcome = cli(*arguments(photos, tmp_path / "run", "--epochs=1", "--split_ratio=0.8,0.2,0"))
+    assert outcome.code == 0
+    assert "not tested" in outcome.out
+
+
+def test_dry_run_writes_nothing(cli, photos, tmp_path):
+    outcome = cli(*arguments(photos, tmp_path / "run", "--dry_run"))
+    assert outcome.code == 0
+    assert '"batch_size": 4' in outcome.out
+    assert "train 11, val 3, test 2" in outcome.out
+    assert "3,137,763 parameters" in outcome.out
+    assert not os.path.exists(tmp_path / "run")
+
+
+def test_dry_run_downloads_nothing(cli, photos, tmp_path, monkeypatch):
+    monkeypatch.setattr("models.resnet_baseline._download_imagenet", pytest.fail)
+    outcome = cli(*arguments(photos, tmp_path / "run", "--model=model2", "--dry_run"))
+    assert outcome.code == 0
+    assert "encoder_weights" in outcome.out
