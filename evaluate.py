@@ -66,8 +66,13 @@ def run(config: Config) -> int:
         for name, values in zip(names, zip(*scores.values(), strict=True), strict=True)
     ]
     write_csv(folder / f"per_image{suffix}.csv", rows, ["name", *scores])
+    captions = {
+        row["name"]: f"{_shorten(row['name'])}\n{row['psnr']:.1f} dB (gray {row['gray_psnr']:.1f})"
+        for row in rows
+    }
     chosen = _choose_examples(photos, names, scores["psnr"])
-    _draw_examples(folder / f"examples{suffix}.png", make_loader(config, chosen, device), model)
+    examples = make_loader(config, chosen, device)
+    _draw_examples(folder / f"examples{suffix}.png", examples, model, captions)
     write_json(folder / f"metrics{suffix}.json", card)
     print_table(card)
     print(f"written to {folder}: metrics{suffix}.json, per_image{suffix}.csv, examples{suffix}.png")
@@ -113,13 +118,20 @@ def _choose_examples(photos: Sequence[Photo], names: Sequence[str], psnr: Sequen
 
 
 @torch.inference_mode()
-def _draw_examples(path: Path, loader: PhotoLoader, model: ColorizationModel) -> None:
-    rows = []
+def _draw_examples(
+    path: Path, loader: PhotoLoader, model: ColorizationModel, captions: dict[str, str]
+) -> None:
+    examples = []
     for batch in loader:
         ab = model(batch.L)
-        columns = [_to_pictures(join(batch.L, x)) for x in (torch.zeros_like(ab), ab, batch.ab)]
-        rows += list(zip(batch.names, zip(*columns, strict=True), strict=True))
-    write_examples(path, rows, ("gray", "colored", "truth"))
+        rows = [_to_pictures(join(batch.L, x)) for x in (torch.zeros_like(ab), ab, batch.ab)]
+        texts = [captions[name] for name in batch.names]
+        examples += list(zip(texts, zip(*rows, strict=True), strict=True))
+    write_examples(path, examples, ("gray", "colored", "truth"))
+
+
+def _shorten(name: str, length: int = 26) -> str:
+    return name if len(name) <= length else "…" + name[1 - length :]
 
 
 def _to_pictures(lab: Tensor) -> np.ndarray:

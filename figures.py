@@ -33,31 +33,31 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
         axes.legend()
         axes.grid(alpha=0.3)
     left.set_ylabel("loss (ab / 128)")
-    left.set_yscale("log")
     right.set_ylabel("PSNR, dB")
     _save(figure, path, dpi=100)
 
 
 def write_examples(
-    path: Path, rows: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str]
+    path: Path, columns: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str]
 ) -> None:
-    """Draw a grid of photos.
+    """Draw a grid of photos, one in each column.
 
     Args:
         path: a .png.
-        rows: a caption each, and as many (H, W, 3) uint8 pictures as there are titles.
-        titles: of the columns.
+        columns: a caption each, and as many (H, W, 3) uint8 pictures as there are titles.
+        titles: of the rows.
     """
-    figure = Figure(figsize=(2.4 * len(titles), 2.65 * len(rows)), layout="constrained")
-    grid = figure.subplots(len(rows), len(titles), squeeze=False)
-    for axes_row, (caption, pictures) in zip(grid, rows, strict=True):
-        for axes, picture in zip(axes_row, pictures, strict=True):
+    figure = Figure(figsize=(2 * len(columns), 2.1 * len(titles)), layout="constrained")
+    grid = figure.subplots(len(titles), len(columns), squeeze=False)
+    for axes_column, (caption, pictures) in zip(grid.T, columns, strict=True):
+        for axes, picture in zip(axes_column, pictures, strict=True):
             axes.imshow(picture)
-            axes.set_axis_off()
-        # Names come from files: none of their characters is markup.
-        axes_row[len(titles) // 2].set_title(caption, fontsize=8, parse_math=False)
-    for axes, title in zip(grid[0], titles, strict=True):
-        axes.set_title("\n".join(filter(None, (title, axes.get_title()))), fontsize=8, parse_math=False)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        # Captions hold file names: none of their characters is markup.
+        axes_column[0].set_title(caption, fontsize=7, parse_math=False)
+    for axes, title in zip(grid[:, 0], titles, strict=True):
+        axes.set_ylabel(title)
     _save(figure, path, dpi=110)
 
 

@@ -27,7 +27,7 @@ from figures import write_loss_plot
 from files import write_csv
 from inference.weights import describe
 from models import build_model
-from models.base import ColorizationModel
+from models.base import ColorizationModel, Criterion
 from models.checkpoint import load_training_state, save_training_state, save_weights
 from models.losses import build_criterion
 from runs import BEST, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, clear, restore_config, write_config
@@ -55,6 +55,7 @@ def run(config: Config) -> int:
             f"{config.run_path} holds a run: go on with it with --resume, replace it with "
             "--overwrite, or name another --run_dir"
         )
+    criterion = build_criterion(config.loss)
     state = load_training_state(config.run_path / LAST) if config.resume else None
     if state and is_finished(state["history"], config) and (config.run_path / METRICS).exists():
         epochs, best = len(state["history"]), best_epoch(state["history"])
@@ -70,7 +71,7 @@ def run(config: Config) -> int:
         print(f"{listing.root}: {len(listing.photos)} photos listed; {counts}")
         return 0
 
-    trainer = Trainer(config, model, manifest, device)
+    trainer = Trainer(config, model, criterion, manifest, device)
     if state is not None:
         trainer.load_state(state)
         (config.run_path / METRICS).unlink(missing_ok=True)  # of weights that may not stay the best
@@ -97,16 +98,21 @@ class Trainer:
     """
 
     def __init__(
-        self, config: Config, model: ColorizationModel, manifest: Manifest, device: torch.device
+        self,
+        config: Config,
+        model: ColorizationModel,
+        criterion: Criterion,
+        manifest: Manifest,
+        device: torch.device,
     ) -> None:
         """
         Raises:
-            UserError: too few photos, or an unknown loss.
+            UserError: too few photos.
         """
         self.config = config
         self.manifest = manifest
         self.model = model.to(device)
-        self.criterion = build_criterion(config.loss)
+        self.criterion = criterion
         trainable = [p for p in model.parameters() if p.requires_grad]
         # The fused update is the one that can be called off on the device: see FiniteGuard.
         self.optimizer = torch.optim.Adam(trainable, lr=config.lr, fused=True)

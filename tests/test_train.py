@@ -118,7 +118,11 @@ main.main({arguments(photos, killed, "--epochs=3")!r})
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child here")
 def test_ctrl_c(photos, tmp_path):
-    command = [sys.executable, str(MAIN), *arguments(photos, tmp_path / "run", "--epochs=1000", "--patience=1000")]
+    command = [
+        sys.executable,
+        str(MAIN),
+        *arguments(photos, tmp_path / "run", "--epochs=1000", "--patience=1000"),
+    ]
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / HISTORY).exists() and time.monotonic() < deadline:

@@ -70,6 +70,7 @@ def test_round_trip(dtype, tolerance):
     assert (color.lab_to_rgb(color.rgb_to_lab(rgb)) - rgb).abs().max() < tolerance
 
 
+@pytest.mark.filterwarnings("ignore:Conversion from CIE-LAB")
 def test_lab_to_rgb_clips_as_skimage_does():
     rng = np.random.default_rng(0)
     lab = rng.uniform((0, -110, -110), (100, 110, 110), (50, 50, 3))

@@ -112,9 +112,7 @@ def test_bad_photos_are_replaced_by_the_next(tmp_path):
         pixels = np.asarray(image.convert("L"))
     Image.fromarray(pixels).save(gray)
     (folder / whole[4]).write_bytes(b"broken")
-    manifest = draw_from(
-        folder, subset_size=10, max_rejected=0.5, rejected_path=tmp_path / "rejected.csv"
-    )
+    manifest = draw_from(folder, subset_size=10, max_rejected=0.5, rejected_path=tmp_path / "rejected.csv")
     assert names(manifest) == [name for i, name in enumerate(whole[:12]) if i not in (2, 4)]
     rejected = {row["name"]: row["reason"] for row in read_csv(tmp_path / "rejected.csv")}
     assert rejected.keys() == {whole[2], whole[4]}
@@ -171,9 +169,7 @@ def test_manifest_round_trip(photos, tmp_path):
     listing = list_photos(str(photos))
     assert read_manifest(path, listing) == manifest
     gone = names(manifest)[0]
-    left = dataclasses.replace(
-        listing, photos=tuple(photo for photo in listing.photos if photo.name != gone)
-    )
+    left = dataclasses.replace(listing, photos=tuple(photo for photo in listing.photos if photo.name != gone))
     assert read_manifest(path, left).missing == (gone,)
     with pytest.raises(UserError, match="--data_dir"):
         read_manifest(path, dataclasses.replace(listing, photos=()))

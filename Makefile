@@ -1,0 +1,28 @@
+# Set up a virtual environment and try everything (`make sample`) or test everything (`make test`).
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: sample test check
+
+sample: $(VENV)/.installed
+	$(BIN)/python main.py --mode=train --data_dir=sample --run_dir=runs/sample --overwrite \
+		--epochs=5 --batch_size=8 --image_size=128
+
+test: $(VENV)/.installed
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+
+$(VENV)/.installed: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --requirement requirements.txt
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+	touch $@

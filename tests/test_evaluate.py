@@ -1,0 +1,179 @@
+"""The test mode on real files: scores that scikit-image agrees with, for the right photos."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.metrics
+import torch
+from conftest import SETTINGS, fill
+from PIL import Image
+
+from data.color import lab_to_rgb
+from models.checkpoint import load_weights
+from runs import BEST, MANIFEST, REJECTED
+from scorecard import FLOORS, METRICS
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def run_dir(trained, model_name, tmp_path):
+    """A copy of a trained run that a test may write into."""
+    return shutil.copytree(trained(model_name), tmp_path / "run")
+
+
+def test_layout_of_the_results(run_dir, photos, model_name):
+    card = json.loads((run_dir / "metrics.json").read_text())
+    assert set(METRICS) <= set(card)
+    assert set(card["floors"]) == set(FLOORS)
+    assert card["model"] == model_name
+    assert card["num_photos"] == 2
+    assert card["manifest"]["split"] == "test"
+    assert len(card["weights"]["sha256"]) == len(card["manifest"]["sha256"]) == 64
+    assert card["definitions"]["ssim"]
+    rows = read(run_dir / "per_image.csv")
+    tested = {row["name"] for row in read(run_dir / MANIFEST) if row["split"] == "test"}
+    assert {row["name"] for row in rows} == tested
+    for name in METRICS:
+        assert float(card[name]["mean"]) == pytest.approx(np.mean([float(row[name]) for row in rows]))
+    with Image.open(run_dir / "examples.png") as picture:
+        assert picture.width > 300
+
+
+def test_scores_match_skimage(run_dir, photos):
+    """From the files on: decode, resize, predict, convert and score again with scikit-image."""
+    model = load_weights(run_dir / BEST).model
+    for row in read(run_dir / "per_image.csv"):
+        with Image.open(photos / row["name"]) as image:
+            small = image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+        truth = np.asarray(small) / 255
+        L = skimage.color.rgb2lab(truth)[..., :1]
+        with torch.no_grad():
+            ab = model(torch.from_numpy(L).permute(2, 0, 1)[None].float())
+        lab = np.concatenate((L, ab[0].permute(1, 2, 0).numpy()), axis=2)
+        pred = lab_to_rgb(torch.from_numpy(lab).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
+        expected = skimage.metrics.mean_squared_error(truth, pred)
+        assert float(row["mse"]) == pytest.approx(expected, rel=2e-3)
+        expected = skimage.metrics.peak_signal_noise_ratio(truth, pred, data_range=1)
+        assert float(row["psnr"]) == pytest.approx(expected, rel=1e-4)
+        options = {"gaussian_weights": True, "use_sample_covariance": False, "channel_axis": -1}
+        expected = skimage.metrics.structural_similarity(truth, pred, data_range=1, **options)
+        assert float(row["ssim"]) == pytest.approx(expected, abs=2e-4)
+        pair = skimage.color.rgb2lab(truth), skimage.color.rgb2lab(pred)
+        assert float(row["delta_e_76"]) == pytest.approx(skimage.color.deltaE_cie76(*pair).mean(), abs=0.02)
+        expected = skimage.color.deltaE_ciede2000(*pair).mean()
+        assert float(row["delta_e_2000"]) == pytest.approx(expected, abs=0.02)
+
+
+def test_gray_floor_needs_no_model(run_dir, photos):
+    for row in read(run_dir / "per_image.csv"):
+        with Image.open(photos / row["name"]) as image:
+            truth = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)) / 255
+        lab = skimage.color.rgb2lab(truth)
+        lab[..., 1:] = 0
+        gray = skimage.color.lab2rgb(lab)
+        expected = skimage.metrics.peak_signal_noise_ratio(truth, gray, data_range=1)
+        assert float(row["gray_psnr"]) == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_scores_of_other_splits_stay_apart(cli, run_dir, split):
+    before = (run_dir / "metrics.json").read_bytes()
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", f"--split={split}", "--device=cpu")
+    assert outcome.code == 0
+    assert (run_dir / "metrics.json").read_bytes() == before
+    card = json.loads((run_dir / f"metrics_{split}.json").read_text())
+    assert card["num_photos"] == {"train": 11, "val": 3}[split]
+    assert (run_dir / f"per_image_{split}.csv").exists()
+    assert (run_dir / f"examples_{split}.png").exists()
+
+
+def test_the_run_says_model_size_and_folder(cli, run_dir, model_name):
+    """No flag but the run: the rest comes from its weights and its configuration."""
+    before = json.loads((run_dir / "metrics.json").read_text())
+    outcome = cli("--mode=test", f"--run_dir={run_dir}")
+    assert outcome.code == 0
+    assert f"best.safetensors ({model_name})" in outcome.out
+    after = json.loads((run_dir / "metrics.json").read_text())
+    assert after["image_size"] == 32
+    assert after["psnr"]["mean"] == pytest.approx(before["psnr"]["mean"], rel=1e-6)
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", "--image_size=48")
+    assert json.loads((run_dir / "metrics.json").read_text())["image_size"] == 48
+
+
+def test_all_needs_no_manifest(cli, trained, tmp_path):
+    folder = fill(tmp_path / "photos", 7)
+    (folder / "broken.jpg").write_bytes(b"x")
+    weights = trained("model1") / BEST
+    run_dir = tmp_path / "new" / "run"
+    argv = ["--mode=test", f"--data_dir={folder}", f"--run_dir={run_dir}", f"--weights={weights}"]
+    outcome = cli(*argv, "--split=all", "--max_rejected=0.2", "--subset_size=3")
+    assert outcome.code == 0
+    card = json.loads((run_dir / "metrics.json").read_text())
+    assert (card["num_photos"], card["manifest"]["split"]) == (7, "all")
+    assert [row["name"] for row in read(run_dir / "rejected_all.csv")] == ["broken.jpg"]
+    assert not (run_dir / MANIFEST).exists()
+
+
+def test_a_split_is_drawn_where_there_is_none(cli, trained, photos, tmp_path):
+    weights = trained("model1") / BEST
+    argv = ["--mode=test", f"--data_dir={photos}", f"--run_dir={tmp_path}", f"--weights={weights}"]
+    outcome = cli(*argv)
+    assert outcome.code == 0
+    assert "drawing the split of seed 42" in outcome.out
+    assert "another split" not in outcome.err
+    assert (tmp_path / MANIFEST).read_bytes() == (trained("model1") / MANIFEST).read_bytes()
+    assert (tmp_path / REJECTED).exists()
+    (tmp_path / MANIFEST).unlink()
+    assert "another split" in cli(*argv, "--seed=7").err
+
+
+def test_changes_of_the_folder_are_said(cli, trained, photos, tmp_path):
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    argv = ("--mode=test", f"--run_dir={run_dir}", f"--data_dir={folder}")
+    assert "has changed" not in cli(*argv).err
+    names = [row["name"] for row in read(run_dir / MANIFEST) if row["split"] == "test"]
+    shutil.copy(folder / names[0], folder / "new.png")
+    assert "lists 17 photos (then 16), 0 of the manifest are gone, 0 of" in cli(*argv).err
+    shutil.copy(folder / names[0], folder / names[1])
+    assert "1 of the test photos have other contents" in cli(*argv).err
+    (folder / names[0]).unlink()
+    outcome = cli(*argv)
+    assert "1 of the manifest are gone" in outcome.err
+    assert json.loads((run_dir / "metrics.json").read_text())["num_photos"] == 1
+
+
+def test_photos_that_turned_bad(cli, trained, photos, tmp_path):
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    for row in read(run_dir / MANIFEST):
+        if row["split"] == "test":
+            (folder / row["name"]).write_bytes(b"broken")
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", f"--data_dir={folder}")
+    assert outcome.code == 2
+    assert "none of the photos" in outcome.error
+
+
+def test_limit_and_dry_run(cli, run_dir):
+    before = (run_dir / "metrics.json").read_bytes()
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", "--limit=1", "--dry_run")
+    assert outcome.code == 0
+    assert "test: 1 photos" in outcome.out
+    assert (run_dir / "metrics.json").read_bytes() == before
+    assert cli("--mode=test", f"--run_dir={run_dir}", "--limit=1").code == 0
+    assert json.loads((run_dir / "metrics.json").read_text())["num_photos"] == 1
+
+
+def test_sample_from_any_folder(cli, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    extra = [s for s in SETTINGS if "epochs" not in s]
+    assert cli("--mode=train", "--data_dir=sample", "--epochs=1", *extra).code == 0
+    assert (tmp_path / "runs" / "model1" / "metrics.json").exists()

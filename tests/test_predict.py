@@ -1,0 +1,188 @@
+"""Coloring a photo: its own size, its own lightness, nothing written over."""
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import torch
+from conftest import fill
+from PIL import Image
+
+import models.checkpoint
+from data.color import chroma
+from models import build_model
+from models.checkpoint import save_weights
+from predict import Colorizer
+from runs import BEST
+
+
+@pytest.fixture
+def photo(tmp_path):
+    path = tmp_path / "old photo.jpg"
+    Image.fromarray(skimage.data.chelsea()[:201, :333]).convert("L").save(path, quality=95)
+    return path
+
+
+@pytest.fixture(scope="module")
+def vivid(tmp_path_factory):
+    """Untrained weights whose colours go far out of sRGB."""
+    torch.manual_seed(0)
+    model = build_model("model1")
+    with torch.no_grad():
+        model.decoder[8].weight.mul_(30)
+    path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
+    save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
+    return path
+
+
+def lightness(pixels):
+    return skimage.color.rgb2lab(pixels)[..., 0]
+
+
+def test_own_size_and_own_lightness(cli, photo, vivid, tmp_path):
+    outcome = cli("--mode=predict", f"--image_path={photo}", f"--weights={vivid}")
+    assert outcome.code == 0
+    written = tmp_path / "old photo_colorized.png"
+    assert outcome.out.splitlines() == [f"weights: {vivid} (model1)", str(written)]
+    colored = np.asarray(Image.open(written))
+    assert colored.shape == (201, 333, 3)
+    gray = np.asarray(Image.open(photo).convert("RGB"))
+    assert np.abs(lightness(colored) - lightness(gray)).max() <= 0.5
+    assert np.hypot(*np.moveaxis(skimage.color.rgb2lab(colored)[..., 1:], -1, 0)).mean() > 20
+
+
+def test_colours_are_those_of_the_model(vivid):
+    """A photo that has the model's size gets the model's own colours."""
+    colorizer = Colorizer.load(vivid, device="cpu")
+    photo = Image.fromarray(skimage.data.chelsea()[100:164, 100:164])
+    ab = colorizer.predict_ab(photo)
+    assert ab.shape == (1, 2, 64, 64)
+    lab = skimage.color.rgb2lab(np.asarray(photo))
+    with torch.no_grad():
+        expected = colorizer.model(torch.from_numpy(lab[..., :1]).permute(2, 0, 1)[None].float())
+    assert (ab - expected).abs().max() < 0.05
+    assert chroma(ab).mean() > 20
+
+
+@pytest.mark.parametrize("as_type", [str, "path", "image", "array", "gray array"])
+def test_what_a_colorizer_takes(photo, vivid, as_type, tmp_path):
+    colorizer = Colorizer.load(vivid, device="cpu")
+    image = Image.open(photo)
+    argument = {
+        str: str(photo),
+        "path": photo,
+        "image": image,
+        "array": np.asarray(image.convert("RGB")),
+        "gray array": np.asarray(image),
+    }[as_type]
+    assert (colorizer(argument) == colorizer(photo)).all()
+
+
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (700, 3), (64, 64)])
+def test_odd_sizes(vivid, size):
+    pixels = np.full((*size, 3), 120, np.uint8)
+    assert Colorizer.load(vivid, device="cpu")(pixels).shape == pixels.shape
+
+
+def test_crop_trained_weights_see_the_whole_photo(tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_weights(path, "model1", build_model("model1"), {"image_size": 64, "resize": "crop"})
+    colorizer = Colorizer.load(path, device="cpu")
+    assert colorizer.predict_ab(Image.new("RGB", (300, 100))).shape == (1, 2, 64, 192)
+    assert colorizer.predict_ab(Image.new("RGB", (10, 1000))).shape == (1, 2, 256, 64)
+
+
+def test_strips_leave_no_seams(vivid, monkeypatch):
+    photo = skimage.data.chelsea()
+    whole = Colorizer.load(vivid, device="cpu")(photo)
+    monkeypatch.setattr("inference.colorizer._STRIP_PIXELS", 1000)
+    assert (Colorizer.load(vivid, device="cpu")(photo) == whole).all()
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".webp", ".tif", ".bmp"])
+def test_output_format_by_its_ending(cli, photo, vivid, tmp_path, suffix):
+    output = tmp_path / "new" / f"x{suffix}"
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}", f"--output_path={output}"]
+    assert cli(*argv).code == 0
+    with Image.open(output) as image:
+        assert image.size == (333, 201)
+        assert image.format == {".jpg": "JPEG", ".tif": "TIFF"}.get(suffix, suffix[1:].upper())
+
+
+def test_side_by_side(cli, photo, vivid, tmp_path):
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}"]
+    assert cli(*argv, "--side_by_side").code == 0
+    assert cli(*argv, f"--output_path={tmp_path / 'alone.png'}").code == 0
+    picture = np.asarray(Image.open(tmp_path / "old photo_colorized.png"))
+    alone = np.asarray(Image.open(tmp_path / "alone.png"))
+    gray = np.asarray(Image.open(photo).convert("RGB"))
+    assert np.abs(picture[:, :333].astype(int) - gray).max() <= 1
+    assert (picture[:, 333:] == alone).all()
+
+
+def test_nothing_is_written_over(cli, photo, vivid, tmp_path):
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}"]
+    output = tmp_path / "old photo_colorized.png"
+    output.write_bytes(b"mine")
+    outcome = cli(*argv)
+    assert outcome.code == 2
+    assert "--overwrite" in outcome.error
+    assert output.read_bytes() == b"mine"
+    assert cli(*argv, "--overwrite").code == 0
+    assert Image.open(output).size == (333, 201)
+    before = photo.read_bytes()
+    outcome = cli(*argv, f"--output_path={photo}", "--overwrite")
+    assert outcome.code == 2
+    assert "is the photo itself" in outcome.error
+    assert photo.read_bytes() == before
+
+
+def test_reference_state_dict(cli, photo, tmp_path, model_name):
+    """A plain .pth has no settings: the flag says the model, the defaults the rest."""
+    torch.manual_seed(0)
+    torch.save(build_model(model_name).state_dict(), tmp_path / "reference.pth")
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={tmp_path / 'reference.pth'}"]
+    assert cli(*argv, f"--model={model_name}").code == 0
+    dry = cli(*argv, f"--model={model_name}", f"--output_path={tmp_path / 'x.png'}", "--dry_run")
+    assert '"image_size": 224' in dry.out
+    assert f"would write {tmp_path / 'x.png'} (333x201)" in dry.out
+
+
+def test_trained_run(cli, photo, trained, model_name):
+    outcome = cli("--mode=predict", f"--image_path={photo}", f"--run_dir={trained(model_name)}")
+    assert outcome.code == 0
+    assert str(trained(model_name) / BEST) in outcome.out
+
+
+def test_gamma_mode_comes_from_the_weights_unless_given(cli, photo, trained, tmp_path):
+    argv = ["--mode=predict", f"--image_path={photo}", f"--run_dir={trained('model1')}", "--dry_run"]
+    assert '"gamma_mode": "power"' in cli(*argv).out
+    assert '"gamma_mode": "signed"' in cli(*argv, "--gamma_mode=signed").out
+    assert '"image_size": 32' in cli(*argv).out
+    assert '"image_size": 64' in cli(*argv, "--image_size=64").out
+
+
+def test_without_any_weights(cli, photo, tmp_path, monkeypatch):
+    monkeypatch.setattr(models.checkpoint, "SHIPPED", tmp_path / "none")
+    outcome = cli("--mode=predict", f"--image_path={photo}", f"--run_dir={tmp_path / 'run'}")
+    assert outcome.code == 2
+    assert "--mode=train" in outcome.error
+    assert "--weights=FILE" in outcome.error
+
+
+def test_exif_orientation_is_applied_once(cli, vivid, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "turned.jpg"
+    Image.fromarray(skimage.data.chelsea()[:100, :200]).save(path, exif=exif)
+    assert cli("--mode=predict", f"--image_path={path}", f"--weights={vivid}").code == 0
+    with Image.open(tmp_path / "turned_colorized.png") as image:
+        assert image.size == (100, 200)
+        assert 0x0112 not in image.getexif()
+
+
+def test_a_folder_is_not_a_photo(cli, vivid, tmp_path):
+    folder = fill(tmp_path / "folder", 3)
+    outcome = cli("--mode=predict", f"--image_path={folder}", f"--weights={vivid}")
+    assert outcome.code == 2
+    assert "is a folder" in outcome.error
