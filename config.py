@@ -100,6 +100,14 @@ class DataConfig:
     )
     max_pixels: int = setting(200_000_000, "larger photos are refused, pixels", low=1)
     num_workers: int = setting(0, "decoding threads; 0: one per core", low=0, high=1024)
+    pack_dir: Path | None = setting(
+        None, "where decoded photos are kept, 3 bytes a pixel (default pack/ in --run_dir)"
+    )
+    on_device: str = setting(
+        "auto",
+        "keep the decoded photos in GPU memory; auto: if they take at most half of what is free",
+        choices=("auto", "yes", "no"),
+    )
     limit: int | None = setting(None, "use only the first N photos of each split", low=1)
     split: str = setting(
         "test",
@@ -124,6 +132,12 @@ class TrainConfig:
     epochs: int = setting(200, "passes over the training photos, at most", low=1)
     patience: int = setting(
         10, "stop after this many epochs in a row without a better validation loss", low=1
+    )
+    precision: str = setting(
+        "auto",
+        "of the network; bfloat16 is faster where the hardware has it, which auto finds out; colour "
+        "maths, gamma and loss are float32 either way",
+        choices=("auto", "float32", "bfloat16"),
     )
     loss: str = setting("mse", "loss terms with weights on ab/128, such as mse or mse:1,l1:0.5")
     resume: bool = setting(False, "go on with the run in --run_dir where it stopped")

@@ -1,6 +1,9 @@
-"""Which device to compute on."""
+"""Which device to compute on, and in which precision."""
 
 from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
 
 import torch
 
@@ -23,3 +26,24 @@ def find_device(name: str) -> torch.device:
     if not available[name]:
         raise UserError(f"--device={name}: this machine has none that torch can use; try --device=cpu")
     return torch.device(name)
+
+
+def find_precision(name: str, device: torch.device) -> torch.dtype:
+    """Turn 'auto', 'float32' or 'bfloat16' into the dtype that the network computes in.
+
+    'auto' takes bfloat16 where the hardware multiplies it: elsewhere it is emulated and slower.
+    """
+    if name != "auto":
+        return torch.bfloat16 if name == "bfloat16" else torch.float32
+    if device.type == "cuda":
+        fast = torch.cuda.get_device_capability(device) >= (8, 0)
+    else:
+        fast = device.type == "cpu" and torch.cpu._is_avx512_bf16_supported()
+    return torch.bfloat16 if fast else torch.float32
+
+
+@contextlib.contextmanager
+def autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
+    """Compute the layers that gain from it in `dtype`; float32 changes nothing."""
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        yield

@@ -12,10 +12,10 @@ from torch import Tensor
 from tqdm import tqdm
 
 from config import VERSION, Config
+from data.batch import Batch
 from data.color import join, lab_to_rgb
 from data.dataset import make_loader, open_split
 from data.loader import PhotoLoader
-from data.places import Photo
 from device import find_device
 from errors import UserError
 from figures import write_examples
@@ -39,15 +39,16 @@ def run(config: Config) -> int:
     device = find_device(config.device)
     weights, config = choose_weights(config)
     manifest = open_split(config)
-    photos = manifest.photos(config.split, config.limit)
+    entries = manifest.of(config.split, config.limit)
     if config.dry_run:
         print(describe(config, weights.model))
-        print(f"{config.split}: {len(photos)} photos")
+        print(f"{config.split}: {len(entries)} photos")
         return 0
     _warn_of_other_split(weights, manifest.sha256, config.split)
 
     model = weights.model.to(device)
-    names, scores = score(model, make_loader(config, photos, device))
+    loader = make_loader(config, entries, device)
+    names, scores = score(model, loader)
     card = summarize(scores, seed=config.seed) | {
         "num_photos": len(names),
         "image_size": config.image_size,
@@ -70,9 +71,8 @@ def run(config: Config) -> int:
         row["name"]: f"{_shorten(row['name'])}\n{row['psnr']:.1f} dB (gray {row['gray_psnr']:.1f})"
         for row in rows
     }
-    chosen = _choose_examples(photos, names, scores["psnr"])
-    examples = make_loader(config, chosen, device)
-    _draw_examples(folder / f"examples{suffix}.png", examples, model, captions)
+    chosen = loader.batch(_choose_examples(scores["psnr"]))
+    _draw_examples(folder / f"examples{suffix}.png", chosen, model, captions)
     write_json(folder / f"metrics{suffix}.json", card)
     print_table(card)
     print(f"written to {folder}: metrics{suffix}.json, per_image{suffix}.csv, examples{suffix}.png")
@@ -91,7 +91,7 @@ def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dic
     model.eval()
     names: list[str] = []
     scores: dict[str, list[float]] = {}
-    bar = tqdm(total=len(loader.photos), desc="testing", unit="photo", leave=False, disable=None)
+    bar = tqdm(total=len(loader), desc="testing", unit="photo", leave=False, disable=None)
     with bar:
         for batch in loader:
             names += batch.names
@@ -109,25 +109,18 @@ def _warn_of_other_split(weights: Weights, manifest_sha256: str, split: str) -> 
         log.warning("%s was trained on another split: it may have seen photos of this one", weights.path)
 
 
-def _choose_examples(photos: Sequence[Photo], names: Sequence[str], psnr: Sequence[float]) -> list[Photo]:
-    """Photos spread evenly over the split, the same for every model, and the best and the worst."""
-    by_name = {photo.name: photo for photo in photos}
-    spread = np.linspace(0, len(names) - 1, min(_NUM_EXAMPLES, len(names))).astype(int)
-    indices = [*spread, int(np.argmax(psnr)), int(np.argmin(psnr))]
-    return [by_name[names[i]] for i in dict.fromkeys(indices)]
+def _choose_examples(psnr: Sequence[float]) -> list[int]:
+    """Indices spread evenly over the split, the same for every model, and the best and the worst."""
+    spread = np.linspace(0, len(psnr) - 1, min(_NUM_EXAMPLES, len(psnr))).astype(int).tolist()
+    return list(dict.fromkeys([*spread, int(np.argmax(psnr)), int(np.argmin(psnr))]))
 
 
 @torch.inference_mode()
-def _draw_examples(
-    path: Path, loader: PhotoLoader, model: ColorizationModel, captions: dict[str, str]
-) -> None:
-    examples = []
-    for batch in loader:
-        ab = model(batch.L)
-        rows = [_to_pictures(join(batch.L, x)) for x in (torch.zeros_like(ab), ab, batch.ab)]
-        texts = [captions[name] for name in batch.names]
-        examples += list(zip(texts, zip(*rows, strict=True), strict=True))
-    write_examples(path, examples, ("gray", "colored", "truth"))
+def _draw_examples(path: Path, batch: Batch, model: ColorizationModel, captions: dict[str, str]) -> None:
+    ab = model(batch.L)
+    rows = [_to_pictures(join(batch.L, x)) for x in (torch.zeros_like(ab), ab, batch.ab)]
+    examples = zip((captions[name] for name in batch.names), zip(*rows, strict=True), strict=True)
+    write_examples(path, list(examples), ("gray", "colored", "truth"))
 
 
 def _shorten(name: str, length: int = 26) -> str:

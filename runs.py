@@ -17,6 +17,7 @@ LOSS_PLOT = "loss.png"
 BEST = "best.safetensors"
 LAST = "last.pt"
 METRICS = "metrics.json"
+PACK = "pack"
 
 # What a resumed run may be told anew; anything else would make it another run.
 _CHANGEABLE = {"mode", "run_dir", "data_dir", "resume", "epochs", "patience", "device", "num_workers"}

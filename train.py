@@ -21,7 +21,7 @@ from data.dataset import draw_split, make_loader, open_listing
 from data.loader import epoch_seed
 from data.places import Listing
 from data.split import Manifest, read_manifest
-from device import find_device
+from device import autocast, find_device, find_precision
 from errors import UserError
 from figures import write_loss_plot
 from files import write_csv
@@ -111,15 +111,17 @@ class Trainer:
         """
         self.config = config
         self.manifest = manifest
-        self.model = model.to(device)
+        # Channels last is the layout that convolution kernels want; the state dict is the same.
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.dtype = find_precision(config.precision, device)
         self.criterion = criterion
         trainable = [p for p in model.parameters() if p.requires_grad]
         # The fused update is the one that can be called off on the device: see FiniteGuard.
         self.optimizer = torch.optim.Adam(trainable, lr=config.lr, fused=True)
         self.history: History = []
-        self.train_loader = make_loader(config, manifest.photos("train", config.limit), device)
-        self.val_loader = make_loader(config, manifest.photos("val", config.limit), device)
-        if len(self.train_loader.photos) < 2 or not self.val_loader.photos:
+        self.train_loader = make_loader(config, manifest.of("train", config.limit), device)
+        self.val_loader = make_loader(config, manifest.of("val", config.limit), device)
+        if len(self.train_loader) < 2 or len(self.val_loader) < 1:
             raise UserError(
                 "training needs at least 2 photos to train on and 1 to validate on: "
                 "add photos, or set --split_ratio or --limit"
@@ -174,9 +176,10 @@ class Trainer:
         loader, guard = self.train_loader, FiniteGuard(self.optimizer, self.train_loader.device)
         total, num_photos = torch.zeros((), device=loader.device), 0
         name = f"epoch {epoch}/{self.config.epochs}"
-        with _bar(name, len(loader.photos)) as bar:
+        with _bar(name, len(loader)) as bar:
             for step, batch in enumerate(loader.training_epoch(self.config.seed, epoch), start=1):
-                losses = self.model.step(batch, self.criterion)
+                with autocast(loader.device, self.dtype):
+                    losses = self.model.step(batch, self.criterion)
                 loss = torch.stack(list(losses.values())).sum()
                 self.optimizer.zero_grad()
                 loss.backward()
@@ -201,10 +204,11 @@ class Trainer:
         self.model.eval()
         loader = self.val_loader
         sums, num_photos = torch.zeros(5, dtype=torch.float32, device=loader.device), 0
-        with _bar("validating", len(loader.photos)) as bar:
+        with _bar("validating", len(loader)) as bar:
             for batch in loader:
-                losses = self.model.step(batch, self.criterion)
-                ab = self.model(batch.L)
+                with autocast(loader.device, self.dtype):
+                    losses = self.model.step(batch, self.criterion)
+                    ab = self.model(batch.L)
                 target = lab_to_rgb(join(batch.L, batch.ab))
                 gray = lab_to_rgb(join(batch.L, torch.zeros_like(ab)))
                 sums += torch.stack(
@@ -335,7 +339,7 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
 
 
 def _test_best(config: Config, manifest: Manifest) -> int:
-    if not manifest.photos("test"):
+    if not manifest.of("test"):
         print("no test photos in the split: not tested")
         return 0
     best = config.run_path / BEST

@@ -10,11 +10,12 @@ import torch
 
 from config import Config
 from data.loader import PhotoLoader
-from data.places import DATASETS, Listing, Photo, download_places, list_photos
-from data.split import Manifest, draw, read_manifest
+from data.pack import Packer
+from data.places import DATASETS, Listing, download_places, list_photos
+from data.split import Entry, Manifest, draw, read_manifest
 from errors import UserError
 from files import sha256
-from runs import MANIFEST, REJECTED, read_config
+from runs import MANIFEST, PACK, REJECTED, read_config
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ def open_split(config: Config) -> Manifest:
             manifest.write(path)
         return manifest
     manifest = read_manifest(path, listing)
-    if not manifest.photos(config.split):
+    if not manifest.of(config.split):
         raise UserError(f"{path} has no photo in --split={config.split}: choose another")
     _report_changes(manifest, listing, stored.get("facts", {}), config.split)
     return manifest
@@ -95,14 +96,14 @@ def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: st
         )
 
 
-def make_loader(config: Config, photos: Sequence[Photo], device: torch.device) -> PhotoLoader:
-    """A loader with the configured batch size and resize."""
-    return PhotoLoader(
-        photos,
-        batch_size=config.batch_size,
+def make_loader(config: Config, entries: Sequence[Entry], device: torch.device) -> PhotoLoader:
+    """Pack some photos of a manifest, as far as that is not done, and load from the pack."""
+    packer = Packer(
+        config.pack_dir or config.run_path / PACK,
         image_size=config.image_size,
         resize=config.resize,
         max_pixels=config.max_pixels,
         num_workers=config.num_workers,
-        device=device,
     )
+    pack = packer.pack(entries)
+    return PhotoLoader(pack, batch_size=config.batch_size, device=device, on_device=config.on_device)

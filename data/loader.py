@@ -1,9 +1,7 @@
-"""Batches of (L, ab) for a list of photos."""
+"""Batches of (L, ab) from a pack."""
 
 from __future__ import annotations
 
-import logging
-import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,107 +13,106 @@ from torch import Tensor
 from data.augment import augment
 from data.batch import Batch
 from data.color import rgb_to_lab
-from data.photos import PhotoError, load_photo, resize
-from data.places import Photo
-
-log = logging.getLogger(__name__)
+from data.pack import Pack
 
 _BATCHES_AHEAD = 2
+# Share of the free device memory that photos may take: the rest is for the network.
+_RESIDENT_SHARE = 0.5
 
 
 class PhotoLoader:
-    """Decode photos in threads and hand them out as batches in CIELAB.
+    """Hand a pack out in batches: uint8 crosses to the device, all arithmetic happens there."""
 
-    Threads, not processes: Pillow decodes and resizes outside Python's lock, nothing has to be
-    pickled or started anew, and Ctrl-C stops all of it.
-    """
-
-    def __init__(
-        self,
-        photos: Sequence[Photo],
-        *,
-        batch_size: int,
-        image_size: int,
-        resize: str,
-        max_pixels: int,
-        num_workers: int,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, pack: Pack, *, batch_size: int, device: torch.device, on_device: str = "auto") -> None:
         """
         Args:
-            photos: what to load.
+            pack: the photos of one split.
             batch_size: photos per batch; the last batch may be smaller.
-            image_size, resize: side of the square in pixels, and how a photo gets there.
-            max_pixels: larger photos count as unreadable.
-            num_workers: decoding threads, 0 for one per core.
             device: where the batches go.
+            on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
+                turn comes, 'auto' decides by the free memory. On the CPU they are the same.
         """
-        self.photos = list(photos)
+        self.pack = pack
         self.batch_size = batch_size
-        self.image_size = image_size
-        self.resize = resize
-        self.max_pixels = max_pixels
-        self.num_workers = num_workers or os.cpu_count() or 1
         self.device = device
+        self.resident = self._copy_all() if self._fits(on_device) else None
+
+    def __len__(self) -> int:
+        """Photos, not batches."""
+        return len(self.pack)
 
     def __iter__(self) -> Iterator[Batch]:
         """Every photo once, in order, as it is."""
-        for names, rgb in self._decoded(range(len(self.photos))):
-            yield _to_batch(names, rgb.to(self.device).float() / 255)
+        for indices, rgb in self._batches(range(len(self.pack))):
+            yield self._to_batch(indices, rgb.float() / 255)
 
     def training_epoch(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Every photo once, shuffled and augmented; all of it follows from (seed, epoch).
 
         No batch holds a single photo, of which batch norm could not take a variance: a last one is
-        joined to the batch before it, and one that the others fell out of is dropped.
+        joined to the batch before it.
         """
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
-        indices = torch.randperm(len(self.photos), generator=generator).tolist()
-        for names, rgb in self._decoded(indices, join_single=True):
-            augmented = augment(rgb.to(self.device).float() / 255, generator)
-            if len(names) > 1:
-                yield _to_batch(names, augmented)
+        order = torch.randperm(len(self.pack), generator=generator).tolist()
+        for indices, rgb in self._batches(order, join_single=True):
+            yield self._to_batch(indices, augment(rgb.float() / 255, generator))
 
-    def _decoded(
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Some photos, as they are."""
+        return self._to_batch(indices, self._to_device(self._fetch(indices)).float() / 255)
+
+    def _batches(
         self, indices: Sequence[int], join_single: bool = False
-    ) -> Iterator[tuple[tuple[str, ...], Tensor]]:
-        """(names, (N, 3, S, S) uint8) in batches, decoded ahead; unreadable photos are left out."""
+    ) -> Iterator[tuple[Sequence[int], Tensor]]:
+        """(indices, (N, 3, S, S) uint8 on the device), the next batches under way meanwhile."""
         chunks = [indices[i : i + self.batch_size] for i in range(0, len(indices), self.batch_size)]
         if join_single and len(chunks) > 1 and len(chunks[-1]) == 1:
             chunks[-2:] = [indices[-self.batch_size - 1 :]]
-        with ThreadPoolExecutor(self.num_workers) as pool:
-            ahead: deque[list[Future[tuple[str, np.ndarray] | None]]] = deque()
+        if self.resident is not None:
+            for chunk in chunks:
+                yield chunk, self.resident[torch.tensor(chunk, device=self.device)]
+            return
+        with ThreadPoolExecutor(1) as pool:
+            ahead: deque[tuple[Sequence[int], Future[Tensor]]] = deque()
             try:
                 for chunk in chunks:
-                    ahead.append([pool.submit(self._decode, self.photos[i]) for i in chunk])
+                    ahead.append((chunk, pool.submit(self._fetch, chunk)))
                     if len(ahead) > _BATCHES_AHEAD:
-                        yield from _stack(ahead.popleft())
-                while ahead:
-                    yield from _stack(ahead.popleft())
+                        first, rgb = ahead.popleft()
+                        yield first, self._to_device(rgb.result())
+                for first, rgb in ahead:
+                    yield first, self._to_device(rgb.result())
             finally:
                 pool.shutdown(wait=False, cancel_futures=True)
 
-    def _decode(self, photo: Photo) -> tuple[str, np.ndarray] | None:
-        try:
-            image = load_photo(photo.path, max_pixels=self.max_pixels, box=photo.box)
-        except PhotoError as error:
-            log.warning("left out: %s", error)
-            return None
-        return photo.name, np.asarray(resize(image, self.image_size, self.resize))
+    def _fetch(self, chunk: Sequence[int]) -> Tensor:
+        """Read a batch from the map, into memory that a GPU can copy from without waiting."""
+        rgb = self.pack.gather(chunk)
+        return rgb.pin_memory() if self.device.type == "cuda" else rgb
+
+    def _to_device(self, rgb: Tensor) -> Tensor:
+        return rgb.to(self.device, non_blocking=True)
+
+    def _to_batch(self, indices: Sequence[int], rgb: Tensor) -> Batch:
+        lab = rgb_to_lab(rgb)
+        names = tuple(self.pack.photos[i].name for i in indices)
+        return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names)
+
+    def _fits(self, on_device: str) -> bool:
+        if self.device.type != "cuda" or on_device == "no":
+            return False
+        free, _ = torch.cuda.mem_get_info(self.device)
+        return on_device == "yes" or self.pack.nbytes < _RESIDENT_SHARE * free
+
+    def _copy_all(self) -> Tensor:
+        """The whole pack on the device, copied in parts so that the host never holds it twice."""
+        parts = range(0, len(self.pack), self.batch_size)
+        step = self.batch_size
+        return torch.cat(
+            [self._fetch(range(i, min(i + step, len(self.pack)))).to(self.device) for i in parts]
+        )
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
     """A seed of its own for every epoch, so that resuming at one needs no saved random state."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> 1)
-
-
-def _stack(futures: list[Future[tuple[str, np.ndarray] | None]]) -> Iterator[tuple[tuple[str, ...], Tensor]]:
-    loaded = [item for item in (future.result() for future in futures) if item is not None]
-    if loaded:
-        names, pixels = zip(*loaded, strict=True)
-        yield names, torch.from_numpy(np.stack(pixels)).permute(0, 3, 1, 2)
-
-
-def _to_batch(names: tuple[str, ...], rgb: Tensor) -> Batch:
-    lab = rgb_to_lab(rgb)
-    return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names)

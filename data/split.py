@@ -58,9 +58,9 @@ class Manifest:
     sha256: str
     missing: tuple[str, ...] = ()
 
-    def photos(self, split: str, limit: int | None = None) -> list[Photo]:
-        """The first `limit` photos of a split, in the order of the draw; 'all' is every split."""
-        return [e.photo for e in self.entries if split in ("all", e.split)][:limit]
+    def of(self, split: str, limit: int | None = None) -> list[Entry]:
+        """The first `limit` entries of a split, in the order of the draw; 'all' is every split."""
+        return [e for e in self.entries if split in ("all", e.split)][:limit]
 
     def counts(self) -> dict[str, int]:
         """Photos in each split."""

@@ -57,7 +57,7 @@ class GAE(ColorizationModel):
         height, width = L.shape[-2:]
         x = pad_to_stride(L / L_SCALE)  # (N, 1, H', W') in [0, 1]
         x = self.decoder(self.encoder(x))  # (N, 2, H', W') in [-1, 1]
-        x = self.gamma_correction(x)
+        x = self.gamma_correction(x.to(L.dtype))  # autocast leaves bfloat16: too coarse for a power
         return AB_SCALE * x[..., :height, :width]
 
     def constrain(self) -> None:

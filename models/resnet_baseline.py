@@ -62,7 +62,7 @@ class ResNetBaseline(ColorizationModel):
         if self.settings.normalize_input:
             x = (x - self.mean) / self.std
         x = self.decoder(self.encoder(x))  # (N, 2, H', W') in [-1, 1]
-        return AB_SCALE * x[..., :height, :width]
+        return AB_SCALE * x[..., :height, :width].to(L.dtype)
 
     def train(self, mode: bool = True) -> ResNetBaseline:
         """Set the training mode of the decoder alone: a frozen encoder keeps its statistics too."""

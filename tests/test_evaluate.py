@@ -14,7 +14,7 @@ from PIL import Image
 
 from data.color import lab_to_rgb
 from models.checkpoint import load_weights
-from runs import BEST, MANIFEST, REJECTED
+from runs import BEST, MANIFEST, PACK, REJECTED
 from scorecard import FLOORS, METRICS
 
 
@@ -153,7 +153,7 @@ def test_changes_of_the_folder_are_said(cli, trained, photos, tmp_path):
 
 def test_photos_that_turned_bad(cli, trained, photos, tmp_path):
     folder = shutil.copytree(photos, tmp_path / "photos")
-    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run", ignore=shutil.ignore_patterns(PACK))
     for row in read(run_dir / MANIFEST):
         if row["split"] == "test":
             (folder / row["name"]).write_bytes(b"broken")

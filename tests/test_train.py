@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 import train
 from data.batch import Batch
 from models.gae import GAE
-from runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, REJECTED
+from runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, PACK, REJECTED
 
 MAIN = Path(train.__file__).with_name("main.py")
 
@@ -52,7 +52,7 @@ def same(a, b):
 def test_a_run_writes_what_it_should(trained, model_name):
     run_dir = trained(model_name)
     written = {path.name for path in run_dir.iterdir()}
-    expected = {CONFIG, MANIFEST, REJECTED, HISTORY, LOSS_PLOT, BEST, LAST, METRICS}
+    expected = {CONFIG, MANIFEST, REJECTED, HISTORY, LOSS_PLOT, BEST, LAST, METRICS, PACK}
     events = {name for name in written if name.startswith("events.out.tfevents")}
     assert expected | {"per_image.csv", "examples.png"} | events == written
     assert events
@@ -174,10 +174,10 @@ def test_an_existing_run_is_not_trained_over(cli, photos, tmp_path):
 def test_a_failed_overwrite_loses_nothing(cli, photos, tmp_path):
     run_dir = tmp_path / "run"
     assert cli(*arguments(photos, run_dir, "--epochs=1")).code == 0
-    before = {path.name: path.read_bytes() for path in run_dir.iterdir()}
+    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     outcome = cli(*arguments(tmp_path / "no such folder", run_dir, "--overwrite"))
     assert outcome.code == 2
-    assert {path.name: path.read_bytes() for path in run_dir.iterdir()} == before
+    assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
 
 
 def test_early_stopping(cli, photos, tmp_path, monkeypatch):
@@ -219,15 +219,17 @@ def test_not_finite(cli, photos, tmp_path, monkeypatch, where):
 
 def test_photo_that_turns_bad_in_training(cli, tmp_path, monkeypatch):
     folder = fill(tmp_path / "photos")
-    fit = train.Trainer.fit
+    draw = train.draw_split
 
-    def break_one_then_fit(self):
-        self.train_loader.photos[0].path.write_bytes(b"broken")
-        fit(self)
+    def draw_then_break_one(*args):
+        manifest = draw(*args)
+        manifest.of("train")[0].photo.path.write_bytes(b"broken")
+        return manifest
 
-    monkeypatch.setattr(train.Trainer, "fit", break_one_then_fit)
+    monkeypatch.setattr(train, "draw_split", draw_then_break_one)
     outcome = cli(*arguments(folder, tmp_path / "run", "--epochs=1"))
     assert outcome.code == 0
+    assert "left out" in outcome.err
 
 
 def test_training_set_smaller_than_a_batch(cli, photos, tmp_path):

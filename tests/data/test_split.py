@@ -33,7 +33,7 @@ def draw_from(folder, **changes):
 
 
 def names(manifest, split="all"):
-    return [photo.name for photo in manifest.photos(split)]
+    return [entry.photo.name for entry in manifest.of(split)]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +72,8 @@ def test_split_covers_the_folder_once(photos):
     manifest = draw_from(photos)
     assert sorted(names(manifest)) == sorted(photo.name for photo in list_photos(str(photos)).photos)
     assert manifest.counts() == {"train": 11, "val": 3, "test": 2}
-    assert [len(manifest.photos(split)) for split in SPLITS] == [11, 3, 2]
-    assert manifest.photos("train", limit=3) == manifest.photos("train")[:3]
+    assert [len(manifest.of(split)) for split in SPLITS] == [11, 3, 2]
+    assert manifest.of("train", limit=3) == manifest.of("train")[:3]
 
 
 def test_known_order():
@@ -154,7 +154,7 @@ def test_too_many_bad_photos(tmp_path):
 
 def test_groups_stay_together():
     manifest = draw_from("sample")
-    groups = {split: {photo.group for photo in manifest.photos(split)} for split in SPLITS}
+    groups = {split: {entry.photo.group for entry in manifest.of(split)} for split in SPLITS}
     assert all(groups.values())
     assert not groups["train"] & groups["val"]
     assert not groups["train"] & groups["test"]

@@ -1,0 +1,87 @@
+"""Measuring two sides in turn, and reporting the ratio with its spread."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+import torch
+from PIL import Image
+
+from files import write_json
+
+
+def parse(description: str, **defaults: int) -> argparse.Namespace:
+    """Parse --json, --device and whole-number flags with these defaults."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--json", type=Path, help="write the figures to this file")
+    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    for name, default in defaults.items():
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
+    return parser.parse_args()
+
+
+def alternate(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:
+    """Call each side once per round, in turn, so that whatever slows the machine slows both.
+
+    The first round warms up and does not count.
+    """
+    figures: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(rounds + 1):
+        for name, measure in sides.items():
+            figure = measure()
+            if number > 0:
+                figures[name].append(figure)
+    return figures
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Median, smallest and largest."""
+    return {"median": float(np.median(values)), "low": float(min(values)), "high": float(max(values))}
+
+
+def ratio(numerator: Sequence[float], denominator: Sequence[float]) -> dict[str, float]:
+    """Summary of the ratios, each taken within one round."""
+    return summary([a / b for a, b in zip(numerator, denominator, strict=True)])
+
+
+def machine(device: str) -> dict[str, Any]:
+    """What the figures were measured on."""
+    gpu = torch.cuda.get_device_name() if device == "cuda" else None
+    return {
+        "cpu": platform.processor() or platform.machine(),
+        "cores": os.cpu_count(),
+        "gpu": gpu,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+    }
+
+
+def report(title: str, rows: Mapping[str, str], figures: dict[str, Any], path: Path | None) -> None:
+    """Print rows and write the figures."""
+    print(title)
+    width = max(map(len, rows))
+    for name, text in rows.items():
+        print(f"  {name:<{width}}  {text}")
+    if path is not None:
+        write_json(path, figures)
+
+
+def write_photos(folder: Path, num: int, size: int = 256) -> None:
+    """Write JPEG photos of `size` pixels: crops of those that scikit-image ships, no two the same."""
+    sources = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()]
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True, exist_ok=True)
+    for i in range(num):
+        source = sources[i % len(sources)]
+        side = int(rng.integers(150, min(source.shape[:2])))
+        y, x = (int(rng.integers(0, limit - side + 1)) for limit in source.shape[:2])
+        photo = Image.fromarray(source[y : y + side, x : x + side]).resize((size, size))
+        photo.save(folder / f"{i:06}.jpg", quality=90)

@@ -1,0 +1,182 @@
+"""Manifest -> memory-mapped uint8 shards: every photo is decoded and resized once, not every epoch."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from data.photos import PhotoError, load_photo, resize
+from data.places import Photo
+from data.split import Entry
+from errors import UserError
+from files import read_json, write_json
+
+log = logging.getLogger(__name__)
+
+SHARD_PHOTOS = 1024
+"""Photos per shard: 154 MB at 224 px, and what a kill while packing costs at most."""
+
+
+@dataclass(frozen=True)
+class Pack:
+    """Decoded and resized photos in the order of the manifest.
+
+    Attributes:
+        photos: those that could be read.
+        rows: (len(photos),) int64, where each stands among all rows of the shards.
+        shards: (n, 3, S, S) uint8 sRGB, mapped: only what is looked at is read from the disk.
+    """
+
+    photos: tuple[Photo, ...]
+    rows: np.ndarray
+    shards: tuple[np.ndarray, ...]
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all photos."""
+        return sum(shard.nbytes for shard in self.shards)
+
+    def gather(self, indices: Sequence[int]) -> Tensor:
+        """Copy photos out of the map: (len(indices), 3, S, S) uint8."""
+        rows = self.rows[list(indices)]
+        return torch.from_numpy(
+            np.stack([self.shards[row // SHARD_PHOTOS][row % SHARD_PHOTOS] for row in rows])
+        )
+
+
+@dataclass(frozen=True)
+class Packer:
+    """How photos are packed, and where.
+
+    Attributes:
+        folder: packs lie below it, each in a folder named by the hash of what is in it.
+        image_size, resize: side of the square in pixels, and how a photo gets there.
+        max_pixels: larger photos count as unreadable.
+        num_workers: decoding threads, 0 for one per core.
+    """
+
+    folder: Path
+    image_size: int
+    resize: str
+    max_pixels: int
+    num_workers: int
+
+    def pack(self, entries: Sequence[Entry]) -> Pack:
+        """Open the pack of these photos; build what is missing of it.
+
+        Shards that are there and whole are kept, whoever built them: after a kill, packing goes on
+        where it stopped. Photos that cannot be read are left out, with a warning.
+
+        Raises:
+            UserError: the place cannot be written or is too small.
+        """
+        folder = self.folder / self._key(entries)
+        chunks = [entries[i : i + SHARD_PHOTOS] for i in range(0, len(entries), SHARD_PHOTOS)]
+        missing = [i for i, chunk in enumerate(chunks) if not self._is_whole(folder, i, len(chunk))]
+        if missing:
+            self._check_space(folder, sum(len(chunks[i]) for i in missing))
+            total = sum(len(chunks[i]) for i in missing)
+            bar = tqdm(total=total, desc="packing photos", unit="photo", leave=False, disable=None)
+            with bar, ThreadPoolExecutor(self.num_workers or os.cpu_count() or 1) as pool:
+                for i in missing:
+                    self._build_shard(folder, i, chunks[i], pool, bar)
+        return self._open(folder, entries, len(chunks))
+
+    def _key(self, entries: Sequence[Entry]) -> str:
+        """Of everything that the pixels depend on."""
+        digest = hashlib.sha256(f"{self.image_size} {self.resize}".encode())
+        for entry in entries:
+            digest.update(f"\0{entry.sha256} {entry.photo.box}".encode())
+        return digest.hexdigest()[:16]
+
+    def _build_shard(
+        self, folder: Path, number: int, chunk: Sequence[Entry], pool: ThreadPoolExecutor, bar: tqdm
+    ) -> None:
+        shape = (len(chunk), 3, self.image_size, self.image_size)
+        temporary = folder / f".{number:05}.{os.getpid()}.tmp"
+        rejected: dict[str, str] = {}
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            try:
+                # Written, not mapped: a full disk ends a write with an error, but a map with SIGBUS.
+                with open(temporary, "wb") as file:
+                    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+                    np.lib.format.write_array_header_1_0(file, header)
+                    for row, result in enumerate(pool.map(self._load, chunk)):
+                        if isinstance(result, PhotoError):
+                            rejected[str(row)] = str(result)
+                            result = np.zeros(shape[1:], np.uint8)
+                        file.write(result.tobytes())
+                        bar.update()
+                    file.flush()
+                    os.fsync(file.fileno())
+                write_json(_rejected_path(folder, number), rejected)
+                os.replace(temporary, _shard_path(folder, number))  # last: a shard that is there is whole
+            finally:
+                temporary.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"cannot write the pack {folder} ({error.strerror or error}): free the disk, or name "
+                "another place with --pack_dir"
+            ) from error
+
+    def _load(self, entry: Entry) -> np.ndarray | PhotoError:
+        """(3, S, S) uint8, or why there is none."""
+        try:
+            image = load_photo(entry.photo.path, max_pixels=self.max_pixels, box=entry.photo.box)
+        except PhotoError as error:
+            return error
+        return np.asarray(resize(image, self.image_size, self.resize)).transpose(2, 0, 1)
+
+    def _is_whole(self, folder: Path, number: int, num_photos: int) -> bool:
+        path = _shard_path(folder, number)
+        try:
+            shard = np.load(path, mmap_mode="r")
+        except (OSError, ValueError):
+            return False
+        shape = (num_photos, 3, self.image_size, self.image_size)
+        return shard.shape == shape and shard.dtype == np.uint8 and _rejected_path(folder, number).exists()
+
+    def _check_space(self, folder: Path, num_photos: int) -> None:
+        needed = num_photos * 3 * self.image_size**2
+        place = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+        free = shutil.disk_usage(place).free
+        if needed > free:
+            raise UserError(
+                f"the pack of {num_photos} photos needs {needed / 1e9:.1f} GB in {self.folder}, where "
+                f"{free / 1e9:.1f} GB are free: name another place with --pack_dir"
+            )
+
+    def _open(self, folder: Path, entries: Sequence[Entry], num_shards: int) -> Pack:
+        rejected: dict[int, str] = {}
+        for number in range(num_shards):
+            for row, reason in read_json(_rejected_path(folder, number)).items():
+                rejected[number * SHARD_PHOTOS + int(row)] = reason
+        for reason in rejected.values():
+            log.warning("left out: %s", reason)
+        rows = [row for row in range(len(entries)) if row not in rejected]
+        shards = tuple(np.load(_shard_path(folder, i), mmap_mode="r") for i in range(num_shards))
+        return Pack(tuple(entries[row].photo for row in rows), np.array(rows, dtype=np.int64), shards)
+
+
+def _shard_path(folder: Path, number: int) -> Path:
+    return folder / f"{number:05}.npy"
+
+
+def _rejected_path(folder: Path, number: int) -> Path:
+    """What could not be read of a shard: row -> reason."""
+    return folder / f"{number:05}.json"

@@ -1,0 +1,159 @@
+"""The pack: the right pixels, built once, whole or not at all, whatever interrupts it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import fill
+from PIL import Image
+
+from data import pack as module
+from data.pack import Packer
+from data.places import list_photos
+from data.split import Entry
+from errors import UserError
+from files import sha256
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch):
+    monkeypatch.setattr(module, "SHARD_PHOTOS", 6)
+
+
+def entries_of(folder):
+    return [Entry("train", photo, sha256(photo.path)) for photo in list_photos(str(folder)).photos]
+
+
+def packer(folder, **changes):
+    options = {"image_size": 32, "resize": "squash", "max_pixels": 10**8, "num_workers": 2}
+    return Packer(folder, **(options | changes))
+
+
+def files_of(folder):
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def test_pixels_are_those_of_the_resized_photos(photos, tmp_path):
+    entries = entries_of(photos)
+    pack = packer(tmp_path).pack(entries)
+    assert len(pack) == 16
+    assert [shard.shape for shard in pack.shards] == [(6, 3, 32, 32), (6, 3, 32, 32), (4, 3, 32, 32)]
+    for i in (0, 7, 15):
+        with Image.open(entries[i].photo.path) as image:
+            small = image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)
+        assert (pack.gather([i])[0].permute(1, 2, 0).numpy() == np.asarray(small)).all()
+    order = [15, 0, 7, 0]
+    together = pack.gather(order)
+    assert all((together[k] == pack.gather([i])[0]).all() for k, i in enumerate(order))
+
+
+def test_reused_when_valid(photos, tmp_path, monkeypatch):
+    entries = entries_of(photos)
+    packer(tmp_path).pack(entries)
+    before = {path: path.stat().st_mtime_ns for path in files_of(tmp_path)}
+    monkeypatch.setattr(module, "load_photo", pytest.fail)
+    assert len(packer(tmp_path).pack(entries)) == 16
+    assert {path: path.stat().st_mtime_ns for path in files_of(tmp_path)} == before
+
+
+@pytest.mark.parametrize("change", [{"image_size": 40}, {"resize": "crop"}])
+def test_another_resize_is_another_pack(photos, tmp_path, change):
+    entries = entries_of(photos)
+    packer(tmp_path).pack(entries)
+    packer(tmp_path, **change).pack(entries)
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+def test_other_photos_are_another_pack(photos, tmp_path):
+    entries = entries_of(photos)
+    packer(tmp_path).pack(entries)
+    packer(tmp_path).pack(entries[:-1])
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "no reasons", "garbage"])
+def test_damaged_shards_are_rebuilt(photos, tmp_path, damage):
+    entries = entries_of(photos)
+    whole = packer(tmp_path).pack(entries).gather(range(16))
+    shard = next(tmp_path.glob("*/00001.npy"))
+    kept = next(tmp_path.glob("*/00000.npy"))
+    modified = kept.stat().st_mtime_ns
+    if damage == "cut":
+        shard.write_bytes(shard.read_bytes()[:-100])
+    elif damage == "gone":
+        shard.unlink()
+    elif damage == "garbage":
+        shard.write_bytes(b"no shard")
+    else:
+        shard.with_suffix(".json").unlink()
+    assert (packer(tmp_path).pack(entries).gather(range(16)) == whole).all()
+    assert kept.stat().st_mtime_ns == modified
+
+
+def test_bad_photos_are_left_out_and_named(tmp_path, caplog):
+    folder = fill(tmp_path / "photos")
+    entries = entries_of(folder)
+    whole = packer(tmp_path / "whole").pack(entries)
+    for i in (3, 8):
+        entries[i].photo.path.write_bytes(b"broken")
+    pack = packer(tmp_path / "pack").pack(entries)
+    kept = [i for i in range(16) if i not in (3, 8)]
+    assert [photo.name for photo in pack.photos] == [entries[i].photo.name for i in kept]
+    assert (pack.gather(range(14)) == whole.gather(kept)).all()
+    for i in (3, 8):
+        assert str(entries[i].photo.path) in caplog.text
+    caplog.clear()
+    assert len(packer(tmp_path / "pack").pack(entries)) == 14
+    assert len(caplog.records) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
+def test_killed_while_packing(photos, tmp_path):
+    """A child kills itself in the second shard: the first stays, and packing goes on from there."""
+    code = f"""
+import os, signal, sys
+sys.path[:0] = [{str(Path(module.__file__).parents[1])!r}, {str(Path(__file__).parent)!r}]
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from pathlib import Path
+from data import pack
+import test_pack
+pack.SHARD_PHOTOS = 6
+load, calls = pack.load_photo, []
+def dying(*args, **options):
+    calls.append(1)
+    if len(calls) > 9: os.kill(os.getpid(), signal.SIGKILL)
+    return load(*args, **options)
+pack.load_photo = dying
+test_pack.packer(Path({str(tmp_path)!r}), num_workers=1).pack(test_pack.entries_of({str(photos)!r}))
+"""
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    (first,) = tmp_path.glob("*/*.npy")
+    modified = first.stat().st_mtime_ns
+    entries = entries_of(photos)
+    pack = packer(tmp_path).pack(entries)
+    assert first.stat().st_mtime_ns == modified
+    assert (pack.gather(range(16)) == packer(tmp_path / "new").pack(entries).gather(range(16))).all()
+
+
+def test_too_little_space(photos, tmp_path, monkeypatch):
+    usage = shutil.disk_usage(tmp_path)._replace(free=1000)
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda _: usage)
+    with pytest.raises(UserError, match=r"16 photos needs 0\.0 GB.*--pack_dir"):
+        packer(tmp_path / "new" / "place").pack(entries_of(photos))
+    assert not (tmp_path / "new").exists()
+
+
+def test_disk_full_half_way(photos, tmp_path, monkeypatch):
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"cannot write the pack.*No space left.*--pack_dir"):
+        packer(tmp_path).pack(entries_of(photos))
+    assert files_of(tmp_path) == []
