@@ -66,7 +66,7 @@ def validate(settings: Any) -> None:
             continue
         outside = bool(allowed["choices"]) and value not in allowed["choices"]
         if isinstance(value, (int, float)):
-            outside |= not math.isfinite(value)
+            outside |= isinstance(value, float) and not math.isfinite(value)
             outside |= allowed["low"] is not None and value < allowed["low"]
             outside |= allowed["above"] is not None and value <= allowed["above"]
             outside |= allowed["high"] is not None and value > allowed["high"]

@@ -16,18 +16,21 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb
 from data.dataset import make_loader, open_split
 from data.loader import PhotoLoader
+from data.split import Entry
 from device import find_device
 from errors import UserError
 from figures import write_examples
-from files import write_csv, write_json
+from files import read_csv, write_csv, write_json
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
 from models.checkpoint import Weights
+from runs import MANIFEST
 from scorecard import DEFINITIONS, print_table, score_batch, summarize
 
 log = logging.getLogger(__name__)
 
 _NUM_EXAMPLES = 6
+_BATCH_SIZE = 32
 
 
 def run(config: Config) -> int:
@@ -47,20 +50,26 @@ def run(config: Config) -> int:
     _warn_of_other_split(weights, manifest.sha256, config.split)
 
     model = weights.model.to(device)
-    loader = make_loader(config, entries, device)
+    # The maps of the metrics take far more memory than the photos: no batch larger than needed.
+    loader = make_loader(config.replace(batch_size=min(config.batch_size, _BATCH_SIZE)), entries, device)
     names, scores = score(model, loader)
     card = summarize(scores, seed=config.seed) | {
         "num_photos": len(names),
         "image_size": config.image_size,
         "resize": config.resize,
         "model": weights.name,
+        "settings": vars(weights.model.settings),
         "definitions": DEFINITIONS,
         "weights": {"path": str(weights.path), "sha256": weights.sha256},
         "manifest": {"split": config.split, "sha256": manifest.sha256},
         "version": VERSION,
     }
+    print_table(card)
     # Scores of photos that were trained or chosen on must never stand in for those of the test.
-    suffix = f"_{config.split}" if config.split in ("train", "val") else ""
+    leaked = _trained_on(config, entries)
+    suffix = f"_{config.split}" if config.split in ("train", "val") or leaked else ""
+    if config.split == "all" and leaked:
+        log.warning("%d of these photos are in this run's training or validation split", leaked)
     folder = config.run_path
     rows = [
         {"name": name, **dict(zip(scores, values, strict=True))}
@@ -74,7 +83,6 @@ def run(config: Config) -> int:
     chosen = loader.batch(_choose_examples(scores["psnr"]))
     _draw_examples(folder / f"examples{suffix}.png", chosen, model, captions)
     write_json(folder / f"metrics{suffix}.json", card)
-    print_table(card)
     print(f"written to {folder}: metrics{suffix}.json, per_image{suffix}.csv, examples{suffix}.png")
     return 0
 
@@ -103,6 +111,14 @@ def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dic
     return names, scores
 
 
+def _trained_on(config: Config, entries: Sequence[Entry]) -> int:
+    """How many photos were trained or chosen on in the run of this directory, by their contents."""
+    path = config.run_path / MANIFEST
+    rows = read_csv(path) if path.exists() else []
+    seen = {row["sha256"] for row in rows if row["split"] != "test"}
+    return sum(entry.sha256 in seen for entry in entries)
+
+
 def _warn_of_other_split(weights: Weights, manifest_sha256: str, split: str) -> None:
     trained_on = weights.info.get("manifest_sha256")
     if split != "all" and trained_on not in (None, manifest_sha256):
@@ -124,6 +140,7 @@ def _draw_examples(path: Path, batch: Batch, model: ColorizationModel, captions:
 
 
 def _shorten(name: str, length: int = 26) -> str:
+    name = name.encode("utf-8", "replace").decode()  # a name that is not Unicode cannot be drawn
     return name if len(name) <= length else "…" + name[1 - length :]
 
 

@@ -41,6 +41,17 @@ def write_bytes(path: Path, data: bytes) -> None:
         raise UserError(f"cannot write {path}: {reason}; free the place or name another") from error
 
 
+def check_writable(folder: Path) -> None:
+    """Find out now, not after the work, whether files can be made in a folder.
+
+    Raises:
+        UserError: they cannot.
+    """
+    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    write_bytes(probe, b"")
+    probe.unlink()
+
+
 def write_text(path: Path, text: str) -> None:
     """Write UTF-8 text atomically; file names that are not Unicode keep their bytes."""
     write_bytes(path, text.encode("utf-8", "surrogateescape"))

@@ -29,6 +29,10 @@ MODES = {"train": "train", "test": "evaluate", "predict": "predict"}
 """Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
 
 
+# Of CUDA and of the CPU: torch raises a plain RuntimeError for the latter.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
 class Parser(argparse.ArgumentParser):
     """A parser whose errors look like all others of the program."""
 
@@ -94,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error}: check the place and its free space")
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or "memory" in str(error):
+        if isinstance(error, MemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY):
             return _fail("out of memory: use a smaller --batch_size or --image_size")
         raise
 

@@ -9,7 +9,7 @@ import numpy as np
 from config import Config
 from data.photos import load_photo, photo_format, save_photo
 from errors import UserError
-from inference.colorizer import Colorizer, lightness
+from inference.colorizer import Colorizer, gray_picture
 from inference.weights import choose_weights, describe
 
 __all__ = ["Colorizer", "run"]
@@ -33,7 +33,7 @@ def run(config: Config) -> int:
     colorizer = Colorizer(weights, image_size=config.image_size, resize=config.resize, device=config.device)
     picture = colorizer(photo)
     if config.side_by_side:
-        picture = np.concatenate((lightness(np.asarray(photo)), picture), axis=1)
+        picture = np.concatenate((gray_picture(np.asarray(photo)), picture), axis=1)
     save_photo(output, picture)
     print(output)
     return 0
@@ -41,6 +41,8 @@ def run(config: Config) -> int:
 
 def _output_path(config: Config, image_path: Path) -> Path:
     """Where the picture goes, checked before any work is done."""
+    if not image_path.name:
+        raise UserError(f"--image_path={image_path} is a folder, not a photo: name a photo")
     path = config.output_path or image_path.with_name(f"{image_path.stem}_colorized.png")
     photo_format(path)
     if path.exists() and image_path.exists() and path.samefile(image_path):

@@ -21,7 +21,12 @@ PACK = "pack"
 
 # What a resumed run may be told anew; anything else would make it another run.
 _CHANGEABLE = {"mode", "run_dir", "data_dir", "resume", "epochs", "patience", "device", "num_workers"}
-_CHANGEABLE |= {"dry_run", "model_settings"}
+_CHANGEABLE |= {"dry_run", "download", "pack_dir", "on_device", "model_settings"}
+
+
+def holds_run(run_path: Path) -> bool:
+    """Whether there is something that a new training would replace."""
+    return any((run_path / name).exists() for name in (LAST, BEST))
 
 
 def clear(run_path: Path) -> None:
@@ -30,9 +35,9 @@ def clear(run_path: Path) -> None:
     Raises:
         UserError: something cannot be removed.
     """
-    written = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*")
+    written = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", ".*.tmp")
     scores = ("metrics{}.json", "per_image{}.csv", "examples{}.png")
-    patterns = [*written, *(s.format(split) for s in scores for split in ("", "_train", "_val"))]
+    patterns = [*written, *(s.format(split) for s in scores for split in ("", "_train", "_val", "_all"))]
     try:
         for pattern in patterns:
             for path in run_path.glob(pattern):
@@ -59,6 +64,8 @@ def restore_config(config: Config) -> Config:
     Raises:
         UserError: there is no run to resume, or a flag contradicts it.
     """
+    if config.overwrite:
+        raise UserError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
     stored = read_config(config.run_path)
     if not stored or not (config.run_path / LAST).exists():
         raise UserError(f"nothing to resume in {config.run_path}: train without --resume first")
@@ -71,7 +78,7 @@ def restore_config(config: Config) -> Config:
         if value != values["model_settings"].get(name):
             raise _contradiction(name, value, values["model_settings"].get(name), config.run_path)
     values |= {name: getattr(config, name) for name in config.given & _CHANGEABLE}
-    values |= {"model_settings": values["model_settings"], "run_dir": config.run_path}
+    values |= {"run_dir": config.run_path, "download": config.download, "overwrite": False}
     return Config(**values, given=config.given)
 
 

@@ -24,13 +24,24 @@ from data.split import Manifest, read_manifest
 from device import autocast, find_device, find_precision
 from errors import UserError
 from figures import write_loss_plot
-from files import write_csv
+from files import check_writable, read_csv, write_csv
 from inference.weights import describe
 from models import build_model
 from models.base import ColorizationModel, Criterion
 from models.checkpoint import load_training_state, save_training_state, save_weights
 from models.losses import build_criterion
-from runs import BEST, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, clear, restore_config, write_config
+from runs import (
+    BEST,
+    HISTORY,
+    LAST,
+    LOSS_PLOT,
+    MANIFEST,
+    METRICS,
+    clear,
+    holds_run,
+    restore_config,
+    write_config,
+)
 
 History = list[dict[str, Any]]
 """Rows of history.csv."""
@@ -50,20 +61,26 @@ def run(config: Config) -> int:
     device = find_device(config.device)
     if config.resume:
         config = restore_config(config)
-    elif (config.run_path / LAST).exists() and not (config.overwrite or config.dry_run):
+    elif holds_run(config.run_path) and not (config.overwrite or config.dry_run):
         raise UserError(
             f"{config.run_path} holds a run: go on with it with --resume, replace it with "
             "--overwrite, or name another --run_dir"
         )
+    if "weights" in config.given:
+        raise UserError("--weights is for test and predict: a training starts anew, or with --resume")
     criterion = build_criterion(config.loss)
     state = load_training_state(config.run_path / LAST) if config.resume else None
-    if state and is_finished(state["history"], config) and (config.run_path / METRICS).exists():
+    if state and is_finished(state["history"], config) and _is_tested(config):
         epochs, best = len(state["history"]), best_epoch(state["history"])
         print(f"{config.run_path} is finished: {epochs} epochs, best {best}; --epochs goes further")
         return 0
     torch.manual_seed(config.seed)
     model = build_model(config.model, **config.model_settings)
     listing = open_listing(config)
+    if state is None and not config.dry_run:
+        # What can fail at once does so before thousands of photos are decoded.
+        check_writable(config.run_path)
+        model.initialize()
     manifest = _open_manifest(config, listing, state)
     if config.dry_run:
         print(describe(config, model))
@@ -76,7 +93,6 @@ def run(config: Config) -> int:
         trainer.load_state(state)
         (config.run_path / METRICS).unlink(missing_ok=True)  # of weights that may not stay the best
     else:
-        model.initialize()
         clear(config.run_path)
         manifest.write(config.run_path / MANIFEST)
     facts = {
@@ -85,7 +101,7 @@ def run(config: Config) -> int:
         "num_listed": len(listing.photos),
         "versions": versions(),
     }
-    write_config(config, vars(model.settings), facts)
+    write_config(config.replace(data_dir=listing.root), vars(model.settings), facts)
     trainer.fit()
     return _test_best(config, manifest)
 
@@ -136,8 +152,9 @@ class Trainer:
         folder = self.config.run_path
         if not self.history:
             self.save_state()
-        start = len(self.history) + 1
-        with SummaryWriter(str(folder), purge_step=start) as board:
+        # A kill may have come after last.pt and before what is drawn from it.
+        with SummaryWriter(str(folder), purge_step=len(self.history)) as board:
+            self.write_history(board)
             try:
                 while not is_finished(self.history, self.config):
                     row = self.epoch(len(self.history) + 1)
@@ -145,15 +162,22 @@ class Trainer:
                     if best_epoch(self.history) == row["epoch"]:
                         self.save_best(row)
                     self.save_state()
-                    write_csv(folder / HISTORY, self.history, list(row))
-                    write_loss_plot(folder / LOSS_PLOT, self.history)
-                    for name, value in row.items():
-                        board.add_scalar(name, value, row["epoch"])
+                    self.write_history(board)
                     print(self.describe(row))
             except KeyboardInterrupt:
                 done = len(self.history)
                 print(f"{done} epochs are kept in {folder}; go on with --resume", file=sys.stderr)
                 raise
+
+    def write_history(self, board: SummaryWriter) -> None:
+        """Write history.csv and loss.png, and tell TensorBoard of the last epoch."""
+        if not self.history:
+            return
+        row = self.history[-1]
+        write_csv(self.config.run_path / HISTORY, self.history, list(row))
+        write_loss_plot(self.config.run_path / LOSS_PLOT, self.history)
+        for name, value in row.items():
+            board.add_scalar(name, value, row["epoch"])
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch and validate; a row of history.csv."""
@@ -174,6 +198,8 @@ class Trainer:
         """One pass over the training photos: mean loss per photo, and how many there were."""
         self.model.train()
         loader, guard = self.train_loader, FiniteGuard(self.optimizer, self.train_loader.device)
+        # The fused update of MPS does not read `found_inf`: there the look itself must come first.
+        check_every = 1 if loader.device.type == "mps" else _CHECK_EVERY
         total, num_photos = torch.zeros((), device=loader.device), 0
         name = f"epoch {epoch}/{self.config.epochs}"
         with _bar(name, len(loader)) as bar:
@@ -184,14 +210,15 @@ class Trainer:
                 self.optimizer.zero_grad()
                 loss.backward()
                 guard.watch(step, loss.detach())
+                if step % check_every == 0:
+                    guard.check(epoch)
                 self.optimizer.step()
                 self.model.constrain()
 
                 total += loss.detach() * len(batch)
                 num_photos += len(batch)
                 bar.update(len(batch))
-                if step % _CHECK_EVERY == 0:
-                    guard.check(epoch)
+                if step % check_every == 0:
                     bar.set_postfix(loss=f"{total.item() / num_photos:.4f}")
         guard.check(epoch)
         if num_photos == 0:
@@ -231,7 +258,7 @@ class Trainer:
             "val_loss": loss,
             "val_psnr": psnr,
             "val_psnr_gray": psnr_gray,
-            "chroma_ratio": pred_chroma / true_chroma,
+            "chroma_ratio": pred_chroma / max(true_chroma, 1e-9),
         }
 
     def describe(self, row: dict[str, Any]) -> str:
@@ -250,7 +277,8 @@ class Trainer:
         info = {
             "image_size": self.config.image_size,
             "resize": self.config.resize,
-            "validation": row,
+            # Without the speed, so that equal runs write equal bytes.
+            "validation": {key: value for key, value in row.items() if key != "images_per_s"},
             "manifest_sha256": self.manifest.sha256,
             "versions": versions(),
         }
@@ -338,12 +366,20 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
     return manifest
 
 
+def _is_tested(config: Config) -> bool:
+    """Whether the score of the best weights is there, or there are no photos to score."""
+    splits = {row["split"] for row in read_csv(config.run_path / MANIFEST)}
+    return "test" not in splits or (config.run_path / METRICS).exists()
+
+
 def _test_best(config: Config, manifest: Manifest) -> int:
     if not manifest.of("test"):
         print("no test photos in the split: not tested")
         return 0
     best = config.run_path / BEST
-    return evaluate.run(config.replace(mode="test", split="test", weights=best, model_settings={}))
+    return evaluate.run(
+        config.replace(mode="test", split="test", weights=best, model_settings={}, download=False)
+    )
 
 
 def _bar(name: str, total: int) -> tqdm:

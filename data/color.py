@@ -151,19 +151,23 @@ def _fit_chroma(lab: Tensor, tolerance: float = 1e-4) -> Tensor:
     The neutral of any lightness in [0, 100] is inside the gamut, so bisection between it and the
     colour asked for always ends on a colour that fits.
     """
-    L = lab[..., :1, :, :].clamp(0, L_SCALE)
-    ab = lab[..., 1:, :, :]
-
-    def fits(scale: Tensor) -> Tensor:
-        linear = _lab_to_linear(join(L, ab * scale))
-        return ((linear >= -tolerance) & (linear <= 1 + tolerance)).all(dim=-3, keepdim=True)
-
-    low, high = torch.zeros_like(L), torch.ones_like(L)
-    inside = fits(high)
-    if inside.all():
+    L, ab = lab[..., :1, :, :].clamp(0, L_SCALE), lab[..., 1:, :, :]
+    outside = ~_is_inside(join(L, ab), tolerance)
+    if not outside.any():
         return join(L, ab)
+    # Only the pixels that need it, as a picture of one row.
+    L_out, ab_out = (x.movedim(-3, -1)[outside].T[:, None] for x in (L, ab))
+    low, high = torch.zeros_like(L_out), torch.ones_like(L_out)
     for _ in range(_FIT_STEPS):
         middle = (low + high) / 2
-        ok = fits(middle)
+        ok = _is_inside(join(L_out, ab_out * middle), tolerance)
         low, high = torch.where(ok, middle, low), torch.where(ok, high, middle)
-    return join(L, ab * torch.where(inside, torch.ones_like(low), low))
+    scale = torch.ones_like(outside, dtype=lab.dtype)
+    scale[outside] = low.flatten()
+    return join(L, ab * scale.unsqueeze(-3))
+
+
+def _is_inside(lab: Tensor, tolerance: float) -> Tensor:
+    """(..., 3, H, W) CIELAB -> (..., H, W) bool, whether sRGB has the colour."""
+    linear = _lab_to_linear(lab)
+    return ((linear >= -tolerance) & (linear <= 1 + tolerance)).all(dim=-3)

@@ -77,11 +77,7 @@ def open_split(config: Config) -> Manifest:
 
 
 def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: str) -> None:
-    changed = [
-        entry.photo.name
-        for entry in manifest.entries
-        if entry.split == split and sha256(entry.photo.path) != entry.sha256
-    ]
+    changed = [entry.photo.name for entry in manifest.entries if entry.split == split and not _is_same(entry)]
     differs = facts and facts["listing_sha256"] != listing.sha256()
     if differs or changed or manifest.missing:
         log.warning(
@@ -94,6 +90,13 @@ def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: st
             len(changed),
             split,
         )
+
+
+def _is_same(entry: Entry) -> bool:
+    try:
+        return sha256(entry.photo.path) == entry.sha256
+    except OSError:
+        return False
 
 
 def make_loader(config: Config, entries: Sequence[Entry], device: torch.device) -> PhotoLoader:

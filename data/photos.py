@@ -5,13 +5,12 @@ from __future__ import annotations
 import io
 import logging
 import struct
-import warnings
 import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from errors import UserError
 from files import write_bytes
@@ -31,12 +30,13 @@ _DECODER_ERRORS = (
     ArithmeticError,
     AssertionError,
     EOFError,
-    MemoryError,
     RuntimeError,
     struct.error,
     zlib.error,
     Image.DecompressionBombError,
 )
+
+_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 # A photo whose channels never differ by more is gray: JPEG and 8-bit rounding make up to this much.
 _GRAY_SPREAD = 2
@@ -68,11 +68,11 @@ def open_photo(path: Path) -> io.BufferedReader:
     Raises:
         PhotoError: missing, not a regular file, or not readable.
     """
-    if not path.is_file():
+    try:
+        if path.is_file():
+            return open(path, "rb")
         what = "is a folder, not a photo" if path.is_dir() else "is no regular file"
         raise PhotoError(f"{path} {what if path.exists() else 'does not exist'}: name a photo")
-    try:
-        return open(path, "rb")
     except OSError as error:
         raise PhotoError(f"cannot read {path} ({error.strerror or error}): check its rights") from error
 
@@ -87,13 +87,11 @@ def decode(
     """`load_photo` for an open binary file; `name` is what errors call it."""
     Image.MAX_IMAGE_PIXELS = max_pixels  # Pillow itself refuses from twice this number on
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about odd metadata; the size is checked right below
-            with Image.open(file) as image:
-                if image.width * image.height > max_pixels:
-                    raise Image.DecompressionBombError
-                image.load()
-                rgb = to_srgb(image, name)
+        with Image.open(file) as image:
+            if image.width * image.height > max_pixels:
+                raise Image.DecompressionBombError
+            image.load()
+            rgb = to_srgb(image, name)
     except Image.DecompressionBombError as error:
         raise PhotoError(
             f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"
@@ -117,7 +115,7 @@ def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bit(image)
-    if "transparency" in image.info or image.has_transparency_data:
+    if image.has_transparency_data and image.mode != "LA":  # LA keeps its gray, and a gray profile
         image = image.convert("RGBA")
     elif image.mode in ("P", "1", "PA"):
         image = image.convert("RGB")
@@ -129,6 +127,7 @@ def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
     if alpha is not None:
         white = Image.new("RGB", rgb.size, "white")
         rgb = Image.composite(rgb, white, alpha)
+    rgb.info.clear()  # the profile is applied: nobody must apply it again
     return rgb
 
 
@@ -149,8 +148,11 @@ def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:
 
 def is_gray(photo: Image.Image) -> bool:
     """Whether an RGB photo has no chroma beyond the rounding of its file."""
-    rgb = np.asarray(photo, dtype=np.int16)
-    return bool(np.ptp(rgb, axis=2).max(initial=0) <= _GRAY_SPREAD)
+    red, green, blue = photo.split()
+    lightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    spread = np.asarray(ImageChops.subtract(lightest, darkest)).max(initial=0)
+    return bool(spread <= _GRAY_SPREAD)
 
 
 def save_photo(path: Path, rgb: np.ndarray) -> None:
@@ -186,6 +188,8 @@ def _to_8_bit(image: Image.Image) -> Image.Image:
     values = np.asarray(image, dtype=np.float32)
     full = 1.0 if image.mode == "F" else 65535.0
     values = np.nan_to_num(values / full).clip(0, 1)
+    if getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
+        values = 1 - values  # Pillow inverts such photos of 8 bits, but not of 16
     return Image.fromarray((values * 255 + 0.5).astype(np.uint8))
 
 

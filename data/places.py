@@ -6,6 +6,7 @@ A dataset is one function that returns a `Listing`, and one row in `DATASETS`.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import secrets
 import unicodedata
@@ -18,13 +19,16 @@ from PIL import Image
 from data.photos import SUFFIXES
 from errors import UserError
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class Photo:
     """One photo of a listing, not yet opened.
 
     Attributes:
-        name: path below the listing's root with '/', the same on every machine.
+        name: path below the listing's root with '/' and composed accents, the same on every machine
+            whatever its file system makes of them.
         path: where the file is.
         label: class, or '' when there is none.
         group: photos of one group never go to different splits.
@@ -49,7 +53,7 @@ class Listing:
         """Of all names: tells whether photos came or went."""
         digest = hashlib.sha256()
         for photo in self.photos:
-            digest.update(normalize(photo.name) + b"\0")
+            digest.update(encode(photo.name) + b"\0")
         return digest.hexdigest()
 
 
@@ -81,11 +85,12 @@ def list_folder(root: Path) -> Listing:
     for path in _walk(root):
         relative = path.relative_to(root)
         parent = relative.parent.name
-        name = relative.as_posix()
+        name = unicodedata.normalize("NFC", relative.as_posix())
         photos.append(Photo(name, path, classes.get(path.name, parent), group=name))
     if not photos:
         raise UserError(f"--data_dir={root} holds no photo ({', '.join(SUFFIXES)}): name another folder")
-    return Listing(str(root), tuple(sorted(photos, key=lambda photo: normalize(photo.name))))
+    # Absolute, because a run is used from any folder.
+    return Listing(str(root.absolute()), tuple(sorted(photos, key=lambda photo: encode(photo.name))))
 
 
 def list_sample() -> Listing:
@@ -122,9 +127,9 @@ SAMPLE_GROUPS = {
 DATASETS: dict[str, Callable[[], Listing]] = {"sample": list_sample}
 
 
-def normalize(name: str) -> bytes:
-    """A name's bytes, the same for the composed and decomposed accents that file systems keep."""
-    return unicodedata.normalize("NFC", name).encode("utf-8", "surrogateescape")
+def encode(name: str) -> bytes:
+    """A name's bytes, Unicode or not."""
+    return name.encode("utf-8", "surrogateescape")
 
 
 def download_places(root: Path) -> None:
@@ -155,16 +160,20 @@ def download_places(root: Path) -> None:
 def _walk(root: Path) -> Iterator[Path]:
     """Photo files below `root`; links to folders are followed, but never in a circle."""
     seen = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True):
-        status = os.stat(folder)
-        if (status.st_dev, status.st_ino) in seen:
+    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_warn_of_folder):
+        real = os.path.realpath(folder)
+        if real in seen:
             subfolders.clear()
             continue
-        seen.add((status.st_dev, status.st_ino))
+        seen.add(real)
         subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
         for name in files:
             if not name.startswith(".") and name.lower().endswith(SUFFIXES):
                 yield Path(folder, name)
+
+
+def _warn_of_folder(error: OSError) -> None:
+    log.warning("cannot look into %s (%s): its photos are left out", error.filename, error.strerror)
 
 
 def _places_classes(root: Path) -> dict[str, str]:

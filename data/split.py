@@ -18,7 +18,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from data.photos import PhotoError, decode, is_gray, open_photo
-from data.places import Listing, Photo, normalize
+from data.places import Listing, Photo, encode
 from errors import UserError
 from files import csv_text, read_csv, sha256, write_csv, write_text
 
@@ -95,7 +95,7 @@ def order(photos: Iterable[Photo], seed: int) -> list[Photo]:
     """Photos by a seeded hash of their group, then of their own name."""
 
     def key(text: str) -> bytes:
-        return hashlib.sha256(f"{seed}\0".encode() + normalize(text)).digest()
+        return hashlib.sha256(f"{seed}\0".encode() + encode(text)).digest()
 
     return sorted(photos, key=lambda photo: (key(photo.group), key(photo.name)))
 
@@ -109,6 +109,7 @@ def share_out(total: int, ratios: Sequence[float]) -> list[int]:
     wanted = sum(ratio > 0 for ratio in ratios)
     if total < wanted:
         raise UserError(f"{total} photos are too few for {wanted} splits: add photos, or set --split_ratio")
+    ratios = [ratio / sum(ratios) for ratio in ratios]
     # Rounded, because 0.15 * 20 is 3.0000000000000004 in binary and 0.7 * 10 is 7.000000000000001.
     exact = [round(total * ratio, 9) for ratio in ratios]
     counts = [int(share) for share in exact]
@@ -157,12 +158,12 @@ def draw(
     candidates = order(listing.photos, seed)
     with bar:
         for photo, (digest, reason) in _inspect_all(candidates, max_pixels, num_workers):
-            original = first.setdefault((digest, photo.box), photo.name)
-            if reason:
+            original = first.setdefault((digest, photo.box), photo.name) if digest else photo.name
+            if original != photo.name:
+                rejected.append(Rejected(photo.name, f"copy of {original}", is_copy=True))
+            elif reason:
                 rejected.append(Rejected(photo.name, reason))
                 num_bad += 1
-            elif original != photo.name:
-                rejected.append(Rejected(photo.name, f"copy of {original}", is_copy=True))
             else:
                 kept.append((photo, digest))
                 bar.update()
@@ -209,17 +210,16 @@ def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Itera
 
 
 def _inspect(photo: Photo, max_pixels: int) -> tuple[str, str]:
-    """(SHA-256 of the file, why it is no use or '')."""
-    digest = ""
+    """(SHA-256 of the file, or '' if it is unreadable; why it is no use, or '')."""
     try:
         with open_photo(photo.path) as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
             pixels = decode(file, name=photo.name, max_pixels=max_pixels, box=photo.box)
     except PhotoError as error:
-        return digest, str(error)
+        return "", str(error)
     except OSError as error:
-        return digest, f"{photo.name}: {error.strerror or error}"
+        return "", f"{photo.name}: {error.strerror or error}"
     return digest, f"{photo.name} is gray: no colour to learn" if is_gray(pixels) else ""
 
 

@@ -17,8 +17,8 @@ from device import find_device
 from models import MODELS
 from models.checkpoint import Weights, find_weights, load_weights
 
-# Full-resolution colour maths runs on this many pixels at a time, so that memory does not grow
-# with the photo.
+# Full-resolution colour maths runs on this many pixels at a time: its dozen temporaries would take
+# far more memory than the photo itself.
 _STRIP_PIXELS = 2**20
 # A panorama is not shown to the model longer than this many times its short side.
 _MAX_ASPECT = 4
@@ -78,8 +78,9 @@ class Colorizer:
             UserError: the file cannot be read.
         """
         if isinstance(photo, (str, Path)):
-            photo = load_photo(Path(photo), max_pixels=max_pixels)
-        image = to_srgb(photo if isinstance(photo, Image.Image) else Image.fromarray(photo))
+            image = load_photo(Path(photo), max_pixels=max_pixels)
+        else:
+            image = to_srgb(photo if isinstance(photo, Image.Image) else Image.fromarray(photo))
         return _join_full_size(np.asarray(image), self.predict_ab(image))
 
     @torch.inference_mode()
@@ -103,10 +104,9 @@ class Colorizer:
         return width, height
 
 
-def lightness(rgb: np.ndarray) -> np.ndarray:
-    """A gray picture of the same L*: (H, W, 3) uint8 sRGB -> (H, W, 3) uint8 sRGB."""
-    height, width = rgb.shape[:2]
-    return _join_full_size(rgb, torch.zeros(1, 2, height, width))
+def gray_picture(rgb: np.ndarray) -> np.ndarray:
+    """A picture of the same L* without colour: (H, W, 3) uint8 sRGB -> (H, W, 3) uint8 sRGB."""
+    return _join_full_size(rgb, torch.zeros(1, 2, 1, 1))
 
 
 @torch.inference_mode()

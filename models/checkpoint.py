@@ -126,8 +126,11 @@ def _describe(
         about = json.loads(metadata[_METADATA_KEY])
         if about["format"] > FORMAT:
             raise UserError(f"weights {path} are of a newer version of this program: update it")
-        return about["model"], about["settings"], about["info"]
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        found, settings, stored = str(about["model"]), dict(about["settings"]), dict(about["info"])
+        return found, settings, stored
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
         raise UserError(f"weights {path} do not describe themselves: get an intact copy") from error
 
 

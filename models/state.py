@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,18 @@ from torch import Tensor
 
 from errors import UserError
 
-UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, zipfile.BadZipFile)
+UNREADABLE = (
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    struct.error,
+    AssertionError,
+    AttributeError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 """What `torch.load` raises on files that are damaged or hold more than tensors."""
 
 
@@ -33,7 +45,7 @@ def read_state_and_metadata(path: Path) -> tuple[dict[str, Tensor], dict[str, st
     if not path.is_file():
         what = "is not a file" if path.exists() else "does not exist"
         raise UserError(f"weights {path}: {what}: name a .safetensors or .pth file")
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         try:
             with safe_open(path, framework="pt") as file:
                 return {k: file.get_tensor(k) for k in file.keys()}, file.metadata() or {}  # noqa: SIM118

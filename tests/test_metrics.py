@@ -1,4 +1,4 @@
-"""Metrics against scikit-image, torchmetrics, published pairs and cases worked by hand."""
+"""Metrics against scikit-image, published pairs and cases worked by hand."""
 
 import io
 

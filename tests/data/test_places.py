@@ -64,6 +64,14 @@ def test_odd_names(tmp_path, name):
     assert len(names(tmp_path)) == 1
 
 
+def test_accents_are_the_same_on_every_file_system(tmp_path):
+    touch(tmp_path / "composed", "caf\u00e9.jpg")
+    touch(tmp_path / "decomposed", "cafe\u0301.jpg")
+    listings = [list_photos(str(tmp_path / folder)) for folder in ("composed", "decomposed")]
+    assert listings[0].sha256() == listings[1].sha256()
+    assert all(listing.photos[0].path.exists() for listing in listings)
+
+
 def test_missing_and_empty_folders(tmp_path):
     with pytest.raises(UserError, match=r"does not exist.*sample.*--download"):
         list_photos(str(tmp_path / "none"))
