@@ -111,10 +111,12 @@ def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
         image: of any mode; floats are in [0, 1].
         name: what warnings call it.
     """
+    # Pillow inverts such TIFFs of 8 bits, but not of 16. The tag is lost with the first copy.
+    inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
     image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        image = _to_8_bit(image)
+        image = _to_8_bit(image, inverted)
     if image.has_transparency_data and image.mode != "LA":  # LA keeps its gray, and a gray profile
         image = image.convert("RGBA")
     elif image.mode in ("P", "1", "PA"):
@@ -183,13 +185,12 @@ def photo_format(path: Path) -> str:
     return Image.EXTENSION[path.suffix.lower()]
 
 
-def _to_8_bit(image: Image.Image) -> Image.Image:
+def _to_8_bit(image: Image.Image, inverted: bool) -> Image.Image:
     """16-bit and float grays to mode L; Pillow's own conversion would clip at 255."""
     values = np.asarray(image, dtype=np.float32)
     full = 1.0 if image.mode == "F" else 65535.0
     values = np.nan_to_num(values / full).clip(0, 1)
-    if getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO:
-        values = 1 - values  # Pillow inverts such photos of 8 bits, but not of 16
+    values = 1 - values if inverted else values
     return Image.fromarray((values * 255 + 0.5).astype(np.uint8))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
-from PIL import Image
+from PIL import Image, ImageCms
 
 import main
 from models import MODELS
@@ -41,6 +42,16 @@ def fill(folder: Path, num: int = NUM_PHOTOS) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(crop).save(path, quality=95)
     return folder
+
+
+def swapped_profile() -> bytes:
+    """An sRGB profile whose red and blue primaries changed places."""
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    (count,) = struct.unpack_from(">I", profile, 128)
+    for offset in range(132, 132 + 12 * count, 12):
+        tag = bytes(profile[offset : offset + 4])
+        profile[offset : offset + 4] = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(tag, tag)
+    return bytes(profile)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ def test_published_defaults():
         ("seed", -1),
         ("max_rejected", 1.5),
         ("limit", 0),
+        ("seed", 10**400),
         ("device", "tpu"),
         ("resize", "stretch"),
         ("split", "holdout"),

@@ -122,6 +122,16 @@ def test_all_needs_no_manifest(cli, trained, tmp_path):
     assert not (run_dir / MANIFEST).exists()
 
 
+def test_scores_of_photos_trained_on_never_stand_in_for_the_test(cli, trained, photos, tmp_path):
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    before = (run_dir / "metrics.json").read_bytes()
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", "--split=all")
+    assert outcome.code == 0
+    assert "14 of these photos are in this run's training or validation split" in outcome.err
+    assert (run_dir / "metrics.json").read_bytes() == before
+    assert json.loads((run_dir / "metrics_all.json").read_text())["num_photos"] == 16
+
+
 def test_a_split_is_drawn_where_there_is_none(cli, trained, photos, tmp_path):
     weights = trained("model1") / BEST
     argv = ["--mode=test", f"--data_dir={photos}", f"--run_dir={tmp_path}", f"--weights={weights}"]

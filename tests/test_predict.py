@@ -5,11 +5,12 @@ import pytest
 import skimage.color
 import skimage.data
 import torch
-from conftest import fill
+from conftest import fill, swapped_profile
 from PIL import Image
 
 import models.checkpoint
 from data.color import chroma
+from data.photos import load_photo
 from models import build_model
 from models.checkpoint import save_weights
 from predict import Colorizer
@@ -179,6 +180,30 @@ def test_exif_orientation_is_applied_once(cli, vivid, tmp_path):
     with Image.open(tmp_path / "turned_colorized.png") as image:
         assert image.size == (100, 200)
         assert 0x0112 not in image.getexif()
+
+
+def test_a_profile_that_does_not_fit_stays_ignored(vivid, tmp_path):
+    """Ignored once, it must not be applied to the colours that came out."""
+    path = tmp_path / "x.png"
+    gray = skimage.data.chelsea()[:64, :64, 0]  # an RGB profile on gray
+    Image.fromarray(gray).save(path, icc_profile=swapped_profile())
+    colored = Colorizer.load(vivid, device="cpu")(path)
+    assert np.abs(lightness(colored) - lightness(np.repeat(gray[..., None], 3, axis=2))).max() <= 0.5
+
+
+def test_a_profile_is_applied_once(vivid, tmp_path):
+    path = tmp_path / "x.png"
+    Image.fromarray(skimage.data.chelsea()[:64, :64]).save(path, icc_profile=swapped_profile())
+    seen = np.asarray(load_photo(path, max_pixels=10**6))
+    colored = Colorizer.load(vivid, device="cpu")(path)
+    assert np.abs(lightness(colored) - lightness(seen)).max() <= 0.5
+
+
+@pytest.mark.parametrize("path", ["", ".", "/"])
+def test_a_path_without_a_name(cli, vivid, path):
+    outcome = cli("--mode=predict", f"--image_path={path}", f"--weights={vivid}")
+    assert outcome.code == 2
+    assert "name a photo" in outcome.error
 
 
 def test_a_folder_is_not_a_photo(cli, vivid, tmp_path):

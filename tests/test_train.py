@@ -7,15 +7,21 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+import skimage.color
+import skimage.metrics
 import torch
 from conftest import SETTINGS, fill
+from PIL import Image
 from safetensors.torch import load_file
 
 import train
 from data.batch import Batch
+from models.checkpoint import load_weights
 from models.gae import GAE
 from runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, PACK, REJECTED
 
@@ -87,9 +93,10 @@ def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, model_name):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
+@pytest.mark.parametrize("dies_in", [2, 3])
 @pytest.mark.parametrize("dies_at", ["before best", "between best and last", "after last"])
-def test_killed_between_two_files(cli, photos, tmp_path, dies_at):
-    """A child kills itself at the second epoch's files; resuming ends as if nothing had happened."""
+def test_killed_between_two_files(cli, photos, tmp_path, dies_at, dies_in):
+    """A child kills itself at an epoch's files; resuming ends as if nothing had happened."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert cli(*arguments(photos, whole, "--epochs=3")).code == 0
     code = f"""
@@ -98,14 +105,14 @@ sys.path.insert(0, {str(MAIN.parent)!r})
 import main, train
 def die(*_): os.kill(os.getpid(), signal.SIGKILL)
 save_best, save_state = train.Trainer.save_best, train.Trainer.save_state
-def second(self): return len(self.history) == 2
+def now(self): return len(self.history) == {dies_in}
 def best(self, row):
-    if second(self) and {dies_at == "before best"}: die()
+    if now(self) and {dies_at == "before best"}: die()
     save_best(self, row)
 def state(self):
-    if second(self) and {dies_at == "between best and last"}: die()
+    if now(self) and {dies_at == "between best and last"}: die()
     save_state(self)
-    if second(self): die()
+    if now(self): die()
 train.Trainer.save_best, train.Trainer.save_state = best, state
 main.main({arguments(photos, killed, "--epochs=3")!r})
 """
@@ -180,6 +187,58 @@ def test_a_failed_overwrite_loses_nothing(cli, photos, tmp_path):
     assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
 
 
+def test_best_weights_without_the_rest_are_a_run_too(cli, photos, trained, tmp_path):
+    (tmp_path / BEST).write_bytes((trained("model1") / BEST).read_bytes())
+    outcome = cli(*arguments(photos, tmp_path))
+    assert outcome.code == 2
+    assert "--overwrite" in outcome.error
+
+
+def test_history_of_the_best_epoch_by_hand(trained, photos):
+    """What history.csv says of the best epoch, computed again from its weights, photo by photo."""
+    run_dir = trained("model1")
+    best = min(history(run_dir), key=lambda row: float(row["val_loss"]))
+    model = load_weights(run_dir / BEST).model
+    with open(run_dir / MANIFEST, newline="") as file:
+        names = [row["name"] for row in csv.DictReader(file) if row["split"] == "val"]
+    losses, psnr, floor, chroma = [], [], [], []
+    for name in names:
+        with Image.open(photos / name) as image:
+            rgb = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)) / 255
+        lab = skimage.color.rgb2lab(rgb)
+        with torch.no_grad():
+            ab = model(torch.from_numpy(lab[..., :1]).permute(2, 0, 1)[None].float())
+        ab = ab[0].permute(1, 2, 0).double().numpy()
+        losses.append((((ab - lab[..., 1:]) / 128) ** 2).mean())
+        chroma.append([np.hypot(*np.moveaxis(x, -1, 0)).mean() for x in (ab, lab[..., 1:])])
+        for values, scores in ((ab, psnr), (0 * ab, floor)):
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                colored = skimage.color.lab2rgb(np.concatenate((lab[..., :1], values), axis=2))
+            scores.append(skimage.metrics.peak_signal_noise_ratio(rgb, colored, data_range=1))
+    # The network of a training may compute in bfloat16: 3 digits.
+    assert float(best["val_loss"]) == pytest.approx(np.mean(losses), rel=0.02)
+    assert float(best["val_psnr"]) == pytest.approx(np.mean(psnr), abs=0.1)
+    assert float(best["val_psnr_gray"]) == pytest.approx(np.mean(floor), abs=0.01)
+    ratio = np.divide(*np.mean(chroma, axis=0))
+    assert float(best["chroma_ratio"]) == pytest.approx(ratio, rel=0.02)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are Unicode there")
+def test_names_that_are_not_unicode(cli, tmp_path):
+    folder = fill(tmp_path / "photos")
+    for i, path in enumerate(sorted(folder.rglob("*.png"))):
+        path.rename(path.with_name(os.fsdecode(b"caf\xe9 %d.png" % i)))
+    outcome = cli(*arguments(folder, tmp_path / "run", "--epochs=1", "--split_ratio=0.4,0.3,0.3"))
+    assert outcome.code == 0
+
+
+def test_weights_are_not_for_training(cli, photos, tmp_path):
+    outcome = cli(*arguments(photos, tmp_path, "--weights=x.safetensors"))
+    assert outcome.code == 2
+    assert "--resume" in outcome.error
+
+
 def test_early_stopping(cli, photos, tmp_path, monkeypatch):
     losses = iter([0.5, 0.4, 0.45, 0.4, 0.41, 0.3])
     row = {"val_psnr": 20.0, "val_psnr_gray": 20.0, "chroma_ratio": 1.0}
@@ -248,6 +307,7 @@ def test_no_test_split(cli, photos, tmp_path):
     outcome = cli(*arguments(photos, tmp_path / "run", "--epochs=1", "--split_ratio=0.8,0.2,0"))
     assert outcome.code == 0
     assert "not tested" in outcome.out
+    assert "is finished" in cli("--mode=train", f"--run_dir={tmp_path / 'run'}", "--resume").out
 
 
 def test_dry_run_writes_nothing(cli, photos, tmp_path):

@@ -42,6 +42,15 @@ def test_lab_of_the_resized_photo(loader_of):
     assert (batch.ab[3] - expected[1:]).abs().max() < 1e-3
 
 
+def test_only_training_augments(loader_of):
+    loader = loader_of()
+    plain = {name: L for batch in loader for name, L in zip(batch.names, batch.L, strict=True)}
+    for batch in loader.training_epoch(0, 1):
+        for name, L in zip(batch.names, batch.L, strict=True):
+            assert (L - plain[name]).abs().mean() > 0.5
+            assert (L.mean() - plain[name].mean()).abs() < 15
+
+
 def test_training_epochs_shuffle_and_repeat_exactly(loader_of):
     loader = loader_of()
     first, again, second = (list(loader.training_epoch(7, epoch)) for epoch in (1, 1, 2))

@@ -8,6 +8,7 @@ import struct
 import numpy as np
 import pytest
 import skimage.data
+from conftest import swapped_profile
 from PIL import Image, ImageCms
 
 from data.photos import PhotoError, is_gray, load_photo, photo_format, resize, save_photo
@@ -122,16 +123,6 @@ def test_transparent_palette(tmp_path):
     assert (loaded[~where] == np.asarray(palette.convert("RGB"))[~where]).all()
 
 
-def swapped_profile() -> bytes:
-    """An sRGB profile whose red and blue primaries changed places."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    (count,) = struct.unpack_from(">I", profile, 128)
-    for offset in range(132, 132 + 12 * count, 12):
-        tag = bytes(profile[offset : offset + 4])
-        profile[offset : offset + 4] = {b"rXYZ": b"bXYZ", b"bXYZ": b"rXYZ"}.get(tag, tag)
-    return bytes(profile)
-
-
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
 def test_icc_profile_is_applied(tmp_path, suffix):
     """Pixels with red and blue swapped, tagged as such, are the original picture."""
@@ -147,6 +138,45 @@ def test_unfit_profile_is_ignored_with_one_warning(tmp_path, caplog):
         assert (load(path) == PIXELS[..., :1]).all()
     assert len(caplog.records) == 1
     assert str(path) in caplog.text
+
+
+def gray_profile() -> bytes:
+    """A gray profile whose curve is the identity: made from the header of an sRGB one."""
+    curve = b"curv" + bytes(4) + struct.pack(">I", 0)
+    white = b"XYZ " + bytes(4) + struct.pack(">3i", 63190, 65536, 54061)
+    tags = [(b"wtpt", white), (b"kTRC", curve)]
+    offset, table, body = 128 + 4 + 12 * len(tags), struct.pack(">I", len(tags)), b""
+    for name, data in tags:
+        table += name + struct.pack(">II", offset + len(body), len(data))
+        body += data
+    header = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()[:128])
+    header[16:20] = b"GRAY"
+    whole = bytes(header) + table + body
+    return struct.pack(">I", len(whole)) + whole[4:]
+
+
+def test_gray_profile_counts_with_alpha_too(tmp_path):
+    gray = Image.fromarray(PIXELS[..., 0])
+    gray.save(tmp_path / "L.png", icc_profile=gray_profile())
+    with_alpha = Image.merge("LA", (gray, Image.new("L", gray.size, 255)))
+    with_alpha.save(tmp_path / "LA.png", icc_profile=gray_profile())
+    assert difference(load(tmp_path / "L.png"), PIXELS[..., :1]).max() > 20  # linear, not sRGB-coded
+    assert (load(tmp_path / "LA.png") == load(tmp_path / "L.png")).all()
+
+
+def test_16_bit_tiff_with_white_as_zero(tmp_path):
+    values = PIXELS[..., 0].astype(np.uint16) * 257
+    Image.fromarray(65535 - values).save(tmp_path / "x.tif", tiffinfo={262: 0})
+    assert (load(tmp_path / "x.tif") == PIXELS[..., :1]).all()
+
+
+def test_a_disk_that_fails_is_a_bad_photo(tmp_path, monkeypatch):
+    def fail(_):
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(type(tmp_path), "is_file", fail)
+    with pytest.raises(PhotoError, match="Input/output error"):
+        load(tmp_path / "x.jpg")
 
 
 def bad_files(folder):

@@ -1,8 +1,10 @@
 """Weights files: self-describing ones, plain state dicts, and everything that is neither."""
 
+import json
 import pickle
 
 import pytest
+import safetensors.torch
 import torch
 
 from errors import UserError
@@ -101,6 +103,26 @@ def test_truncated(tmp_path, suffix, kept, state):
     cut.write_bytes(whole.read_bytes()[:kept])
     with pytest.raises(UserError, match=f"cut{suffix}"):
         load_weights(cut)
+
+
+def test_truncated_in_the_old_format(tmp_path):
+    path = tmp_path / "x.pth"
+    torch.save({"a": torch.arange(5.0)}, path, _use_new_zipfile_serialization=False)
+    whole = path.read_bytes()
+    for kept in range(len(whole)):
+        path.write_bytes(whole[:kept])
+        with pytest.raises(UserError, match=r"x\.pth"):
+            load_weights(path)
+
+
+@pytest.mark.parametrize(
+    "about", [{}, [], {"format": 1, "model": "model1", "settings": None, "info": {}}, {"format": "x"}]
+)
+def test_metadata_of_other_kinds(tmp_path, state, about):
+    path = tmp_path / "x.safetensors"
+    path.write_bytes(safetensors.torch.save(state, {"colorizer": json.dumps(about)}))
+    with pytest.raises(UserError, match="do not describe themselves"):
+        load_weights(path)
 
 
 @pytest.mark.parametrize("value", [[1, 2], {"epoch": 3}, torch.zeros(3)])
