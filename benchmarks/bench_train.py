@@ -86,7 +86,7 @@ class Straightforward:
             loss.backward()
             self.optimizer.step()
             num_photos += len(L)
-        float(loss)  # waits for the device
+        loss.item()  # waits for the device
         return num_photos / (time.perf_counter() - start)
 
 

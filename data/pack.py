@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from data.photos import PhotoError, load_photo, resize
+from data.photos import PhotoError, decode, open_photo, resize
 from data.places import Photo
 from data.split import Entry
 from errors import UserError
@@ -79,7 +79,7 @@ class Packer:
         """Open the pack of these photos; build what is missing of it.
 
         Shards that are there and whole are kept, whoever built them: after a kill, packing goes on
-        where it stopped. Photos that cannot be read are left out, with a warning.
+        where it stopped. Photos that cannot be read, or are not those of the manifest, are left out.
 
         Raises:
             UserError: the place cannot be written or is too small.
@@ -136,8 +136,13 @@ class Packer:
 
     def _load(self, entry: Entry) -> np.ndarray | PhotoError:
         """(3, S, S) uint8, or why there is none."""
+        path = entry.photo.path
         try:
-            image = load_photo(entry.photo.path, max_pixels=self.max_pixels, box=entry.photo.box)
+            with open_photo(path) as file:
+                if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
+                    return PhotoError(f"{path} has changed since the split was drawn: put it back")
+                file.seek(0)
+                image = decode(file, name=str(path), max_pixels=self.max_pixels, box=entry.photo.box)
         except PhotoError as error:
             return error
         return np.asarray(resize(image, self.image_size, self.resize)).transpose(2, 0, 1)

@@ -155,6 +155,7 @@ def test_changes_of_the_folder_are_said(cli, trained, photos, tmp_path):
     assert "lists 17 photos (then 16), 0 of the manifest are gone, 0 of" in cli(*argv).err
     shutil.copy(folder / names[0], folder / names[1])
     assert "1 of the test photos have other contents" in cli(*argv).err
+    shutil.copy(photos / names[1], folder / names[1])
     (folder / names[0]).unlink()
     outcome = cli(*argv)
     assert "1 of the manifest are gone" in outcome.err

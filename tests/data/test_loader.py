@@ -10,6 +10,7 @@ from data.loader import PhotoLoader
 from data.pack import Packer
 from data.places import list_photos
 from data.split import Entry
+from files import sha256
 
 
 @pytest.fixture
@@ -17,7 +18,9 @@ def loader_of(photos, tmp_path):
     """Make a loader of the first `num` test photos."""
 
     def make(num=None, batch_size=5):
-        entries = [Entry("train", photo, photo.name) for photo in list_photos(str(photos)).photos[:num]]
+        entries = [
+            Entry("train", photo, sha256(photo.path)) for photo in list_photos(str(photos)).photos[:num]
+        ]
         packer = Packer(tmp_path, image_size=32, resize="squash", max_pixels=10**8, num_workers=2)
         return PhotoLoader(packer.pack(entries), batch_size=batch_size, device=torch.device("cpu"))
 

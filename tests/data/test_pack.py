@@ -56,7 +56,7 @@ def test_reused_when_valid(photos, tmp_path, monkeypatch):
     entries = entries_of(photos)
     packer(tmp_path).pack(entries)
     before = {path: path.stat().st_mtime_ns for path in files_of(tmp_path)}
-    monkeypatch.setattr(module, "load_photo", pytest.fail)
+    monkeypatch.setattr(module, "decode", pytest.fail)
     assert len(packer(tmp_path).pack(entries)) == 16
     assert {path: path.stat().st_mtime_ns for path in files_of(tmp_path)} == before
 
@@ -112,6 +112,14 @@ def test_bad_photos_are_left_out_and_named(tmp_path, caplog):
     assert len(caplog.records) == 2
 
 
+def test_a_photo_that_is_another_now_is_left_out(tmp_path, caplog):
+    folder = fill(tmp_path / "photos")
+    entries = entries_of(folder)
+    entries[3].photo.path.write_bytes(entries[4].photo.path.read_bytes())
+    assert len(packer(tmp_path / "pack").pack(entries)) == 15
+    assert "has changed since the split was drawn" in caplog.text
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
 def test_killed_while_packing(photos, tmp_path):
     """A child kills itself in the second shard: the first stays, and packing goes on from there."""
@@ -123,12 +131,12 @@ from pathlib import Path
 from data import pack
 import test_pack
 pack.SHARD_PHOTOS = 6
-load, calls = pack.load_photo, []
+decode, calls = pack.decode, []
 def dying(*args, **options):
     calls.append(1)
     if len(calls) > 9: os.kill(os.getpid(), signal.SIGKILL)
-    return load(*args, **options)
-pack.load_photo = dying
+    return decode(*args, **options)
+pack.decode = dying
 test_pack.packer(Path({str(tmp_path)!r}), num_workers=1).pack(test_pack.entries_of({str(photos)!r}))
 """
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
