@@ -54,16 +54,24 @@ def field_types(settings: type) -> dict[str, Any]:
     return kinds
 
 
+_ACCEPTED: dict[Any, Any] = {int: int, float: (int, float), bool: bool, str: str, Path: Path}
+"""What a declared type takes; everything else is a tuple of numbers."""
+
+
 def validate(settings: Any) -> None:
     """Check every declared setting of a dataclass instance against its own range.
 
     Raises:
         UserError: names the flag, the value and what is allowed.
     """
+    kinds = field_types(type(settings))
     for item in dataclasses.fields(settings):
         value, allowed = getattr(settings, item.name), item.metadata
         if not allowed or value is None:
             continue
+        kind = _ACCEPTED.get(kinds[item.name], tuple)
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            raise UserError(f"--{item.name}={value}: has the wrong type")
         outside = bool(allowed["choices"]) and value not in allowed["choices"]
         if isinstance(value, (int, float)):
             outside |= isinstance(value, float) and not math.isfinite(value)

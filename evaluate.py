@@ -55,6 +55,7 @@ def run(config: Config) -> int:
     names, scores = score(model, loader)
     card = summarize(scores, seed=config.seed) | {
         "num_photos": len(names),
+        "limit": config.limit,
         "image_size": config.image_size,
         "resize": config.resize,
         "model": weights.name,

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from files import write_bytes
 
@@ -30,6 +31,7 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
         for key, label in curves.items():
             axes.plot(epochs, [row[key] for row in history], marker=".", label=label)
         axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
         axes.grid(alpha=0.3)
     left.set_ylabel("loss (ab / 128)")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import io
 import json
 import os
 import secrets
@@ -13,6 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from errors import UserError
+
+TEMPORARY = ".colorizer-*.tmp"
+"""Pattern of the names that files have while they are written: what is left of them after a kill."""
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -25,7 +27,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         UserError: the place cannot be written.
     """
     # A short name of its own: long photo names plus a suffix would pass the file system's limit.
-    temporary = path.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = path.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -47,7 +49,7 @@ def check_writable(folder: Path) -> None:
     Raises:
         UserError: they cannot.
     """
-    probe = folder / f".{secrets.token_hex(8)}.tmp"
+    probe = folder / TEMPORARY.replace("*", secrets.token_hex(8))
     write_bytes(probe, b"")
     probe.unlink()
 
@@ -62,13 +64,23 @@ def write_json(path: Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2) + "\n")
 
 
+class _Lines(list[str]):
+    """Rows as a csv writer makes them, each ended by a plain newline.
+
+    The writer quotes the characters of its own line ending alone, and names may hold either.
+    """
+
+    def write(self, line: str) -> None:
+        self.append(line.removesuffix("\r\n") + "\n")
+
+
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     """Rows under `columns`; what a row lacks stays empty, what it has besides is left out."""
-    buffer = io.StringIO(newline="")
-    writer = csv.DictWriter(buffer, columns, extrasaction="ignore", lineterminator="\n")
+    lines = _Lines()
+    writer = csv.DictWriter(lines, columns, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     writer.writerows(rows)
-    return buffer.getvalue()
+    return "".join(lines)
 
 
 def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:

@@ -96,7 +96,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(f"{error}: check the place and its free space")
+        return _fail(f"{error}: check its rights and the free space, or name another place")
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY):
             return _fail("out of memory: use a smaller --batch_size or --image_size")

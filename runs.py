@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from config import Config, field_types
 from errors import UserError
-from files import read_json, write_json
+from files import TEMPORARY, read_json, write_json
 
 CONFIG = "config.json"
 MANIFEST = "manifest.csv"
@@ -19,14 +20,24 @@ LAST = "last.pt"
 METRICS = "metrics.json"
 PACK = "pack"
 
-# What a resumed run may be told anew; anything else would make it another run.
-_CHANGEABLE = {"mode", "run_dir", "data_dir", "resume", "epochs", "patience", "device", "num_workers"}
-_CHANGEABLE |= {"dry_run", "download", "pack_dir", "on_device", "model_settings"}
+# What a resumed run may be told anew, or does not use; anything else would make it another run.
+_CHANGEABLE = {
+    *("mode", "resume", "dry_run", "download", "model_settings"),
+    *("epochs", "patience", "device", "num_workers", "max_pixels"),
+    *("run_dir", "data_dir", "pack_dir", "on_device"),
+    *("split", "image_path", "output_path", "side_by_side"),
+}
 
 
 def holds_run(run_path: Path) -> bool:
-    """Whether there is something that a new training would replace."""
-    return any((run_path / name).exists() for name in (LAST, BEST))
+    """Whether a new training would replace anything of worth.
+
+    A manifest and a configuration alone are no run: a training was killed before its first checkpoint.
+    """
+    remains = {path.name for path in _written(run_path)} - {MANIFEST}
+    if CONFIG in remains and "facts" in read_config(run_path):
+        remains -= {CONFIG}
+    return any(not name.startswith(".") for name in remains)
 
 
 def clear(run_path: Path) -> None:
@@ -35,15 +46,19 @@ def clear(run_path: Path) -> None:
     Raises:
         UserError: something cannot be removed.
     """
-    written = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", ".*.tmp")
-    scores = ("metrics{}.json", "per_image{}.csv", "examples{}.png")
-    patterns = [*written, *(s.format(split) for s in scores for split in ("", "_train", "_val", "_all"))]
     try:
-        for pattern in patterns:
-            for path in run_path.glob(pattern):
-                path.unlink()
+        for path in _written(run_path):
+            path.unlink()
     except OSError as error:
         raise UserError(f"cannot clear {run_path} ({error}): name another --run_dir") from error
+
+
+def _written(run_path: Path) -> list[Path]:
+    """What a run writes, and temporary files of one that was killed; the checkpoint first."""
+    names = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", TEMPORARY)
+    scores = ("metrics{}.json", "per_image{}.csv", "examples{}.png")
+    patterns = [*names, *(s.format(split) for s in scores for split in ("", "_train", "_val", "_all"))]
+    return [path for pattern in patterns for path in run_path.glob(pattern)]
 
 
 def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]) -> None:
@@ -53,9 +68,16 @@ def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]
 
 
 def read_config(run_path: Path) -> dict[str, Any]:
-    """What `write_config` wrote, or an empty dict where there is no run."""
+    """What `write_config` wrote, or an empty dict where there is no run.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     path = run_path / CONFIG
-    return read_json(path) if path.exists() else {}
+    stored = read_json(path) if path.exists() else {}
+    if not isinstance(stored, dict):
+        raise UserError(f"{path} is no configuration: restore it or start a new run")
+    return stored
 
 
 def restore_config(config: Config) -> Config:
@@ -69,17 +91,27 @@ def restore_config(config: Config) -> Config:
     stored = read_config(config.run_path)
     if not stored or not (config.run_path / LAST).exists():
         raise UserError(f"nothing to resume in {config.run_path}: train without --resume first")
+    if not isinstance(stored.get("model_settings"), dict) or not isinstance(stored.get("facts"), dict):
+        raise UserError(f"{config.run_path / CONFIG} is damaged: restore it or start a new run")
     kinds = field_types(Config)
     values = {k: _from_json(kinds[k], v) for k, v in stored.items() if k in kinds}
     for name in config.given - _CHANGEABLE:
         if name in values and getattr(config, name) != values[name]:
             raise _contradiction(name, getattr(config, name), values[name], config.run_path)
     for name, value in config.model_settings.items():
-        if value != values["model_settings"].get(name):
-            raise _contradiction(name, value, values["model_settings"].get(name), config.run_path)
+        if name not in values["model_settings"]:
+            raise UserError(f"--{name} is not a setting of {values.get('model')}: leave it out")
+        if value != values["model_settings"][name]:
+            raise _contradiction(name, value, values["model_settings"][name], config.run_path)
     values |= {name: getattr(config, name) for name in config.given & _CHANGEABLE}
     values |= {"run_dir": config.run_path, "download": config.download, "overwrite": False}
     return Config(**values, given=config.given)
+
+
+def restore(config: Config, stored: dict[str, Any], names: Iterable[str]) -> Config:
+    """`config` with some settings as a stored configuration has them."""
+    kinds = field_types(Config)
+    return config.replace(**{n: _from_json(kinds[n], stored[n]) for n in names if n in stored})
 
 
 def _from_json(kind: Any, value: Any) -> Any:

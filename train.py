@@ -6,6 +6,7 @@ import math
 import platform
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -30,6 +31,7 @@ from models import build_model
 from models.base import ColorizationModel, Criterion
 from models.checkpoint import load_training_state, save_training_state, save_weights
 from models.losses import build_criterion
+from models.state import check_state
 from runs import (
     BEST,
     HISTORY,
@@ -68,6 +70,8 @@ def run(config: Config) -> int:
         )
     if "weights" in config.given:
         raise UserError("--weights is for test and predict: a training starts anew, or with --resume")
+    if Path(config.data_dir).absolute() == config.run_path.absolute():
+        raise UserError(f"--run_dir={config.run_path} is the folder of the photos: name another")
     criterion = build_criterion(config.loss)
     state = load_training_state(config.run_path / LAST) if config.resume else None
     if state and is_finished(state["history"], config) and _is_tested(config):
@@ -137,6 +141,8 @@ class Trainer:
         self.history: History = []
         self.train_loader = make_loader(config, manifest.of("train", config.limit), device)
         self.val_loader = make_loader(config, manifest.of("val", config.limit), device)
+        if config.batch_size < 2:
+            raise UserError("--batch_size=1: batch norm needs at least 2 photos in a training step")
         if len(self.train_loader) < 2 or len(self.val_loader) < 1:
             raise UserError(
                 "training needs at least 2 photos to train on and 1 to validate on: "
@@ -295,7 +301,13 @@ class Trainer:
         save_training_state(self.config.run_path / LAST, state)
 
     def load_state(self, state: dict[str, Any]) -> None:
-        """Take over what `save_state` wrote."""
+        """Take over what `save_state` wrote.
+
+        Raises:
+            UserError: it is of another model.
+        """
+        last = str(self.config.run_path / LAST)
+        check_state(state["model"], self.model.state_dict(), last, self.config.model)
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.history = state["history"]

@@ -15,7 +15,7 @@ from data.places import DATASETS, Listing, download_places, list_photos
 from data.split import Entry, Manifest, draw, read_manifest
 from errors import UserError
 from files import sha256
-from runs import MANIFEST, PACK, REJECTED, read_config
+from runs import MANIFEST, PACK, REJECTED, read_config, restore
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ def open_listing(config: Config) -> Listing:
     """List --data_dir, after fetching Places365 into it where that is asked for."""
     if config.download and config.data_dir in DATASETS:
         raise UserError(f"--download fetches nothing for --data_dir={config.data_dir}: leave it out")
-    if config.download:
+    if config.download and not config.dry_run:
         download_places(Path(config.data_dir))
     return list_photos(config.data_dir)
 
@@ -58,21 +58,27 @@ def open_split(config: Config) -> Manifest:
     """
     path = config.run_path / MANIFEST
     stored = read_config(config.run_path)
-    if "data_dir" not in config.given and stored:
-        config = config.replace(data_dir=stored["data_dir"])
+    same = ("data_dir", "seed", "subset_size", "split_ratio", "max_rejected", "max_pixels")
+    config = restore(config, stored, [name for name in same if name not in config.given])
+    facts = stored.get("facts", {})
     listing = open_listing(config)
     if config.split == "all":
         return draw_split(config, listing, whole=True)
     if not path.exists():
         print(f"no manifest in {config.run_path}: drawing the split of seed {config.seed}")
         manifest = draw_split(config, listing)
+        if facts and facts.get("manifest_sha256") != manifest.sha256:
+            raise UserError(
+                f"{path} is lost, and {listing.root} is no longer what it was drawn from: put one of "
+                "them back, or score every photo with --split=all"
+            )
         if not config.dry_run:
             manifest.write(path)
-        return manifest
-    manifest = read_manifest(path, listing)
+    else:
+        manifest = read_manifest(path, listing)
+        _report_changes(manifest, listing, facts, config.split)
     if not manifest.of(config.split):
-        raise UserError(f"{path} has no photo in --split={config.split}: choose another")
-    _report_changes(manifest, listing, stored.get("facts", {}), config.split)
+        raise UserError(f"no photo of {listing.root} is in --split={config.split}: choose another")
     return manifest
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import logging
 import struct
@@ -87,7 +88,7 @@ def decode(
     """`load_photo` for an open binary file; `name` is what errors call it."""
     Image.MAX_IMAGE_PIXELS = max_pixels  # Pillow itself refuses from twice this number on
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=_readable_formats()) as image:
             if image.width * image.height > max_pixels:
                 raise Image.DecompressionBombError
             image.load()
@@ -97,11 +98,19 @@ def decode(
             f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"
         ) from error
     except Image.UnidentifiedImageError as error:
-        raise PhotoError(f"{name} is not a photo in a format known here") from error
+        raise PhotoError(f"{name} is not a photo in a format known here: use JPEG, PNG or TIFF") from error
     except _DECODER_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name} is damaged ({reason}): get an intact copy") from error
     return rgb.crop(box) if box else rgb
+
+
+@functools.cache
+def _readable_formats() -> tuple[str, ...]:
+    """Formats of pictures; not all of Pillow's, some of which start other programs (EPS: Ghostscript)."""
+    wanted = ["JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "TGA"]
+    Image.init()
+    return tuple(name for name in wanted if name in Image.OPEN)
 
 
 def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
@@ -117,6 +126,8 @@ def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bit(image, inverted)
+    if image.mode in ("La", "RGBa"):  # premultiplied
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
     if image.has_transparency_data and image.mode != "LA":  # LA keeps its gray, and a gray profile
         image = image.convert("RGBA")
     elif image.mode in ("P", "1", "PA"):

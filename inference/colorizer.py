@@ -14,6 +14,7 @@ from config import Config
 from data.color import join, lab_to_rgb, rgb_to_lab
 from data.photos import load_photo, to_srgb
 from device import find_device
+from errors import UserError
 from models import MODELS
 from models.checkpoint import Weights, find_weights, load_weights
 
@@ -92,7 +93,10 @@ class Colorizer:
         """
         small = photo.resize(self._render_size(photo), Image.Resampling.BILINEAR)
         L = rgb_to_lab(_to_float(torch.from_numpy(np.array(small))))[:, :1]
-        return self.model(L.to(self.device)).float().cpu()
+        ab = self.model(L.to(self.device)).float().cpu()
+        if not ab.isfinite().all():
+            raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
+        return ab
 
     def _render_size(self, photo: Image.Image) -> tuple[int, int]:
         """(width, height) at which the model sees a photo: whole, and shaped as in its training."""

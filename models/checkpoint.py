@@ -93,6 +93,10 @@ def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any
     model = build_model(name, **{**stored, **(settings or {})})
     check_state(state, model.state_dict(), f"weights {path}", name)
     model.load_state_dict(state)
+    model.constrain()
+    for key, value in model.state_dict().items():
+        if not torch.equal(value, state[key].to(value.dtype)):
+            raise UserError(f"weights {path} are damaged: {key} is outside its domain")
     return Weights(model.eval(), name, path, sha256(path), info)
 
 
@@ -113,6 +117,9 @@ def load_training_state(path: Path) -> dict[str, Any]:
         state = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, *UNREADABLE) as error:
         raise UserError(f"{path} is damaged: start a new run with --overwrite") from error
+    kinds = {"model": dict, "optimizer": dict, "history": list, "manifest_sha256": str}
+    if not isinstance(state, dict) or any(not isinstance(state.get(k), kind) for k, kind in kinds.items()):
+        raise UserError(f"{path} is no training state: start a new run with --overwrite")
     return dict(state)
 
 

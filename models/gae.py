@@ -14,7 +14,7 @@ from data.color import AB_SCALE, L_SCALE
 from models.base import ColorizationModel, ModelSettings
 from models.layers import ab_decoder, pad_to_stride
 
-GAMMA_MIN = 0.01
+GAMMA_MIN, GAMMA_MAX = 0.01, 100.0
 # Below this the power is taken as 0. Nothing is lost: next to tanh = -1 the numbers of float32 are
 # 6e-8 apart, so a base is either 0 or larger.
 _BASE_MIN = 1e-8
@@ -63,7 +63,7 @@ class GAE(ColorizationModel):
     def constrain(self) -> None:
         """Keep gamma positive."""
         with torch.no_grad():
-            self.gamma_correction.gamma.clamp_(min=GAMMA_MIN)
+            self.gamma_correction.gamma.clamp_(GAMMA_MIN, GAMMA_MAX)
 
     def report(self) -> dict[str, float]:
         """Gamma, and the a* and b* that a neutral gray comes out with because of it."""
@@ -94,4 +94,5 @@ def _power(base: Tensor, gamma: Tensor) -> Tensor:
     The derivative gamma * base^(gamma - 1) is infinite at 0 where gamma < 1, and `where` would let
     that into the gradient as NaN: so the base is made safe before the power, not after it.
     """
-    return torch.where(base > _BASE_MIN, base.clamp_min(_BASE_MIN) ** gamma, 0)
+    # Asked this way round, NaN stays NaN and is found, instead of passing for 0.
+    return torch.where(base <= _BASE_MIN, 0, base.clamp_min(_BASE_MIN) ** gamma)

@@ -85,6 +85,13 @@ def check_state(state: dict[str, Tensor], expected: Mapping[str, Tensor], source
                 f"{source} does not fit {model}: {name} is {tuple(state[name].shape)}, "
                 f"must be {tuple(tensor.shape)}"
             )
+        if (
+            state[name].layout != torch.strided
+            or state[name].is_floating_point() != tensor.is_floating_point()
+        ):
+            raise UserError(f"{source} does not fit {model}: {name} is no plain tensor of its kind")
+        if name.endswith("running_var") and (state[name] < 0).any():
+            raise UserError(f"{source} is damaged: {name} is a negative variance")
         if not state[name].isfinite().all():
             raise UserError(f"{source} is damaged: {name} holds numbers that are not finite")
     extra = next((name for name in state if name not in expected), None)

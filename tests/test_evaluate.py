@@ -145,6 +145,22 @@ def test_a_split_is_drawn_where_there_is_none(cli, trained, photos, tmp_path):
     assert "another split" in cli(*argv, "--seed=7").err
 
 
+def test_a_lost_manifest_is_drawn_again_as_it_was(cli, photos, tmp_path):
+    run_dir = tmp_path / "run"
+    argv = ["--mode=train", f"--data_dir={photos}", f"--run_dir={run_dir}", *SETTINGS, "--epochs=1"]
+    assert cli(*argv, "--seed=7").code == 0
+    before = (run_dir / MANIFEST).read_bytes()
+    (run_dir / MANIFEST).unlink()
+    assert cli("--mode=test", f"--run_dir={run_dir}").code == 0
+    assert (run_dir / MANIFEST).read_bytes() == before
+    (run_dir / MANIFEST).unlink()
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    next(folder.rglob("*.png")).unlink()
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", f"--data_dir={folder}")
+    assert outcome.code == 2
+    assert "is lost" in outcome.error
+
+
 def test_changes_of_the_folder_are_said(cli, trained, photos, tmp_path):
     folder = shutil.copytree(photos, tmp_path / "photos")
     run_dir = shutil.copytree(trained("model1"), tmp_path / "run")

@@ -29,7 +29,12 @@ def test_a_place_that_cannot_be_written(tmp_path):
 
 
 def test_csv_keeps_odd_names(tmp_path):
-    rows = [{"name": 'a "b",\nc.jpg'}, {"name": os.fsdecode(b"caf\xe9.jpg")}, {"name": "été.jpg"}]
+    rows = [
+        {"name": 'a "b",\nc.jpg'},
+        {"name": os.fsdecode(b"caf\xe9.jpg")},
+        {"name": "été.jpg"},
+        {"name": "a\rb.jpg"},
+    ]
     files.write_csv(tmp_path / "x.csv", rows, ["name"])
     assert files.read_csv(tmp_path / "x.csv") == rows
 

@@ -206,6 +206,17 @@ def test_a_path_without_a_name(cli, vivid, path):
     assert "name a photo" in outcome.error
 
 
+def test_weights_that_predict_nonsense(cli, photo, tmp_path):
+    state = build_model("model1").state_dict()
+    state["decoder.8.weight"] *= float("1e38")
+    state["decoder.6.weight"] *= float("1e38")
+    torch.save(state, tmp_path / "x.pth")
+    outcome = cli("--mode=predict", f"--image_path={photo}", f"--weights={tmp_path / 'x.pth'}")
+    assert outcome.code == 2
+    assert "no finite colours" in outcome.error
+    assert not (tmp_path / "old photo_colorized.png").exists()
+
+
 def test_a_folder_is_not_a_photo(cli, vivid, tmp_path):
     folder = fill(tmp_path / "folder", 3)
     outcome = cli("--mode=predict", f"--image_path={folder}", f"--weights={vivid}")

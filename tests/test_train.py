@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -194,6 +195,47 @@ def test_best_weights_without_the_rest_are_a_run_too(cli, photos, trained, tmp_p
     assert "--overwrite" in outcome.error
 
 
+def test_files_of_somebody_else_are_not_cleared(cli, photos, tmp_path):
+    (tmp_path / CONFIG).write_text('{"theirs": 1}')
+    outcome = cli(*arguments(photos, tmp_path))
+    assert outcome.code == 2
+    assert "--overwrite" in outcome.error
+    assert (tmp_path / CONFIG).read_text() == '{"theirs": 1}'
+    assert "is the folder of the photos" in cli(*arguments(photos, photos)).error
+
+
+def test_killed_before_the_first_checkpoint(cli, photos, trained, tmp_path):
+    """A manifest and a configuration are all there is: training starts anew without a question."""
+    for name in (MANIFEST, CONFIG):
+        (tmp_path / name).write_bytes((trained("model1") / name).read_bytes())
+    (tmp_path / ".colorizer-0123456789abcdef.tmp").write_bytes(b"half a file")
+    assert cli(*arguments(photos, tmp_path, "--epochs=1")).code == 0
+    assert not list(tmp_path.glob(".*.tmp"))
+
+
+@pytest.mark.parametrize("text", ["[1]", "5", "{}", '{"model_settings": {}, "facts": {}}', "{"])
+def test_damaged_configuration(cli, trained, tmp_path, text):
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    (run_dir / CONFIG).write_text(text)
+    outcome = cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5")
+    assert outcome.code == 2
+    values = json.loads((trained("model1") / CONFIG).read_text())
+    for name in ("seed", "lr", "batch_size", "split_ratio", "device", "loss", "limit", "image_size"):
+        (run_dir / CONFIG).write_text(json.dumps(values | {name: {"a": 1}}))
+        outcome = cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5")
+        assert outcome.code == 2, name
+
+
+def test_checkpoint_of_the_other_model(cli, trained, tmp_path):
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    state = torch.load(trained("model2") / LAST, weights_only=True)
+    state["manifest_sha256"] = torch.load(run_dir / LAST, weights_only=True)["manifest_sha256"]
+    torch.save(state, run_dir / LAST)
+    outcome = cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5")
+    assert outcome.code == 2
+    assert "does not fit model1" in outcome.error
+
+
 def test_history_of_the_best_epoch_by_hand(trained, photos):
     """What history.csv says of the best epoch, computed again from its weights, photo by photo."""
     run_dir = trained("model1")
@@ -296,9 +338,9 @@ def test_training_set_smaller_than_a_batch(cli, photos, tmp_path):
     assert outcome.code == 0
 
 
-@pytest.mark.parametrize("flags", [("--limit=1",), ("--split_ratio=1,0,0",)])
-def test_too_few_photos_to_train(cli, photos, tmp_path, flags):
-    outcome = cli(*arguments(photos, tmp_path / "run", *flags))
+@pytest.mark.parametrize("flag", ["--limit=1", "--split_ratio=1,0,0", "--batch_size=1"])
+def test_too_few_photos_to_train(cli, photos, tmp_path, flag):
+    outcome = cli(*arguments(photos, tmp_path / "run", flag))
     assert outcome.code == 2
     assert "at least 2 photos" in outcome.error
 

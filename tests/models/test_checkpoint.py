@@ -82,6 +82,22 @@ def test_differences_are_named(tmp_path, state):
         load_weights(save(tmp_path, state | {"decoder.0.bias": torch.full((256,), torch.nan)}))
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("gamma_correction.gamma", torch.tensor(-2.0)),
+        ("gamma_correction.gamma", torch.tensor(0.0)),
+        ("gamma_correction.gamma", torch.tensor(1e30)),
+        ("encoder.1.running_var", torch.full((32,), -1.0)),
+        ("encoder.1.bias", torch.ones(32, dtype=torch.int8)),
+        ("encoder.1.bias", torch.ones(32, dtype=torch.complex64)),
+    ],
+)
+def test_values_outside_their_domain(tmp_path, state, name, value):
+    with pytest.raises(UserError, match=name):
+        load_weights(save(tmp_path, state | {name: value}))
+
+
 def test_code_in_a_pickle_is_never_run(tmp_path):
     target = tmp_path / "owned"
     for name, dump in (("new.pth", torch.save), ("old.pth", lambda v, p: p.write_bytes(pickle.dumps(v)))):
@@ -155,9 +171,14 @@ def test_which_weights_are_used(tmp_path, monkeypatch):
 
 def test_training_state(tmp_path):
     path = tmp_path / "last.pt"
-    save_training_state(path, {"model": {"w": torch.arange(3)}, "history": [{"epoch": 1, "loss": 0.5}]})
+    history = [{"epoch": 1, "loss": 0.5}]
+    whole = {"model": {"w": torch.arange(3)}, "optimizer": {}, "history": history, "manifest_sha256": "x"}
+    save_training_state(path, whole)
     state = load_training_state(path)
     assert state["history"] == [{"epoch": 1, "loss": 0.5}]
+    save_training_state(path, state | {"history": 5})
+    with pytest.raises(UserError, match=r"last\.pt is no training state"):
+        load_training_state(path)
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UserError, match=r"last\.pt is damaged"):
         load_training_state(path)
