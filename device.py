@@ -1,12 +1,14 @@
-"""Which device to compute on, and in which precision."""
+"""Which device to compute on, in which precision, with which versions."""
 
 from __future__ import annotations
 
 import contextlib
+import platform
 from collections.abc import Iterator
 
 import torch
 
+from config import VERSION
 from errors import UserError
 
 
@@ -47,3 +49,13 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
     """Compute the layers that gain from it in `dtype`; float32 changes nothing."""
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         yield
+
+
+def versions() -> dict[str, str]:
+    """Of everything that the numbers of a run depend on."""
+    return {
+        "colorizer": VERSION,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "platform": platform.platform(),
+    }

@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from config import VERSION, Config
 from data.batch import Batch
@@ -19,7 +18,7 @@ from data.loader import PhotoLoader
 from data.split import Entry
 from device import find_device
 from errors import UserError
-from figures import write_examples
+from figures import progress_bar, write_examples
 from files import read_csv, write_csv, write_json
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
@@ -100,8 +99,7 @@ def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dic
     model.eval()
     names: list[str] = []
     scores: dict[str, list[float]] = {}
-    bar = tqdm(total=len(loader), desc="testing", unit="photo", leave=False, disable=None)
-    with bar:
+    with progress_bar("testing", len(loader)) as bar:
         for batch in loader:
             names += batch.names
             for key, values in score_batch(batch, model(batch.L)).items():

@@ -1,4 +1,4 @@
-"""The pictures beside the numbers: training curves and example photos."""
+"""What people look at: progress bars, training curves, example photos."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from tqdm import tqdm
 
 from files import write_bytes
+
+
+def progress_bar(name: str, total: int) -> tqdm:
+    """A bar over `total` photos, gone when done; none where nobody looks."""
+    return tqdm(total=total, desc=name, unit="photo", leave=False, disable=None)
 
 
 def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import math
-import platform
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
-from tqdm import tqdm
 
 import evaluate
-import metrics
-from config import VERSION, Config
-from data.color import chroma, join, lab_to_rgb
+from config import Config
 from data.dataset import draw_split, make_loader, open_listing
 from data.loader import epoch_seed
 from data.places import Listing
 from data.split import Manifest, read_manifest
-from device import autocast, find_device, find_precision
+from device import autocast, find_device, find_precision, versions
 from errors import UserError
-from figures import write_loss_plot
+from figures import progress_bar, write_loss_plot
 from files import check_writable, read_csv, write_csv
+from finite_guard import FiniteGuard
 from inference.weights import describe
 from models import build_model
 from models.base import ColorizationModel, Criterion
@@ -44,13 +39,13 @@ from runs import (
     restore_config,
     write_config,
 )
+from validation import validate
 
 History = list[dict[str, Any]]
 """Rows of history.csv."""
 
 _CHECK_EVERY = 20
 """Steps between two looks at the device for a loss that was not finite."""
-_DIVERGED = "the epochs before are kept; start a new run with a smaller --lr"
 
 
 def run(config: Config) -> int:
@@ -194,7 +189,7 @@ class Trainer:
         return {
             "epoch": epoch,
             "train_loss": train_loss,
-            **self.validate(),
+            **validate(self.model, self.val_loader, self.criterion, self.dtype),
             **self.model.report(),
             "lr": self.optimizer.param_groups[0]["lr"],
             "images_per_s": num_photos / seconds,
@@ -208,7 +203,7 @@ class Trainer:
         check_every = 1 if loader.device.type == "mps" else _CHECK_EVERY
         total, num_photos = torch.zeros((), device=loader.device), 0
         name = f"epoch {epoch}/{self.config.epochs}"
-        with _bar(name, len(loader)) as bar:
+        with progress_bar(name, len(loader)) as bar:
             for step, batch in enumerate(loader.training_epoch(self.config.seed, epoch), start=1):
                 with autocast(loader.device, self.dtype):
                     losses = self.model.step(batch, self.criterion)
@@ -227,45 +222,7 @@ class Trainer:
                 if step % check_every == 0:
                     bar.set_postfix(loss=f"{total.item() / num_photos:.4f}")
         guard.check(epoch)
-        if num_photos == 0:
-            raise UserError("none of the training photos could be read: see the warnings above")
         return total.item() / num_photos, num_photos
-
-    @torch.no_grad()
-    def validate(self) -> dict[str, float]:
-        """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma."""
-        self.model.eval()
-        loader = self.val_loader
-        sums, num_photos = torch.zeros(5, dtype=torch.float32, device=loader.device), 0
-        with _bar("validating", len(loader)) as bar:
-            for batch in loader:
-                with autocast(loader.device, self.dtype):
-                    losses = self.model.step(batch, self.criterion)
-                    ab = self.model(batch.L)
-                target = lab_to_rgb(join(batch.L, batch.ab))
-                gray = lab_to_rgb(join(batch.L, torch.zeros_like(ab)))
-                sums += torch.stack(
-                    (
-                        torch.stack(list(losses.values())).sum() * len(batch),
-                        metrics.psnr(lab_to_rgb(join(batch.L, ab)), target).sum(),
-                        metrics.psnr(gray, target).sum(),
-                        chroma(ab).mean(dim=(1, 2)).sum(),
-                        chroma(batch.ab).mean(dim=(1, 2)).sum(),
-                    )
-                )
-                num_photos += len(batch)
-                bar.update(len(batch))
-        if num_photos == 0:
-            raise UserError("none of the validation photos could be read: see the warnings above")
-        loss, psnr, psnr_gray, pred_chroma, true_chroma = (sums / num_photos).tolist()
-        if not math.isfinite(loss):
-            raise UserError(f"the validation loss is not finite; {_DIVERGED}")
-        return {
-            "val_loss": loss,
-            "val_psnr": psnr,
-            "val_psnr_gray": psnr_gray,
-            "chroma_ratio": pred_chroma / max(true_chroma, 1e-9),
-        }
 
     def describe(self, row: dict[str, Any]) -> str:
         """One line about an epoch."""
@@ -313,35 +270,6 @@ class Trainer:
         self.history = state["history"]
 
 
-class FiniteGuard:
-    """Stop a training at the first loss or gradient that is not finite, without waiting for the device.
-
-    The first bad step is noted on the device. From it on the fused optimizer leaves weights and
-    moments alone: it reads `found_inf`, the flag through which gradient scaling calls updates off.
-    """
-
-    def __init__(self, optimizer: torch.optim.Optimizer, device: torch.device) -> None:
-        self.optimizer = optimizer
-        self.first_bad = torch.zeros((), dtype=torch.int64, device=device)
-        self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
-
-    def watch(self, step: int, loss: Tensor) -> None:
-        """Look at the loss and gradients of a step, between backward and the update."""
-        norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
-        is_first = ~torch.isfinite(loss + norm) & (self.first_bad == 0)
-        self.first_bad = torch.where(is_first, step, self.first_bad)
-        self.optimizer.found_inf = (self.first_bad > 0).float()  # type: ignore[attr-defined]
-
-    def check(self, epoch: int) -> None:
-        """Read the device.
-
-        Raises:
-            UserError: a step was not finite; names the first.
-        """
-        if step := int(self.first_bad):
-            raise UserError(f"the loss of epoch {epoch}, step {step} is not finite; {_DIVERGED}")
-
-
 def best_epoch(history: History) -> int:
     """The first epoch of the lowest validation loss; 0 before any."""
     return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
@@ -351,16 +279,6 @@ def is_finished(history: History, config: Config) -> bool:
     """Whether all epochs are done, or `patience` of them passed without a better loss."""
     epoch = len(history)
     return epoch >= config.epochs or epoch - best_epoch(history) >= config.patience
-
-
-def versions() -> dict[str, str]:
-    """Of everything that the numbers of a run depend on."""
-    return {
-        "colorizer": VERSION,
-        "python": platform.python_version(),
-        "torch": torch.__version__,
-        "platform": platform.platform(),
-    }
 
 
 def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:
@@ -392,7 +310,3 @@ def _test_best(config: Config, manifest: Manifest) -> int:
     return evaluate.run(
         config.replace(mode="test", split="test", weights=best, model_settings={}, download=False)
     )
-
-
-def _bar(name: str, total: int) -> tqdm:
-    return tqdm(total=total, desc=name, unit="photo", leave=False, disable=None)

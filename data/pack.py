@@ -20,6 +20,7 @@ from data.photos import PhotoError, decode, open_photo, resize
 from data.places import Photo
 from data.split import Entry
 from errors import UserError
+from figures import progress_bar
 from files import read_json, write_json
 
 log = logging.getLogger(__name__)
@@ -90,7 +91,7 @@ class Packer:
         if missing:
             self._check_space(folder, sum(len(chunks[i]) for i in missing))
             total = sum(len(chunks[i]) for i in missing)
-            bar = tqdm(total=total, desc="packing photos", unit="photo", leave=False, disable=None)
+            bar = progress_bar("packing photos", total)
             with bar, ThreadPoolExecutor(self.num_workers or os.cpu_count() or 1) as pool:
                 for i in missing:
                     self._build_shard(folder, i, chunks[i], pool, bar)

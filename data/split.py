@@ -15,11 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data.photos import PhotoError, decode, is_gray, open_photo
 from data.places import Listing, Photo, encode
 from errors import UserError
+from figures import progress_bar
 from files import csv_text, read_csv, sha256, write_csv, write_text
 
 SPLITS = ("train", "val", "test")
@@ -154,7 +153,7 @@ def draw(
     first: dict[tuple[str, object], str] = {}
     num_bad = 0
 
-    bar = tqdm(total=wanted, desc="checking photos", unit="photo", leave=False, disable=None)
+    bar = progress_bar("checking photos", wanted)
     candidates = order(listing.photos, seed)
     with bar:
         for photo, (digest, reason) in _inspect_all(candidates, max_pixels, num_workers):

@@ -8,11 +8,11 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"config", "errors", "files", "runs", "device", "data.color", "data.batch"},
+    {"config", "errors", "files", "runs", "device", "data.color", "data.batch", "finite_guard"},
     {"data", "metrics", "scorecard", "figures"},
     {"models"},
     {"inference"},
-    {"evaluate", "predict"},
+    {"evaluate", "predict", "validation"},
     {"train", "web"},
     {"main", "benchmarks"},
 ]

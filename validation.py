@@ -1,0 +1,52 @@
+"""What is measured after every epoch of a training."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+import metrics
+from data.color import chroma, join, lab_to_rgb
+from data.loader import PhotoLoader
+from device import autocast
+from errors import UserError
+from figures import progress_bar
+from finite_guard import DIVERGED
+from models.base import ColorizationModel, Criterion
+
+
+@torch.no_grad()
+def validate(
+    model: ColorizationModel, loader: PhotoLoader, criterion: Criterion, dtype: torch.dtype
+) -> dict[str, float]:
+    """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma."""
+    model.eval()
+    sums, num_photos = torch.zeros(5, dtype=torch.float32, device=loader.device), 0
+    with progress_bar("validating", len(loader)) as bar:
+        for batch in loader:
+            with autocast(loader.device, dtype):
+                losses = model.step(batch, criterion)
+                ab = model(batch.L)
+            target = lab_to_rgb(join(batch.L, batch.ab))
+            gray = lab_to_rgb(join(batch.L, torch.zeros_like(ab)))
+            sums += torch.stack(
+                (
+                    torch.stack(list(losses.values())).sum() * len(batch),
+                    metrics.psnr(lab_to_rgb(join(batch.L, ab)), target).sum(),
+                    metrics.psnr(gray, target).sum(),
+                    chroma(ab).mean(dim=(1, 2)).sum(),
+                    chroma(batch.ab).mean(dim=(1, 2)).sum(),
+                )
+            )
+            num_photos += len(batch)
+            bar.update(len(batch))
+    loss, psnr, psnr_gray, pred_chroma, true_chroma = (sums / num_photos).tolist()
+    if not math.isfinite(loss):
+        raise UserError(f"the validation loss is not finite; {DIVERGED}")
+    return {
+        "val_loss": loss,
+        "val_psnr": psnr,
+        "val_psnr_gray": psnr_gray,
+        "chroma_ratio": pred_chroma / max(true_chroma, 1e-9),
+    }
