@@ -124,6 +124,8 @@ class Trainer:
         Raises:
             UserError: too few photos.
         """
+        if config.batch_size < 2:  # before anything is packed
+            raise UserError("--batch_size=1: batch norm needs at least 2 photos in a training step")
         self.config = config
         self.manifest = manifest
         # Channels last is the layout that convolution kernels want; the state dict is the same.
@@ -136,8 +138,6 @@ class Trainer:
         self.history: History = []
         self.train_loader = make_loader(config, manifest.of("train", config.limit), device)
         self.val_loader = make_loader(config, manifest.of("val", config.limit), device)
-        if config.batch_size < 2:
-            raise UserError("--batch_size=1: batch norm needs at least 2 photos in a training step")
         if len(self.train_loader) < 2 or len(self.val_loader) < 1:
             raise UserError(
                 "training needs at least 2 photos to train on and 1 to validate on: "
@@ -166,8 +166,7 @@ class Trainer:
                     self.write_history(board)
                     print(self.describe(row))
             except KeyboardInterrupt:
-                done = len(self.history)
-                print(f"{done} epochs are kept in {folder}; go on with --resume", file=sys.stderr)
+                print(f"every finished epoch is kept in {folder}; go on with --resume", file=sys.stderr)
                 raise
 
     def write_history(self, board: SummaryWriter) -> None:

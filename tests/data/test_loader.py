@@ -77,8 +77,3 @@ def test_chosen_photos(loader_of):
     chosen = loader.batch([7, 2])
     assert chosen.names == (whole[1].names[2], whole[0].names[2])
     assert torch.equal(chosen.ab[0], whole[1].ab[2])
-
-
-def test_stopping_early(loader_of):
-    for _ in loader_of(batch_size=1):
-        break
