@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import platform
 from collections.abc import Iterator
 
@@ -49,6 +50,20 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
     """Compute the layers that gain from it in `dtype`; float32 changes nothing."""
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         yield
+
+
+def reuse_freed_memory() -> None:
+    """Have the C library keep freed memory for the next step instead of giving it back.
+
+    Every step frees and asks for the same gigabyte. As it comes, glibc returns such blocks to the
+    system, which hands them out again zeroed, page by page: up to a tenth of the time of a step on a
+    CPU. Elsewhere than on glibc nothing happens. What was freed stays with the process until it ends.
+    """
+    trim_threshold, mmap_threshold, never = -1, -3, 2**31 - 1  # of malloc.h
+    with contextlib.suppress(OSError, AttributeError, TypeError):
+        libc = ctypes.CDLL(None)
+        libc.mallopt(mmap_threshold, never)
+        libc.mallopt(trim_threshold, never)
 
 
 def versions() -> dict[str, str]:

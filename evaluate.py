@@ -16,7 +16,7 @@ from data.color import join, lab_to_rgb
 from data.dataset import make_loader, open_split
 from data.loader import PhotoLoader
 from data.split import Entry
-from device import find_device
+from device import find_device, reuse_freed_memory
 from errors import UserError
 from figures import progress_bar, write_examples
 from files import read_csv, write_csv, write_json
@@ -39,6 +39,7 @@ def run(config: Config) -> int:
         UserError: no weights, no photos, or a place that cannot be written.
     """
     device = find_device(config.device)
+    reuse_freed_memory()
     weights, config = choose_weights(config)
     manifest = open_split(config)
     entries = manifest.of(config.split, config.limit)

@@ -16,7 +16,7 @@ from data.dataset import draw_split, make_loader, open_listing
 from data.loader import epoch_seed
 from data.places import Listing
 from data.split import Manifest, read_manifest
-from device import autocast, find_device, find_precision, versions
+from device import autocast, find_device, find_precision, reuse_freed_memory, versions
 from errors import UserError
 from figures import progress_bar, write_loss_plot
 from files import check_writable, read_csv, write_csv
@@ -56,6 +56,7 @@ def run(config: Config) -> int:
             finite numbers.
     """
     device = find_device(config.device)
+    reuse_freed_memory()
     if config.resume:
         config = restore_config(config)
     elif holds_run(config.run_path) and not (config.overwrite or config.dry_run):

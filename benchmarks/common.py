@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import platform
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,36 @@ def parse(description: str, **defaults: int) -> argparse.Namespace:
     for name, default in defaults.items():
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default}")
     return parser.parse_args()
+
+
+class OwnProcess:
+    """An object that lives in a process of its own."""
+
+    def __init__(self, factory: Callable[..., Any], *args: Any) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(1, context, initializer=_build, initargs=(factory, *args))
+
+    def call(self, method: str, *args: Any) -> Any:
+        """Call one of its methods there, and wait for the result."""
+        return self._pool.submit(_call, method, *args).result()
+
+    def __enter__(self) -> OwnProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+
+
+_built: Any = None
+
+
+def _build(factory: Callable[..., Any], *args: Any) -> None:
+    global _built
+    _built = factory(*args)
+
+
+def _call(method: str, *args: Any) -> Any:
+    return getattr(_built, method)(*args)
 
 
 def alternate(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

@@ -44,7 +44,7 @@ class PhotoLoader:
     def __iter__(self) -> Iterator[Batch]:
         """Every photo once, in order, as it is."""
         for indices, rgb in self._batches(range(len(self.pack))):
-            yield self._to_batch(indices, rgb.float() / 255)
+            yield self._to_batch(indices, rgb.float().div_(255))
 
     def training_epoch(self, seed: int, epoch: int) -> Iterator[Batch]:
         """Every photo once, shuffled and augmented; all of it follows from (seed, epoch).
@@ -55,11 +55,11 @@ class PhotoLoader:
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         order = torch.randperm(len(self.pack), generator=generator).tolist()
         for indices, rgb in self._batches(order, join_single=True):
-            yield self._to_batch(indices, augment(rgb.float() / 255, generator))
+            yield self._to_batch(indices, augment(rgb.float().div_(255), generator))
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Some photos, as they are."""
-        return self._to_batch(indices, self._to_device(self._fetch(indices)).float() / 255)
+        return self._to_batch(indices, self._to_device(self._fetch(indices)).float().div_(255))
 
     def _batches(
         self, indices: Sequence[int], join_single: bool = False

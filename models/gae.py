@@ -57,7 +57,8 @@ class GAE(ColorizationModel):
         height, width = L.shape[-2:]
         x = pad_to_stride(L / L_SCALE)  # (N, 1, H', W') in [0, 1]
         x = self.decoder(self.encoder(x))  # (N, 2, H', W') in [-1, 1]
-        x = self.gamma_correction(x.to(L.dtype))  # autocast leaves bfloat16: too coarse for a power
+        # Autocast leaves bfloat16, too coarse for a power; and the layout of the colours to compare with.
+        x = self.gamma_correction(x.to(L.dtype, memory_format=torch.contiguous_format))
         return AB_SCALE * x[..., :height, :width]
 
     def constrain(self) -> None:
@@ -94,5 +95,6 @@ def _power(base: Tensor, gamma: Tensor) -> Tensor:
     The derivative gamma * base^(gamma - 1) is infinite at 0 where gamma < 1, and `where` would let
     that into the gradient as NaN: so the base is made safe before the power, not after it.
     """
-    # Asked this way round, NaN stays NaN and is found, instead of passing for 0.
-    return torch.where(base <= _BASE_MIN, 0, base.clamp_min(_BASE_MIN) ** gamma)
+    # As exp2 and log2 both directions cost half of what `**` does. NaN times 0 stays NaN and is found.
+    power = torch.exp2(gamma * base.clamp_min(_BASE_MIN).log2())
+    return power * (base > _BASE_MIN).to(base.dtype)

@@ -7,7 +7,7 @@ import torchvision.transforms.v2.functional as TF
 from conftest import crops
 
 from data import augment as module
-from data.augment import augment, random_affine
+from data.augment import augment, random_affine, sampling_grid
 
 
 @pytest.fixture
@@ -71,6 +71,13 @@ def test_rotation_alone_matches_torchvision(photos, monkeypatch):
         angle = torch.atan2(-matrix[0, 1], matrix[1, 1]).rad2deg().item()
         expected = TF.rotate(photo, angle, interpolation=TF.InterpolationMode.BILINEAR)
         assert (ours - expected)[:, inside, inside].abs().max() < 2e-3
+
+
+@pytest.mark.parametrize("size", [7, 64])
+def test_sampling_grid_matches_torch(size):
+    theta = random_affine(16, generator())
+    expected = F.affine_grid(theta, [16, 3, size, size], align_corners=False)
+    assert (sampling_grid(theta, size) - expected).abs().max() < 1e-6
 
 
 def test_identity(photos, monkeypatch):

@@ -9,9 +9,12 @@ from data import color
 
 
 def lattice(steps: int = 33, dtype: torch.dtype = torch.float64) -> torch.Tensor:
-    """(1, 3, steps^2, steps) sRGB colours: a regular lattice, both curve thresholds among them."""
+    """(1, 3, steps^2, steps) sRGB colours: a regular lattice, and either side of the sRGB curve's knee.
+
+    The knee of the standard is rounded: within 2e-6 of it two right answers differ by up to 1e-6.
+    """
     axis = torch.linspace(0, 1, steps, dtype=dtype)
-    axis[1], axis[2] = 0.04045 - 1e-6, 0.04045 + 1e-6
+    axis[1], axis[2] = 0.04045 - 4e-6, 0.04045 + 4e-6
     grid = torch.cartesian_prod(axis, axis, axis)
     return grid.T.reshape(1, 3, steps * steps, steps)
 
@@ -56,6 +59,12 @@ def test_rgb_to_lab_matches_skimage():
 def test_primaries(rgb, lab):
     pixel = torch.tensor(rgb, dtype=torch.float64).view(1, 3, 1, 1)
     assert color.rgb_to_lab(pixel).flatten().tolist() == pytest.approx(lab, abs=0.02)
+
+
+def test_the_sides_of_the_srgb_curve_meet():
+    knee = torch.tensor([color._SRGB_KNEE], dtype=torch.float64)
+    assert ((knee + 0.055) / 1.055).pow(2.4).item() == pytest.approx(knee.item() / 12.92, rel=1e-12)
+    assert knee.item() == pytest.approx(0.04045, abs=2e-6)
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-10)])
