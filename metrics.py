@@ -7,6 +7,7 @@ published reference values.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -58,14 +59,25 @@ def ssim(pred: Tensor, target: Tensor) -> Tensor:
     Source: Wang et al. 2004, eq. 13, K1 = 0.01, K2 = 0.03.
     """
     _check(pred, target)
-    if min(pred.shape[-2:]) <= 2 * _SSIM_RADIUS:
-        raise ValueError(f"SSIM needs photos of at least 11 x 11 pixels, got {tuple(pred.shape)}")
-    moments = _blur(torch.cat((pred, target, pred**2, target**2, pred * target)))
-    mu_x, mu_y, xx, yy, xy = moments.chunk(5)
+    return ssim_to(target)(pred)
+
+
+def ssim_to(target: Tensor) -> Callable[[Tensor], Tensor]:
+    """`ssim` to one target, whose moments are computed once: a function of `pred`."""
+    if min(target.shape[-2:]) <= 2 * _SSIM_RADIUS:
+        raise ValueError(f"SSIM needs photos of at least 11 x 11 pixels, got {tuple(target.shape)}")
+    y, yy = _blur(target), _blur(target.square())
     c1, c2 = 0.01**2, 0.03**2
-    numerator = (2 * mu_x * mu_y + c1) * (2 * (xy - mu_x * mu_y) + c2)
-    denominator = (mu_x**2 + mu_y**2 + c1) * ((xx - mu_x**2) + (yy - mu_y**2) + c2)
-    return (numerator / denominator).mean(dim=(1, 2, 3))
+
+    def compare(pred: Tensor) -> Tensor:
+        _check(pred, target)
+        x, xx, xy = _blur(pred), _blur(pred.square()), _blur(pred * target)
+        mean_products, mean_squares = x * y, x.square() + y.square()
+        numerator = (2 * mean_products + c1) * (2 * (xy - mean_products) + c2)
+        denominator = (mean_squares + c1) * (xx + yy - mean_squares + c2)
+        return (numerator / denominator).mean(dim=(1, 2, 3))
+
+    return compare
 
 
 def delta_e_76(pred_lab: Tensor, target_lab: Tensor) -> Tensor:
@@ -80,7 +92,7 @@ def delta_e_76(pred_lab: Tensor, target_lab: Tensor) -> Tensor:
     Source: CIE 15:2004, eq. 8.20.
     """
     _check(pred_lab, target_lab)
-    return torch.linalg.vector_norm(pred_lab - target_lab, dim=1).mean(dim=(1, 2))
+    return (pred_lab - target_lab).square().sum(dim=1).sqrt().mean(dim=(1, 2))
 
 
 def delta_e_2000(pred_lab: Tensor, target_lab: Tensor) -> Tensor:
@@ -104,13 +116,12 @@ def delta_e_2000(pred_lab: Tensor, target_lab: Tensor) -> Tensor:
     h1, h2 = torch.atan2(b1, a1) % math.tau, torch.atan2(b2, a2) % math.tau
 
     # Hue has no meaning where either colour is neutral: no difference there, and the mean is the sum.
-    chromatic = C1 * C2 != 0
-    dh = h2 - h1
-    far = dh.abs() > math.pi
-    dh = torch.where(far, dh - math.tau * dh.sign(), dh) * chromatic
-    h_sum = h1 + h2
-    h_mean = torch.where(far, h_sum + torch.where(h_sum < math.tau, math.tau, -math.tau), h_sum) / 2
-    h_mean = torch.where(chromatic, h_mean, h_sum)
+    chromatic = (C1 * C2 != 0).to(C1.dtype)
+    dh, h_sum = h2 - h1, h1 + h2
+    far = (dh.abs() > math.pi).to(dh.dtype)
+    dh = (dh - math.tau * far * dh.sign()) * chromatic
+    # Half way round the shorter arc; turns of 360 degrees do not matter but to the last term.
+    h_mean = h_sum * (1 - chromatic / 2) + math.pi * far * chromatic
 
     dL, dC = L2 - L1, C2 - C1
     dH = 2 * (C1 * C2).sqrt() * (dh / 2).sin()
@@ -125,7 +136,7 @@ def delta_e_2000(pred_lab: Tensor, target_lab: Tensor) -> Tensor:
     S_L = 1 + 0.015 * (L_mean - 50) ** 2 / (20 + (L_mean - 50) ** 2).sqrt()
     S_C = 1 + 0.045 * C_mean
     S_H = 1 + 0.015 * C_mean * T
-    d_theta = math.radians(30) * (-(((h_mean.rad2deg() - 275) / 25) ** 2)).exp()
+    d_theta = math.radians(30) * (-(((h_mean.rad2deg() % 360 - 275) / 25) ** 2)).exp()
     R_T = -(2 * d_theta).sin() * 2 * _saturating(C_mean)
     L_term, C_term, H_term = dL / S_L, dC / S_C, dH / S_H
     squared = L_term**2 + C_term**2 + H_term**2 + R_T * C_term * H_term
@@ -146,8 +157,9 @@ def colorfulness(rgb: Tensor) -> Tensor:
     _check(rgb, rgb)
     red, green, blue = (255 * rgb).unbind(1)
     opponents = torch.stack((red - green, (red + green) / 2 - blue), dim=1).flatten(2)
-    deviation = opponents.std(dim=2, correction=0).norm(dim=1)
-    return deviation + 0.3 * opponents.mean(dim=2).norm(dim=1)
+    mean = opponents.mean(dim=2)
+    variance = opponents.sub_(mean[:, :, None]).square_().mean(dim=2)
+    return variance.sum(dim=1).sqrt() + 0.3 * mean.norm(dim=1)
 
 
 def _check(pred: Tensor, target: Tensor) -> None:

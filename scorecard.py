@@ -47,6 +47,7 @@ def score_batch(batch: Batch, ab: Tensor) -> dict[str, Tensor]:
     """
     target_lab = join(batch.L, batch.ab)
     target = lab_to_rgb(target_lab)
+    ssim = metrics.ssim_to(target)
     predictions = {"model": ab, **floors_of(batch.ab)}
     columns: dict[str, Tensor] = {}
     for predictor, prefix in _prefixes().items():
@@ -54,7 +55,7 @@ def score_batch(batch: Batch, ab: Tensor) -> dict[str, Tensor]:
         lab = rgb_to_lab(rgb)
         columns[f"{prefix}mse"] = metrics.mse(rgb, target)
         columns[f"{prefix}psnr"] = metrics.psnr(rgb, target)
-        columns[f"{prefix}ssim"] = metrics.ssim(rgb, target)
+        columns[f"{prefix}ssim"] = ssim(rgb)
         columns[f"{prefix}delta_e_76"] = metrics.delta_e_76(lab, target_lab)
         columns[f"{prefix}delta_e_2000"] = metrics.delta_e_2000(lab, target_lab)
         columns[f"{prefix}colorfulness"] = metrics.colorfulness(rgb)

@@ -26,8 +26,7 @@ def validate(
     with progress_bar("validating", len(loader)) as bar:
         for batch in loader:
             with autocast(loader.device, dtype):
-                losses = model.step(batch, criterion)
-                ab = model(batch.L)
+                losses, ab = model.validation_step(batch, criterion)
             target = lab_to_rgb(join(batch.L, batch.ab))
             gray = lab_to_rgb(join(batch.L, torch.zeros_like(ab)))
             sums += torch.stack(

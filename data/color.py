@@ -124,7 +124,7 @@ def chroma(ab: Tensor) -> Tensor:
     Returns:
         (..., H, W), CIELAB units.
     """
-    return torch.linalg.vector_norm(ab, dim=-3)
+    return torch.hypot(*ab.unbind(-3))
 
 
 def _check(image: Tensor, channels: int) -> None:

@@ -52,6 +52,14 @@ class ColorizationModel(nn.Module):
         """The named terms of the training loss of one batch; their sum is minimised."""
         return criterion(self(batch.L), batch.ab)
 
+    def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
+        """The named terms of the validation loss, and the colours: (N, 2, H, W) as of `forward`.
+
+        A model with a `step` of its own defines what of it is to be validated.
+        """
+        ab = self(batch.L)
+        return criterion(ab, batch.ab), ab
+
     def initialize(self) -> None:
         """Take the weights that a new training starts from, such as a pretrained encoder."""
 
