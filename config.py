@@ -135,7 +135,10 @@ class DataConfig:
 class TrainConfig:
     """Settings of the training."""
 
-    batch_size: int = setting(256, "photos per step", low=1)
+    batch_size: int = setting(256, "photos per step, of all processes together", low=1)
+    accumulate: int = setting(
+        1, "parts in which each process computes its photos of a step; more take less memory", low=1
+    )
     lr: float = setting(0.001, "learning rate of Adam", above=0)
     epochs: int = setting(200, "passes over the training photos, at most", low=1)
     patience: int = setting(

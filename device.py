@@ -10,11 +10,14 @@ from collections.abc import Iterator
 import torch
 
 from config import VERSION
+from distributed import world
 from errors import UserError
 
 
 def find_device(name: str) -> torch.device:
     """Turn 'auto', 'cpu', 'cuda' or 'mps' into a device; 'auto' takes a GPU if there is one.
+
+    Every process of a job gets a GPU of its own.
 
     Raises:
         UserError: the device asked for is not there.
@@ -28,7 +31,15 @@ def find_device(name: str) -> torch.device:
         name = next(n for n, here in available.items() if here)
     if not available[name]:
         raise UserError(f"--device={name}: this machine has none that torch can use; try --device=cpu")
-    return torch.device(name)
+    here = world()
+    if name != "cuda" or here.size == 1:
+        return torch.device(name)
+    if here.local_rank >= torch.cuda.device_count():
+        raise UserError(
+            f"{here.local_size} processes on a machine with {torch.cuda.device_count()} GPUs: start one "
+            "per GPU with --nproc_per_node"
+        )
+    return torch.device(name, here.local_rank)
 
 
 def find_precision(name: str, device: torch.device) -> torch.dtype:

@@ -17,6 +17,7 @@ from data.dataset import make_loader, open_split
 from data.loader import PhotoLoader
 from data.split import Entry
 from device import find_device, reuse_freed_memory
+from distributed import gather, world
 from errors import UserError
 from figures import progress_bar, write_examples
 from files import read_csv, write_csv, write_json
@@ -54,6 +55,8 @@ def run(config: Config) -> int:
     batch_size = min(config.batch_size, BATCH_SIZE[device.type])
     loader = make_loader(config.replace(batch_size=batch_size), entries, device)
     names, scores = score(model, loader)
+    if not world().is_main:
+        return 0
     card = summarize(scores, seed=config.seed) | {
         "num_photos": len(names),
         "limit": config.limit,
@@ -91,7 +94,7 @@ def run(config: Config) -> int:
 
 @torch.inference_mode()
 def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dict[str, list[float]]]:
-    """Score a model, the floor and the oracles on every photo of a loader.
+    """Score a model, the floor and the oracles on every photo of a loader, each process its share.
 
     Returns:
         Names of the photos that could be read, and the columns of `score_batch`.
@@ -107,9 +110,12 @@ def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dic
             for key, values in score_batch(batch, model(batch.L)).items():
                 scores.setdefault(key, []).extend(values.tolist())
             bar.update(len(batch))
+    parts = gather((names, scores))
+    names = [name for part, _ in parts for name in part]
     if not names:
         raise UserError("none of the photos to score could be read: see the warnings above")
-    return names, scores
+    columns = next(columns for _, columns in parts if columns)
+    return names, {key: [v for _, part in parts for v in part.get(key, ())] for key in columns}
 
 
 def _trained_on(config: Config, entries: Sequence[Entry]) -> int:

@@ -12,12 +12,14 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from tqdm import tqdm
 
+from distributed import world
 from files import write_bytes
 
 
 def progress_bar(name: str, total: int) -> tqdm:
     """A bar over `total` photos, gone when done; none where nobody looks."""
-    return tqdm(total=total, desc=name, unit="photo", leave=False, disable=None)
+    nowhere = None if world().is_main else True  # None: where it is no terminal
+    return tqdm(total=total, desc=name, unit="photo", leave=False, disable=nowhere)
 
 
 def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:

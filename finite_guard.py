@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from distributed import gather
 from errors import UserError
 
 DIVERGED = "the epochs before are kept; start a new run with a smaller --lr"
@@ -30,10 +31,11 @@ class FiniteGuard:
         self.optimizer.found_inf = (self.first_bad > 0).float()  # type: ignore[attr-defined]
 
     def check(self, epoch: int) -> None:
-        """Read the device.
+        """Read the device; in a job of several processes all of them must come here.
 
         Raises:
             UserError: a step was not finite; names the first.
         """
-        if step := int(self.first_bad):
+        steps = [step for step in gather(int(self.first_bad)) if step]
+        if step := min(steps, default=0):
             raise UserError(f"the loss of epoch {epoch}, step {step} is not finite; {DIVERGED}")

@@ -8,6 +8,7 @@ import difflib
 import importlib
 import inspect
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Callable, Sequence
@@ -87,11 +88,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = parse(argv)
         from tqdm.contrib.logging import logging_redirect_tqdm
 
-        with logging_redirect_tqdm():
+        import distributed
+        from device import find_device
+
+        with logging_redirect_tqdm(), distributed.session(find_device(config.device)):
             code: int = importlib.import_module(MODES[config.mode]).run(config)
         return code
     except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+        _complain("interrupted")
         return 130
     except UserError as error:
         return _fail(str(error))
@@ -99,7 +103,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error}: check its rights and the free space, or name another place")
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY):
-            return _fail("out of memory: use a smaller --batch_size or --image_size")
+            return _fail("out of memory: use a smaller --batch_size or --image_size, or --accumulate=2")
+        if _is_lost_process(error):
+            return _fail("another process of this job has ended; what was done is kept: use --resume")
         raise
 
 
@@ -161,20 +167,38 @@ def _reject(unknown: str, flags: Sequence[str]) -> NoReturn:
 
 
 def _set_up_output() -> None:
+    from distributed import world
+
+    if not world().is_main:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # file names may hold what a terminal cannot show
             stream.reconfigure(errors="replace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
-    logging.basicConfig(format="%(levelname)s: %(message)s", level=logging.WARNING)
+    level = logging.WARNING if world().is_main else logging.ERROR
+    logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
     logging.addLevelName(logging.WARNING, "warning")
     for library in ("PIL", "matplotlib"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
 def _fail(message: str) -> int:
-    print(f"error: {message}".replace("\n", "\\n"), file=sys.stderr)
+    _complain(f"error: {message}".replace("\n", "\\n"))
     return 2
+
+
+def _complain(message: str) -> None:
+    from distributed import is_first_to_say
+
+    if is_first_to_say(message):
+        print(message, file=sys.stderr)
+
+
+def _is_lost_process(error: Exception) -> bool:
+    from distributed import is_lost_process
+
+    return isinstance(error, RuntimeError) and is_lost_process(error)
 
 
 if __name__ == "__main__":

@@ -16,11 +16,11 @@ from data.dataset import draw_split, make_loader, open_listing
 from data.loader import epoch_seed
 from data.places import Listing
 from data.split import Manifest, read_manifest
-from device import autocast, find_device, find_precision, reuse_freed_memory, versions
+from device import find_device, find_precision, reuse_freed_memory, versions
+from distributed import barrier, gather, main_first, sum_over_processes, world
 from errors import UserError
 from figures import progress_bar, write_loss_plot
 from files import check_writable, read_csv, write_csv
-from finite_guard import FiniteGuard
 from inference.weights import describe
 from models import build_model
 from models.base import ColorizationModel, Criterion
@@ -39,6 +39,8 @@ from runs import (
     restore_config,
     write_config,
 )
+from stepper import Stepper
+from sync_batch_norm import synchronize_batch_norm
 from validation import validate
 
 History = list[dict[str, Any]]
@@ -80,7 +82,8 @@ def run(config: Config) -> int:
     if state is None and not config.dry_run:
         # What can fail at once does so before thousands of photos are decoded.
         check_writable(config.run_path)
-        model.initialize()
+        with main_first():
+            model.initialize()
     manifest = _open_manifest(config, listing, state)
     if config.dry_run:
         print(describe(config, model))
@@ -91,17 +94,8 @@ def run(config: Config) -> int:
     trainer = Trainer(config, model, criterion, manifest, device)
     if state is not None:
         trainer.load_state(state)
-        (config.run_path / METRICS).unlink(missing_ok=True)  # of weights that may not stay the best
-    else:
-        clear(config.run_path)
-        manifest.write(config.run_path / MANIFEST)
-    facts = {
-        "manifest_sha256": manifest.sha256,
-        "listing_sha256": listing.sha256(),
-        "num_listed": len(listing.photos),
-        "versions": versions(),
-    }
-    write_config(config.replace(data_dir=listing.root), vars(model.settings), facts)
+    if world().is_main:
+        _open_run(config, listing, manifest, vars(model.settings))
     trainer.fit()
     return _test_best(config, manifest)
 
@@ -125,60 +119,77 @@ class Trainer:
         Raises:
             UserError: too few photos.
         """
-        if config.batch_size < 2:  # before anything is packed
-            raise UserError("--batch_size=1: batch norm needs at least 2 photos in a training step")
+        smallest = 2 * world().size
+        if config.batch_size < smallest:  # before anything is packed
+            raise UserError(
+                f"--batch_size={config.batch_size}: batch norm needs at least 2 photos in a training step "
+                f"of each process: {smallest} or more"
+            )
         self.config = config
         self.manifest = manifest
+        if world().size > 1:
+            synchronize_batch_norm(model, device)
         # Channels last is the layout that convolution kernels want; the state dict is the same.
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        self.dtype = find_precision(config.precision, device)
         self.criterion = criterion
-        trainable = [p for p in model.parameters() if p.requires_grad]
-        # The fused update is the one that can be called off on the device: see FiniteGuard.
-        self.optimizer = torch.optim.Adam(trainable, lr=config.lr, fused=True)
+        self.stepper = Stepper(
+            self.model,
+            criterion,
+            lr=config.lr,
+            device=device,
+            dtype=find_precision(config.precision, device),
+            num_parts=config.accumulate,
+        )
         self.history: History = []
+        self.board: SummaryWriter | None = None
         self.train_loader = make_loader(config, manifest.of("train", config.limit), device)
         self.val_loader = make_loader(config, manifest.of("val", config.limit), device)
-        if len(self.train_loader) < 2 or len(self.val_loader) < 1:
+        if len(self.train_loader) < smallest or len(self.val_loader) < 1:
             raise UserError(
-                "training needs at least 2 photos to train on and 1 to validate on: "
+                f"training needs at least {smallest} photos to train on and 1 to validate on: "
                 "add photos, or set --split_ratio or --limit"
             )
 
     def fit(self) -> None:
-        """Train until finished; after each epoch everything is on disk.
+        """Train until finished; after each epoch everything is on disk, by the main process.
 
         Raises:
             UserError: the loss is no longer finite; the last good state stays.
         """
-        folder = self.config.run_path
         if not self.history:
             self.save_state()
-        # A kill may have come after last.pt and before what is drawn from it.
-        with SummaryWriter(str(folder), purge_step=len(self.history)) as board:
-            self.write_history(board)
-            try:
-                while not is_finished(self.history, self.config):
-                    row = self.epoch(len(self.history) + 1)
-                    self.history.append(row)
-                    if best_epoch(self.history) == row["epoch"]:
-                        self.save_best(row)
-                    self.save_state()
-                    self.write_history(board)
-                    print(self.describe(row))
-            except KeyboardInterrupt:
-                print(f"every finished epoch is kept in {folder}; go on with --resume", file=sys.stderr)
-                raise
+        self.write_history()  # a kill may have come after last.pt and before what is drawn from it
+        try:
+            while not is_finished(self.history, self.config):
+                # One history for all processes: they stop at the same epoch.
+                row = gather(self.epoch(len(self.history) + 1))[0]
+                self.history.append(row)
+                if best_epoch(self.history) == row["epoch"]:
+                    self.save_best(row)
+                self.save_state()
+                self.write_history()
+                print(self.describe(row))
+        except KeyboardInterrupt:
+            if world().is_main:
+                kept = f"every finished epoch is kept in {self.config.run_path}"
+                print(f"{kept}; go on with --resume", file=sys.stderr)
+            raise
+        finally:
+            if self.board is not None:
+                self.board.close()
+        barrier()  # what the main process wrote is there for all
 
-    def write_history(self, board: SummaryWriter) -> None:
+    def write_history(self) -> None:
         """Write history.csv and loss.png, and tell TensorBoard of the last epoch."""
-        if not self.history:
+        if not self.history or not world().is_main:
             return
         row = self.history[-1]
         write_csv(self.config.run_path / HISTORY, self.history, list(row))
         write_loss_plot(self.config.run_path / LOSS_PLOT, self.history)
+        if self.board is None:
+            self.board = SummaryWriter(str(self.config.run_path), purge_step=row["epoch"])
         for name, value in row.items():
-            board.add_scalar(name, value, row["epoch"])
+            self.board.add_scalar(name, value, row["epoch"])
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch and validate; a row of history.csv."""
@@ -189,40 +200,29 @@ class Trainer:
         return {
             "epoch": epoch,
             "train_loss": train_loss,
-            **validate(self.model, self.val_loader, self.criterion, self.dtype),
+            **validate(self.model, self.val_loader, self.criterion, self.stepper.dtype),
             **self.model.report(),
-            "lr": self.optimizer.param_groups[0]["lr"],
+            "lr": self.stepper.optimizer.param_groups[0]["lr"],
             "images_per_s": num_photos / seconds,
         }
 
     def train_epoch(self, epoch: int) -> tuple[float, int]:
         """One pass over the training photos: mean loss per photo, and how many there were."""
         self.model.train()
-        loader, guard = self.train_loader, FiniteGuard(self.optimizer, self.train_loader.device)
-        # The fused update of MPS does not read `found_inf`: there the look itself must come first.
-        check_every = 1 if loader.device.type == "mps" else _CHECK_EVERY
+        loader, stepper = self.train_loader, self.stepper
         total, num_photos = torch.zeros((), device=loader.device), 0
         name = f"epoch {epoch}/{self.config.epochs}"
         with progress_bar(name, len(loader)) as bar:
-            for step, batch in enumerate(loader.training_epoch(self.config.seed, epoch), start=1):
-                with autocast(loader.device, self.dtype):
-                    losses = self.model.step(batch, self.criterion)
-                loss = torch.stack(list(losses.values())).sum()
-                self.optimizer.zero_grad()
-                loss.backward()
-                guard.watch(step, loss.detach())
-                if step % check_every == 0:
-                    guard.check(epoch)
-                self.optimizer.step()
-                self.model.constrain()
-
-                total += loss.detach() * len(batch)
-                num_photos += len(batch)
-                bar.update(len(batch))
-                if step % check_every == 0:
-                    bar.set_postfix(loss=f"{total.item() / num_photos:.4f}")
-        guard.check(epoch)
-        return total.item() / num_photos, num_photos
+            batches = loader.training_epoch(self.config.seed, epoch)
+            for step, (batch, num_global) in enumerate(batches, start=1):
+                total += stepper.step(step, batch, num_global)
+                num_photos += num_global
+                bar.update(num_global)
+                if step % _CHECK_EVERY == 0:
+                    stepper.guard.check(epoch)
+                    bar.set_postfix(loss=f"{total.item() * world().size / num_photos:.4f}")
+        stepper.guard.check(epoch)
+        return sum_over_processes(total).item() / num_photos, num_photos
 
     def describe(self, row: dict[str, Any]) -> str:
         """One line about an epoch."""
@@ -245,17 +245,19 @@ class Trainer:
             "manifest_sha256": self.manifest.sha256,
             "versions": versions(),
         }
-        save_weights(self.config.run_path / BEST, self.config.model, self.model, info)
+        if world().is_main:
+            save_weights(self.config.run_path / BEST, self.config.model, self.model, info)
 
     def save_state(self) -> None:
         """Write last.pt. It comes after the best weights: a kill between the two repeats the epoch."""
         state = {
             "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": self.stepper.optimizer.state_dict(),
             "history": self.history,
             "manifest_sha256": self.manifest.sha256,
         }
-        save_training_state(self.config.run_path / LAST, state)
+        if world().is_main:
+            save_training_state(self.config.run_path / LAST, state)
 
     def load_state(self, state: dict[str, Any]) -> None:
         """Take over what `save_state` wrote.
@@ -266,7 +268,7 @@ class Trainer:
         last = str(self.config.run_path / LAST)
         check_state(state["model"], self.model.state_dict(), last, self.config.model)
         self.model.load_state_dict(state["model"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        self.stepper.optimizer.load_state_dict(state["optimizer"])
         self.history = state["history"]
 
 
@@ -294,6 +296,22 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
             f"{manifest.missing[0]}): put them back, or start a new run"
         )
     return manifest
+
+
+def _open_run(config: Config, listing: Listing, manifest: Manifest, settings: dict[str, Any]) -> None:
+    """Write what a run starts with, in place of what an earlier one left."""
+    if config.resume:
+        (config.run_path / METRICS).unlink(missing_ok=True)  # of weights that may not stay the best
+    else:
+        clear(config.run_path)
+        manifest.write(config.run_path / MANIFEST)
+    facts = {
+        "manifest_sha256": manifest.sha256,
+        "listing_sha256": listing.sha256(),
+        "num_listed": len(listing.photos),
+        "versions": versions(),
+    }
+    write_config(config.replace(data_dir=listing.root), settings, facts)
 
 
 def _is_tested(config: Config) -> bool:

@@ -10,6 +10,7 @@ import metrics
 from data.color import chroma, join, lab_to_rgb
 from data.loader import PhotoLoader
 from device import autocast
+from distributed import gather, sum_over_processes
 from errors import UserError
 from figures import progress_bar
 from finite_guard import DIVERGED
@@ -20,7 +21,10 @@ from models.base import ColorizationModel, Criterion
 def validate(
     model: ColorizationModel, loader: PhotoLoader, criterion: Criterion, dtype: torch.dtype
 ) -> dict[str, float]:
-    """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma."""
+    """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma.
+
+    Each process looks at its share of the photos; all get the same figures.
+    """
     model.eval()
     sums, num_photos = torch.zeros(5, dtype=torch.float32, device=loader.device), 0
     with progress_bar("validating", len(loader)) as bar:
@@ -40,7 +44,8 @@ def validate(
             )
             num_photos += len(batch)
             bar.update(len(batch))
-    loss, psnr, psnr_gray, pred_chroma, true_chroma = (sums / num_photos).tolist()
+    sums = sum_over_processes(sums) / sum(gather(num_photos))
+    loss, psnr, psnr_gray, pred_chroma, true_chroma = sums.tolist()
     if not math.isfinite(loss):
         raise UserError(f"the validation loss is not finite; {DIVERGED}")
     return {

@@ -100,9 +100,9 @@ class Repeated:
     def __len__(self) -> int:
         return self.num * len(self.batch)
 
-    def training_epoch(self, seed: int, epoch: int) -> Iterator[Batch]:
+    def training_epoch(self, seed: int, epoch: int) -> Iterator[tuple[Batch, int]]:
         for _ in range(self.num):
-            yield self.batch
+            yield self.batch, len(self.batch)
 
 
 def throughput(trainer: Trainer, loader: Any) -> float:
@@ -131,7 +131,7 @@ def main() -> None:
         manifest = draw_split(config, open_listing(config))
         trainer = Trainer(config, build_model("model1"), build_criterion("mse"), manifest, device)
         packed = trainer.train_loader
-        batch = next(iter(packed.training_epoch(0, 1)))
+        batch, _ = next(packed.training_epoch(0, 1))
         only_step = Repeated(batch, max(1, len(packed) // len(batch)))
         paths = [photo.path for photo in packed.pack.photos]
         with OwnProcess(Straightforward, paths, args.batch_size, args.device) as plain:
@@ -149,7 +149,7 @@ def main() -> None:
         "speedup": speedup,
         "photos_per_s": {name: summary(values) for name, values in rates.items()},
         "data_share_of_epoch": 1 - step_share["median"],
-        "precision": str(trainer.dtype),
+        "precision": str(trainer.stepper.dtype),
         "batch_size": args.batch_size,
         "image_size": IMAGE_SIZE,
         "machine": machine(args.device),
@@ -157,7 +157,12 @@ def main() -> None:
     rows = {name: f"{np.median(values):8.1f} photos/s" for name, values in rates.items()}
     rows["speedup"] = f"{speedup['median']:8.2f}x [{speedup['low']:.2f}, {speedup['high']:.2f}]"
     rows["data path"] = f"{100 * figures['data_share_of_epoch']:8.1f} % of the epoch"
-    report(f"training at {IMAGE_SIZE} px, batch {args.batch_size}, {trainer.dtype}", rows, figures, args.json)
+    report(
+        f"training at {IMAGE_SIZE} px, batch {args.batch_size}, {trainer.stepper.dtype}",
+        rows,
+        figures,
+        args.json,
+    )
 
 
 if __name__ == "__main__":

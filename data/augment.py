@@ -30,9 +30,18 @@ def augment(rgb: Tensor, generator: torch.Generator) -> Tensor:
     Raises:
         ValueError: the photos are not square: the rotation would shear them.
     """
+    return warp(rgb, random_affine(len(rgb), generator))
+
+
+def warp(rgb: Tensor, theta: Tensor) -> Tensor:
+    """Sample photos (N, 3, S, S) where the maps (N, 2, 3) of `random_affine` say.
+
+    Raises:
+        ValueError: the photos are not square: the rotation would shear them.
+    """
     if rgb.ndim != 4 or rgb.shape[-1] != rgb.shape[-2]:
         raise ValueError(f"expected square photos (N, C, S, S), got {tuple(rgb.shape)}")
-    grid = sampling_grid(random_affine(len(rgb), generator).to(rgb), rgb.shape[-1])
+    grid = sampling_grid(theta.to(rgb), rgb.shape[-1])
     return F.grid_sample(rgb, grid, padding_mode="reflection", align_corners=False)
 
 

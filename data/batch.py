@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from torch import Tensor
 
@@ -23,3 +24,11 @@ class Batch:
 
     def __len__(self) -> int:
         return len(self.names)
+
+    def split(self, num: int) -> list[Batch]:
+        """The same photos in `num` batches of nearly equal size, in order."""
+        ends = [len(self) * i // num for i in range(num + 1)]
+        return [
+            Batch(self.L[start:end], self.ab[start:end], self.names[start:end])
+            for start, end in pairwise(ends)
+        ]

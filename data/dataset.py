@@ -13,6 +13,7 @@ from data.loader import PhotoLoader
 from data.pack import Packer
 from data.places import DATASETS, Listing, download_places, list_photos
 from data.split import Entry, Manifest, draw, read_manifest
+from distributed import main_first, world
 from errors import UserError
 from files import sha256
 from runs import MANIFEST, PACK, REJECTED, read_config, restore
@@ -25,7 +26,8 @@ def open_listing(config: Config) -> Listing:
     if config.download and config.data_dir in DATASETS:
         raise UserError(f"--download fetches nothing for --data_dir={config.data_dir}: leave it out")
     if config.download and not config.dry_run:
-        download_places(Path(config.data_dir))
+        with main_first():
+            download_places(Path(config.data_dir))
     return list_photos(config.data_dir)
 
 
@@ -72,11 +74,12 @@ def open_split(config: Config) -> Manifest:
                 f"{path} is lost, and {listing.root} is no longer what it was drawn from: put one of "
                 "them back, or score every photo with --split=all"
             )
-        if not config.dry_run:
+        if world().is_main and not config.dry_run:
             manifest.write(path)
     else:
         manifest = read_manifest(path, listing)
-        _report_changes(manifest, listing, facts, config.split)
+        if world().is_main:
+            _report_changes(manifest, listing, facts, config.split)
     if not manifest.of(config.split):
         raise UserError(f"no photo of {listing.root} is in --split={config.split}: choose another")
     return manifest

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.augment import augment
+from data.augment import random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
 from data.pack import Pack
+from distributed import share, world
 
 _BATCHES_AHEAD = 2
 # Share of the free device memory that photos may take: the rest is for the network.
@@ -27,7 +28,7 @@ class PhotoLoader:
         """
         Args:
             pack: the photos of one split.
-            batch_size: photos per batch; the last batch may be smaller.
+            batch_size: photos per batch, of all processes together; the last batch may be smaller.
             device: where the batches go.
             on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
                 turn comes, 'auto' decides by the free memory. On the CPU they are the same.
@@ -42,32 +43,35 @@ class PhotoLoader:
         return len(self.pack)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Every photo once, in order, as it is."""
-        for indices, rgb in self._batches(range(len(self.pack))):
+        """Every photo once, in order, as it is; of several processes each gets its share of them."""
+        size = max(1, self.batch_size // world().size)
+        for indices, rgb in self._batches(_cut(share(range(len(self.pack))), size)):
             yield self._to_batch(indices, rgb.float().div_(255))
 
-    def training_epoch(self, seed: int, epoch: int) -> Iterator[Batch]:
+    def training_epoch(self, seed: int, epoch: int) -> Iterator[tuple[Batch, int]]:
         """Every photo once, shuffled and augmented; all of it follows from (seed, epoch).
 
-        No batch holds a single photo, of which batch norm could not take a variance: a last one is
-        joined to the batch before it.
+        Of several processes each gets its share of every batch, and the photos look the same
+        whatever their number. No share is a single photo, of which batch norm could not take a
+        variance: a last batch that is too small is joined to the one before it.
+
+        Yields:
+            This process's photos, and the number of photos of all processes.
         """
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         order = torch.randperm(len(self.pack), generator=generator).tolist()
-        for indices, rgb in self._batches(order, join_single=True):
-            yield self._to_batch(indices, augment(rgb.float().div_(255), generator))
+        batches = _cut(order, self.batch_size, smallest=2 * world().size)
+        shares = self._batches([share(batch) for batch in batches])
+        for batch, (indices, rgb) in zip(batches, shares, strict=True):
+            theta = random_affine(len(batch), generator)[list(share(range(len(batch))))]
+            yield self._to_batch(indices, warp(rgb.float().div_(255), theta)), len(batch)
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Some photos, as they are."""
         return self._to_batch(indices, self._to_device(self._fetch(indices)).float().div_(255))
 
-    def _batches(
-        self, indices: Sequence[int], join_single: bool = False
-    ) -> Iterator[tuple[Sequence[int], Tensor]]:
+    def _batches(self, chunks: Sequence[Sequence[int]]) -> Iterator[tuple[Sequence[int], Tensor]]:
         """(indices, (N, 3, S, S) uint8 on the device), the next batches under way meanwhile."""
-        chunks = [indices[i : i + self.batch_size] for i in range(0, len(indices), self.batch_size)]
-        if join_single and len(chunks) > 1 and len(chunks[-1]) == 1:
-            chunks[-2:] = [indices[-self.batch_size - 1 :]]
         if self.resident is not None:
             for chunk in chunks:
                 yield chunk, self.resident[torch.tensor(chunk, device=self.device)]
@@ -111,6 +115,14 @@ class PhotoLoader:
         return torch.cat(
             [self._fetch(range(i, min(i + step, len(self.pack)))).to(self.device) for i in parts]
         )
+
+
+def _cut(indices: Sequence[int], size: int, smallest: int = 1) -> list[Sequence[int]]:
+    """Batches of `size`, the last one smaller, or larger where it would have less than `smallest`."""
+    starts = list(range(0, len(indices), size))
+    if len(starts) > 1 and len(indices) - starts[-1] < smallest:
+        starts.pop()
+    return [indices[start:end] for start, end in zip(starts, [*starts[1:], len(indices)], strict=True)]
 
 
 def epoch_seed(seed: int, epoch: int) -> int:

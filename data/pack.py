@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
+import secrets
 import shutil
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -19,14 +22,17 @@ from tqdm import tqdm
 from data.photos import PhotoError, decode, open_photo, resize
 from data.places import Photo
 from data.split import Entry
+from distributed import barrier, num_cores, world
 from errors import UserError
 from figures import progress_bar
-from files import read_json, write_json
+from files import TEMPORARY, read_json, write_json
 
 log = logging.getLogger(__name__)
 
 SHARD_PHOTOS = 1024
 """Photos per shard: 154 MB at 224 px, and what a kill while packing costs at most."""
+_ABANDONED = 3600.0
+"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,7 @@ class Packer:
 
         Shards that are there and whole are kept, whoever built them: after a kill, packing goes on
         where it stopped. Photos that cannot be read, or are not those of the manifest, are left out.
+        The processes of a job build one shard each at a time; all of them must see the folder.
 
         Raises:
             UserError: the place cannot be written or is too small.
@@ -88,13 +95,16 @@ class Packer:
         folder = self.folder / self._key(entries)
         chunks = [entries[i : i + SHARD_PHOTOS] for i in range(0, len(entries), SHARD_PHOTOS)]
         missing = [i for i, chunk in enumerate(chunks) if not self._is_whole(folder, i, len(chunk))]
+        barrier()  # nobody builds before all have looked
         if missing:
             self._check_space(folder, sum(len(chunks[i]) for i in missing))
-            total = sum(len(chunks[i]) for i in missing)
-            bar = progress_bar("packing photos", total)
-            with bar, ThreadPoolExecutor(self.num_workers or os.cpu_count() or 1) as pool:
-                for i in missing:
+            _remove_remains(folder)
+            mine = missing[world().rank :: world().size]
+            bar = progress_bar("packing photos", sum(len(chunks[i]) for i in mine))
+            with bar, ThreadPoolExecutor(self.num_workers or num_cores()) as pool:
+                for i in mine:
                     self._build_shard(folder, i, chunks[i], pool, bar)
+        barrier()
         return self._open(folder, entries, len(chunks))
 
     def _key(self, entries: Sequence[Entry]) -> str:
@@ -108,7 +118,7 @@ class Packer:
         self, folder: Path, number: int, chunk: Sequence[Entry], pool: ThreadPoolExecutor, bar: tqdm
     ) -> None:
         shape = (len(chunk), 3, self.image_size, self.image_size)
-        temporary = folder / f".{number:05}.{os.getpid()}.tmp"
+        temporary = folder / TEMPORARY.replace("*", secrets.token_hex(8))
         rejected: dict[str, str] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -181,6 +191,17 @@ class Packer:
 
 def _shard_path(folder: Path, number: int) -> Path:
     return folder / f"{number:05}.npy"
+
+
+def _remove_remains(folder: Path) -> None:
+    """Remove what packing left half-written when it was killed.
+
+    A shard under way is written to all the time: what was not for an hour has nobody behind it.
+    """
+    for path in folder.glob(TEMPORARY):
+        with contextlib.suppress(OSError):  # another process may have been faster
+            if time.time() - path.stat().st_mtime > _ABANDONED:
+                path.unlink()
 
 
 def _rejected_path(folder: Path, number: int) -> Path:

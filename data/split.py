@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from data.photos import PhotoError, decode, is_gray, open_photo
 from data.places import Listing, Photo, encode
+from distributed import gather, num_cores, share, world
 from errors import UserError
 from figures import progress_bar
 from files import csv_text, read_csv, sha256, write_csv, write_text
@@ -172,7 +172,8 @@ def draw(
 
     where = ""
     if rejected_path is not None:
-        write_csv(rejected_path, [vars(r) for r in rejected], ("name", "reason"))
+        if world().is_main:
+            write_csv(rejected_path, [vars(r) for r in rejected], ("name", "reason"))
         where = f", listed in {rejected_path}"
     looked_at = len(kept) + num_bad
     if num_bad > max_rejected * looked_at:
@@ -225,9 +226,11 @@ def _inspect(photo: Photo, max_pixels: int) -> tuple[str, str]:
 def _inspect_all(
     photos: Sequence[Photo], max_pixels: int, num_workers: int
 ) -> Iterator[tuple[Photo, tuple[str, str]]]:
-    """`_inspect` in threads (Pillow decodes outside Python's lock), results in order."""
-    workers = num_workers or os.cpu_count() or 1
+    """`_inspect` in threads (Pillow decodes outside Python's lock) of all processes, results in order."""
+    workers = num_workers or num_cores()
+    size = 32 * workers * world().size
     with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(photos), 32 * workers):
-            chunk = photos[start : start + 32 * workers]
-            yield from zip(chunk, pool.map(lambda p: _inspect(p, max_pixels), chunk), strict=True)
+        for start in range(0, len(photos), size):
+            chunk = photos[start : start + size]
+            results = gather(list(pool.map(lambda p: _inspect(p, max_pixels), share(chunk))))
+            yield from zip(chunk, itertools.chain.from_iterable(results), strict=True)

@@ -19,6 +19,7 @@ from runs import BEST
 MAIN = Path(main.__file__)
 
 FLAGS = [
+    "--accumulate",
     "--batch_size",
     "--data_dir",
     "--device",
@@ -69,7 +70,7 @@ def test_help_names_range_and_default(capsys):
         main.main(["--help"])
     assert stop.value.code == 0
     text = " ".join(capsys.readouterr().out.split())
-    assert "photos per step; at least 1; default 256" in text
+    assert "photos per step, of all processes together; at least 1; default 256" in text
     assert "shares of train, val and test; they sum to 1; default 0.7,0.15,0.15" in text
 
 

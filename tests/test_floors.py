@@ -8,11 +8,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 FLOORS = [
-    {"config", "errors", "files", "runs", "device", "data.color", "data.batch", "finite_guard"},
+    {
+        "config",
+        "errors",
+        "files",
+        "runs",
+        "device",
+        "data.color",
+        "data.batch",
+        "finite_guard",
+        "sync_batch_norm",
+        "distributed",
+    },
     {"data", "metrics", "scorecard", "figures"},
     {"models"},
     {"inference"},
-    {"evaluate", "predict", "validation"},
+    {"evaluate", "predict", "validation", "stepper"},
     {"train", "web"},
     {"main", "benchmarks"},
 ]

@@ -48,7 +48,7 @@ def test_lab_of_the_resized_photo(loader_of):
 def test_only_training_augments(loader_of):
     loader = loader_of()
     plain = {name: L for batch in loader for name, L in zip(batch.names, batch.L, strict=True)}
-    for batch in loader.training_epoch(0, 1):
+    for batch, _ in loader.training_epoch(0, 1):
         for name, L in zip(batch.names, batch.L, strict=True):
             assert (L - plain[name]).abs().mean() > 0.5
             assert (L.mean() - plain[name].mean()).abs() < 15
@@ -56,7 +56,7 @@ def test_only_training_augments(loader_of):
 
 def test_training_epochs_shuffle_and_repeat_exactly(loader_of):
     loader = loader_of()
-    first, again, second = (list(loader.training_epoch(7, epoch)) for epoch in (1, 1, 2))
+    first, again, second = ([batch for batch, _ in loader.training_epoch(7, epoch)] for epoch in (1, 1, 2))
     for a, b in zip(first, again, strict=True):
         assert a.names == b.names
         assert torch.equal(a.L, b.L)
@@ -68,7 +68,7 @@ def test_training_epochs_shuffle_and_repeat_exactly(loader_of):
 
 @pytest.mark.parametrize(("num", "sizes"), [(6, [6]), (11, [5, 6]), (3, [3]), (10, [5, 5]), (12, [5, 5, 2])])
 def test_no_training_batch_of_one(loader_of, num, sizes):
-    assert [len(batch) for batch in loader_of(num).training_epoch(0, 1)] == sizes
+    assert [len(batch) for batch, _ in loader_of(num).training_epoch(0, 1)] == sizes
 
 
 def test_chosen_photos(loader_of):

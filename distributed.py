@@ -1,0 +1,121 @@
+"""The processes that torchrun starts for one job, and what they tell each other. Alone, all of it is free."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+T = TypeVar("T")
+
+# One process may pack or download for hours while the others wait. That a process died is noticed
+# at once all the same: its connections close, and torchrun watches it.
+_TIMEOUT = timedelta(days=2)
+_MARKS_OF_A_LOST_PROCESS = ("gloo", "NCCL", "ProcessGroup", "Connection", "socket", "store")
+
+_store: dist.Store | None = None
+
+
+@dataclass(frozen=True)
+class World:
+    """This process among those of the job; `local_` counts those of this machine."""
+
+    rank: int = 0
+    size: int = 1
+    local_rank: int = 0
+    local_size: int = 1
+
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the process that prints and writes."""
+        return self.rank == 0
+
+
+def world() -> World:
+    """What torchrun says in the environment; a process that it did not start is alone."""
+    names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
+    if any(name not in os.environ for name in names):
+        return World()
+    return World(*(int(os.environ[name]) for name in names))
+
+
+@contextlib.contextmanager
+def session(device: torch.device) -> Iterator[None]:
+    """Connect the processes of the job for the time of the block."""
+    global _store
+    if world().size == 1:
+        yield
+        return
+    _store, rank, size = next(dist.rendezvous("env://"))
+    backend = "gloo"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        backend = "cpu:gloo,cuda:nccl"
+    dist.init_process_group(backend, store=_store, rank=rank, world_size=size, timeout=_TIMEOUT)
+    yield
+    dist.destroy_process_group()  # not after an error: the others may be gone, and this would wait
+
+
+def num_cores() -> int:
+    """Cores of this machine for each of its processes."""
+    return max(1, (os.cpu_count() or 1) // world().local_size)
+
+
+def share(items: Sequence[T]) -> Sequence[T]:
+    """This process's part of what is to be shared out: all parts, in order of rank, are the whole."""
+    rank, size = world().rank, world().size
+    return items[len(items) * rank // size : len(items) * (rank + 1) // size]
+
+
+def gather(value: T) -> list[T]:
+    """The values of all processes, in order of rank, for every process."""
+    if world().size == 1:
+        return [value]
+    values: list[Any] = [None] * world().size
+    dist.all_gather_object(values, value)
+    return values
+
+
+def sum_over_processes(tensor: Tensor) -> Tensor:
+    """Add up a tensor over the processes, in place; every process gets the same bits."""
+    if world().size > 1:
+        dist.all_reduce(tensor)
+    return tensor
+
+
+def barrier() -> None:
+    """Wait until every process is here."""
+    gather(None)
+
+
+@contextlib.contextmanager
+def main_first() -> Iterator[None]:
+    """Let the main process finish the block before the others enter it, such as to download a file."""
+    if not world().is_main:
+        barrier()
+    yield
+    if world().is_main:
+        barrier()
+
+
+def is_first_to_say(message: str) -> bool:
+    """Whether no other process said this, so that what stops all of them is told once."""
+    if _store is None:
+        return world().is_main
+    try:
+        return _store.add(hashlib.sha256(message.encode("utf-8", "replace")).hexdigest(), 1) == 1
+    except RuntimeError:  # the store went with the process that held it
+        return True
+
+
+def is_lost_process(error: RuntimeError) -> bool:
+    """Whether an error means that another process of the job is gone."""
+    return world().size > 1 and any(mark in str(error) for mark in _MARKS_OF_A_LOST_PROCESS)

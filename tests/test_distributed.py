@@ -1,0 +1,215 @@
+"""Several processes train, test and fail as one."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torch.multiprocessing
+from conftest import SETTINGS, fill
+
+import distributed
+from data.batch import Batch
+from files import read_csv
+from models import build_model
+from models.losses import build_criterion
+from runs import BEST, HISTORY, LAST, METRICS
+from stepper import Stepper
+from sync_batch_norm import synchronize_batch_norm
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs libuv there")
+
+MAIN = Path(distributed.__file__).with_name("main.py")
+
+
+def torchrun(*argv, script=MAIN, processes=2):
+    """Run the program as torchrun does."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc_per_node={processes}", str(script), *map(str, argv)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+
+
+def history(run_dir):
+    return read_csv(run_dir / HISTORY)
+
+
+def test_alone():
+    assert distributed.world() == distributed.World()
+    assert distributed.gather(5) == [5]
+    assert distributed.share([1, 2, 3]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("num", "size"), [(0, 2), (1, 3), (7, 2), (8, 3), (100, 8)])
+def test_shares_are_the_whole(monkeypatch, num, size):
+    parts = []
+    for rank in range(size):
+        monkeypatch.setattr(distributed, "world", lambda rank=rank: distributed.World(rank, size))
+        parts.append(list(distributed.share(range(num))))
+    assert [i for part in parts for i in part] == list(range(num))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def gradients(batch, train_mode, num_parts):
+    """Gradients and running statistics after one batch, in float64."""
+    torch.manual_seed(0)
+    model = build_model("model1").double()
+    if distributed.world().size > 1:
+        synchronize_batch_norm(model, torch.device("cpu"))
+    stepper = Stepper(
+        model,
+        build_criterion("mse:1,l1:0.5"),
+        lr=1e-3,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        num_parts=num_parts,
+    )
+    model.train(train_mode)
+    with torch.no_grad():  # not the initial ones
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.uniform_(-0.1, 0.1)
+                module.running_var.uniform_(0.5, 2)
+    own = list(distributed.share(range(len(batch))))
+    part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
+    loss = stepper.backward(part, len(batch))
+    loss = distributed.sum_over_processes(loss) / distributed.world().size
+    found = {name: p.grad for name, p in model.named_parameters()} | dict(model.named_buffers())
+    return loss, found
+
+
+def one_of_two(rank, port, folder, *args):
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    os.environ.update(zip(names, map(str, (rank, rank, 2, 2, "127.0.0.1", port)), strict=True))
+    torch.set_num_threads(1)
+    with distributed.session(torch.device("cpu")):
+        torch.save(gradients(*args), folder / f"{rank}.pt")
+
+
+@pytest.mark.parametrize(("train_mode", "num_parts"), [(False, 1), (False, 2), (True, 1)])
+def test_two_processes_give_the_gradients_of_one(tmp_path, train_mode, num_parts):
+    """An uneven batch of 7, so that the shares must weigh by their photos."""
+    generator = torch.Generator().manual_seed(1)
+    L = 100 * torch.rand(7, 1, 64, 64, generator=generator, dtype=torch.float64)
+    ab = 100 * torch.rand(7, 2, 64, 64, generator=generator, dtype=torch.float64) - 50
+    batch = Batch(L, ab, tuple("abcdefg"))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    args = (port, tmp_path, batch, train_mode, num_parts)
+    torch.multiprocessing.spawn(one_of_two, args, nprocs=2)
+    loss, expected = gradients(batch, train_mode, 1)
+    for rank in range(2):
+        found_loss, found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert (found_loss - loss).abs() < 1e-12
+        for name, value in expected.items():
+            assert (found[name] - value).abs().max() < 1e-10, name
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("many"), 43)
+
+
+def arguments(photos, run_dir, *more):
+    settings = ["--image_size=64", "--batch_size=8", "--epochs=4", "--lr=0.0003"]
+    settings += ["--device=cpu", "--precision=float32"]
+    return ["--mode=train", f"--data_dir={photos}", f"--run_dir={run_dir}", *settings, *more]
+
+
+@pytest.fixture(scope="module")
+def two(many, tmp_path_factory):
+    """A run of two processes. Read only."""
+    run_dir = tmp_path_factory.mktemp("two") / "run"
+    done = torchrun(*arguments(many, run_dir))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch 4/4") == 1
+    return run_dir
+
+
+def test_a_training_of_two_ends_as_that_of_one(cli, many, two, tmp_path):
+    assert cli(*arguments(many, tmp_path)).code == 0
+    for name in ("train_loss", "val_loss", "val_psnr_gray", "chroma_ratio"):
+        expected = [float(row[name]) for row in history(tmp_path)]
+        assert [float(row[name]) for row in history(two)] == pytest.approx(expected, rel=0.02), name
+    tables = [read_csv(run / "per_image.csv") for run in (tmp_path, two)]
+    assert [row["name"] for row in tables[0]] == [row["name"] for row in tables[1]]
+    for one, other in zip(*tables, strict=True):
+        assert float(one["gray_psnr"]) == pytest.approx(float(other["gray_psnr"]), abs=1e-4)
+
+
+def test_testing_with_three_processes_scores_each_photo_once(cli, many, two, tmp_path):
+    """43 photos do not divide by three."""
+    argv = ["--mode=test", f"--data_dir={many}", "--split=all", f"--weights={two / BEST}", "--device=cpu"]
+    assert cli(*argv, f"--run_dir={tmp_path / 'one'}").code == 0
+    done = torchrun(*argv, f"--run_dir={tmp_path / 'three'}", processes=3)
+    assert done.returncode == 0, done.stderr
+    one, three = (json.loads((tmp_path / name / METRICS).read_text()) for name in ("one", "three"))
+    assert one["num_photos"] == three["num_photos"] == 43
+    assert three["psnr"]["mean"] == pytest.approx(one["psnr"]["mean"], abs=1e-4)
+    assert three["delta_e_2000"]["low"] == pytest.approx(one["delta_e_2000"]["low"], abs=1e-4)
+
+
+def test_resumed_by_two(many, two, tmp_path):
+    run_dir = tmp_path / "run"
+    assert torchrun(*arguments(many, run_dir, "--epochs=2")).returncode == 0
+    done = torchrun("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=4")
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(path / LAST, weights_only=True) for path in (two, run_dir))
+    for name, value in first["model"].items():
+        assert torch.equal(value, second["model"][name]), name
+
+
+def test_one_process_goes_on_with_the_run_of_two(cli, two, tmp_path):
+    run_dir = shutil.copytree(two, tmp_path / "run")
+    assert cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5").code == 0
+    assert len(history(run_dir)) == 5
+
+
+def test_all_stop_early(many, tmp_path):
+    done = torchrun(*arguments(many, tmp_path, "--epochs=50", "--patience=1", "--lr=0.05"))
+    assert done.returncode == 0, done.stderr
+    assert len(history(tmp_path)) < 50
+    assert (tmp_path / METRICS).exists()
+
+
+def test_a_mistake_is_told_once(tmp_path):
+    done = torchrun(*arguments(tmp_path / "nowhere", tmp_path / "run"))
+    assert done.returncode != 0
+    assert done.stderr.count("error: --data_dir=") == 1
+    assert "Traceback" not in done.stderr.partition("error: ")[2].partition("\n")[0]
+
+
+def test_too_small_a_batch(photos, tmp_path):
+    done = torchrun(
+        "--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}", *SETTINGS, "--batch_size=3"
+    )
+    assert "at least 2 photos in a training step of each process: 4 or more" in done.stderr
+
+
+def test_a_process_that_dies_ends_the_job(many, tmp_path):
+    script = tmp_path / "dying.py"
+    script.write_text("""
+import os, signal, sys
+import main, train
+epoch = train.Trainer.epoch
+def dying(self, number):
+    if number == 3 and os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return epoch(self, number)
+train.Trainer.epoch = dying
+sys.exit(main.main(sys.argv[1:]))
+""")
+    run_dir = tmp_path / "run"
+    done = torchrun(*arguments(many, run_dir), script=script)
+    assert done.returncode != 0
+    assert "another process of this job has ended" in done.stderr or "Signal 9" in done.stderr
+    # Nobody gets to epoch 3 before epoch 1 is saved.
+    assert len(torch.load(run_dir / LAST, weights_only=True)["history"]) >= 1
+    assert torchrun("--mode=train", f"--run_dir={run_dir}", "--resume").returncode == 0
+    assert len(history(run_dir)) == 4
