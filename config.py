@@ -88,7 +88,8 @@ class DataConfig:
 
     data_dir: str = setting(
         "datasets/places365",
-        "a folder of photos (searched recursively), a Places365 download, or the word 'sample'",
+        "a folder of photos or of tar files of photos, searched recursively, a Places365 download, or the "
+        "word 'sample'",
     )
     download: bool = setting(
         False, "fetch the 36 500 small validation photos of Places365 into --data_dir first"

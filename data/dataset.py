@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,11 +12,11 @@ import torch
 from config import Config
 from data.loader import PhotoLoader
 from data.pack import Packer
+from data.photos import PhotoError
 from data.places import DATASETS, Listing, download_places, list_photos
 from data.split import Entry, Manifest, draw, read_manifest
 from distributed import main_first, world
 from errors import UserError
-from files import sha256
 from runs import MANIFEST, PACK, REJECTED, read_config, restore
 
 log = logging.getLogger(__name__)
@@ -103,8 +104,9 @@ def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: st
 
 def _is_same(entry: Entry) -> bool:
     try:
-        return sha256(entry.photo.path) == entry.sha256
-    except OSError:
+        with entry.photo.open() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    except (OSError, PhotoError):
         return False
 
 

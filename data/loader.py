@@ -119,6 +119,8 @@ class PhotoLoader:
 
 def _cut(indices: Sequence[int], size: int, smallest: int = 1) -> list[Sequence[int]]:
     """Batches of `size`, the last one smaller, or larger where it would have less than `smallest`."""
+    if not indices:
+        return []
     starts = list(range(0, len(indices), size))
     if len(starts) > 1 and len(indices) - starts[-1] < smallest:
         starts.pop()

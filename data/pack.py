@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from data.photos import PhotoError, decode, open_photo, resize
+from data.photos import PhotoError, resize
 from data.places import Photo
 from data.split import Entry
 from distributed import barrier, num_cores, world
@@ -147,13 +147,13 @@ class Packer:
 
     def _load(self, entry: Entry) -> np.ndarray | PhotoError:
         """(3, S, S) uint8, or why there is none."""
-        path = entry.photo.path
+        photo = entry.photo
         try:
-            with open_photo(path) as file:
+            with photo.open() as file:
                 if hashlib.file_digest(file, "sha256").hexdigest() != entry.sha256:
-                    return PhotoError(f"{path} has changed since the split was drawn: put it back")
+                    return PhotoError(f"{photo.path} has changed since the split was drawn: put it back")
                 file.seek(0)
-                image = decode(file, name=str(path), max_pixels=self.max_pixels, box=entry.photo.box)
+                image = photo.decode(file, max_pixels=self.max_pixels)
         except PhotoError as error:
             return error
         return np.asarray(resize(image, self.image_size, self.resize)).transpose(2, 0, 1)

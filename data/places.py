@@ -6,6 +6,8 @@ A dataset is one function that returns a `Listing`, and one row in `DATASETS`.
 from __future__ import annotations
 
 import hashlib
+import io
+import itertools
 import logging
 import os
 import secrets
@@ -13,10 +15,14 @@ import unicodedata
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image
 
-from data.photos import SUFFIXES
+from data.photos import SUFFIXES, PhotoError, decode, open_photo
+from data.shards import COMPRESSED, list_members
+from data.shards import SUFFIX as SHARD
+from distributed import gather, share
 from errors import UserError
 
 log = logging.getLogger(__name__)
@@ -29,10 +35,11 @@ class Photo:
     Attributes:
         name: path below the listing's root with '/' and composed accents, the same on every machine
             whatever its file system makes of them.
-        path: where the file is.
+        path: where the file is; of a photo in a tar file, that one.
         label: class, or '' when there is none.
         group: photos of one group never go to different splits.
-        box: (left, upper, right, lower) part of the file, or None for the whole.
+        box: (left, upper, right, lower) part of the picture, or None for the whole.
+        span: (offset, size) of the photo's bytes in the file, or None for the whole.
     """
 
     name: str
@@ -40,6 +47,29 @@ class Photo:
     label: str
     group: str
     box: tuple[int, int, int, int] | None = None
+    span: tuple[int, int] | None = None
+
+    def open(self) -> io.BufferedReader | io.BytesIO:
+        """The photo's bytes as an open file.
+
+        Raises:
+            PhotoError: they cannot be read.
+        """
+        file = open_photo(self.path)
+        if self.span is None:
+            return file
+        offset, size = self.span
+        with file:
+            file.seek(offset)
+            data = file.read(size)
+        if len(data) < size:
+            raise PhotoError(f"{self.path} ends within {self.name}: get an intact copy")
+        return io.BytesIO(data)
+
+    def decode(self, file: BinaryIO, *, max_pixels: int) -> Image.Image:
+        """What `open` gave, as an RGB image: see `load_photo`."""
+        name = str(self.path) if self.span is None else f"{self.path} {self.name}"
+        return decode(file, name=name, max_pixels=max_pixels, box=self.box)
 
 
 @dataclass(frozen=True)
@@ -69,26 +99,34 @@ def list_photos(data_dir: str) -> Listing:
 
 
 def list_folder(root: Path) -> Listing:
-    """Photos below `root`, recursively, hidden files and folders left out.
+    """Photos below `root`, recursively, hidden files and folders left out; or those of one tar file.
 
     The class is the parent folder's name; for Places365's validation photos, which lie in one
-    folder, it comes from the lists of the download.
+    folder, it comes from the lists of the download; in tar files, from the sample's .cls file if it
+    has one.
     """
-    if not root.is_dir():
+    if not root.is_dir() and not (root.is_file() and root.name.endswith(SHARD)):
         state = "is not a folder" if root.exists() else "does not exist"
         raise UserError(
-            f"--data_dir={root} {state}: name a folder of photos, use --data_dir=sample, "
+            f"--data_dir={root} {state}: name a folder of photos or tar files, use --data_dir=sample, "
             "or add --download to fetch Places365 there"
         )
     classes = _places_classes(root)
-    photos = []
-    for path in _walk(root):
-        relative = path.relative_to(root)
-        parent = relative.parent.name
-        name = unicodedata.normalize("NFC", relative.as_posix())
-        photos.append(Photo(name, path, classes.get(path.name, parent), group=name))
+    photos, shards = [], []
+    for path in _walk(root) if root.is_dir() else [root]:
+        if path.name.endswith(SHARD):
+            shards.append(path)
+            continue
+        name = _name(path, root)
+        photos.append(Photo(name, path, classes.get(path.name, path.relative_to(root).parent.name), name))
+    # To read the headers of thousands of tar files takes time: every process reads its share.
+    for part in gather([list(_list_shard(path, root)) for path in share(sorted(shards))]):
+        photos += itertools.chain.from_iterable(part)
     if not photos:
-        raise UserError(f"--data_dir={root} holds no photo ({', '.join(SUFFIXES)}): name another folder")
+        raise UserError(
+            f"--data_dir={root} holds no photo ({', '.join(SUFFIXES)}, or these in {SHARD} files): "
+            "name another folder"
+        )
     # Absolute, because a run is used from any folder.
     return Listing(str(root.absolute()), tuple(sorted(photos, key=lambda photo: encode(photo.name))))
 
@@ -168,8 +206,25 @@ def _walk(root: Path) -> Iterator[Path]:
         seen.add(real)
         subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
         for name in files:
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+            if name.startswith("."):
+                continue
+            if name.lower().endswith((*SUFFIXES, SHARD)):
                 yield Path(folder, name)
+            elif name.lower().endswith(COMPRESSED):
+                log.warning("%s is compressed and left out: unpack it to %s", Path(folder, name), SHARD)
+
+
+def _list_shard(path: Path, root: Path) -> Iterator[Photo]:
+    """The photos of a tar file, named below it; all of one sample stay together."""
+    shard = _name(path, root)
+    for member in list_members(path):
+        name, group = (f"{shard}/{unicodedata.normalize('NFC', n)}" for n in (member.name, member.sample))
+        yield Photo(name, path, member.label, group, span=member.span)
+
+
+def _name(path: Path, root: Path) -> str:
+    below = path.relative_to(root) if path != root else Path(path.name)
+    return unicodedata.normalize("NFC", below.as_posix())
 
 
 def _warn_of_folder(error: OSError) -> None:

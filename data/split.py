@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.photos import PhotoError, decode, is_gray, open_photo
+from data.photos import PhotoError, is_gray
 from data.places import Listing, Photo, encode
 from distributed import gather, num_cores, share, world
 from errors import UserError
@@ -212,10 +212,10 @@ def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Itera
 def _inspect(photo: Photo, max_pixels: int) -> tuple[str, str]:
     """(SHA-256 of the file, or '' if it is unreadable; why it is no use, or '')."""
     try:
-        with open_photo(photo.path) as file:
+        with photo.open() as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            pixels = decode(file, name=photo.name, max_pixels=max_pixels, box=photo.box)
+            pixels = photo.decode(file, max_pixels=max_pixels)
     except PhotoError as error:
         return "", str(error)
     except OSError as error:

@@ -14,7 +14,7 @@ from PIL import Image
 
 from data import pack as module
 from data.pack import Packer
-from data.places import list_photos
+from data.places import Photo, list_photos
 from data.split import Entry
 from errors import UserError
 from files import sha256
@@ -56,7 +56,7 @@ def test_reused_when_valid(photos, tmp_path, monkeypatch):
     entries = entries_of(photos)
     packer(tmp_path).pack(entries)
     before = {path: path.stat().st_mtime_ns for path in files_of(tmp_path)}
-    monkeypatch.setattr(module, "decode", pytest.fail)
+    monkeypatch.setattr(Photo, "decode", pytest.fail)
     assert len(packer(tmp_path).pack(entries)) == 16
     assert {path: path.stat().st_mtime_ns for path in files_of(tmp_path)} == before
 
@@ -131,12 +131,12 @@ from pathlib import Path
 from data import pack
 import test_pack
 pack.SHARD_PHOTOS = 6
-decode, calls = pack.decode, []
+resize, calls = pack.resize, []
 def dying(*args, **options):
     calls.append(1)
     if len(calls) > 9: os.kill(os.getpid(), signal.SIGKILL)
-    return decode(*args, **options)
-pack.decode = dying
+    return resize(*args, **options)
+pack.resize = dying
 test_pack.packer(Path({str(tmp_path)!r}), num_workers=1).pack(test_pack.entries_of({str(photos)!r}))
 """
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
@@ -165,3 +165,17 @@ def test_disk_full_half_way(photos, tmp_path, monkeypatch):
     with pytest.raises(UserError, match=r"cannot write the pack.*No space left.*--pack_dir"):
         packer(tmp_path).pack(entries_of(photos))
     assert files_of(tmp_path) == []
+
+
+def test_what_a_kill_left_goes_but_not_what_is_being_written(photos, tmp_path):
+    entries = entries_of(photos)
+    packer(tmp_path).pack(entries)
+    (folder,) = tmp_path.iterdir()
+    next(folder.glob("*.npy")).unlink()
+    old, new = folder / ".colorizer-old.tmp", folder / ".colorizer-new.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    packer(tmp_path).pack(entries)
+    assert not old.exists()
+    assert new.exists()

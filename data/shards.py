@@ -1,0 +1,62 @@
+"""Photos in tar files laid out as WebDataset's are: a sample is what shares a name up to the first dot."""
+
+from __future__ import annotations
+
+import logging
+import tarfile
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from data.photos import SUFFIXES
+
+log = logging.getLogger(__name__)
+
+SUFFIX = ".tar"
+COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+
+_MAX_LABEL = 1000  # bytes; what is longer is no class
+
+
+@dataclass(frozen=True)
+class Member:
+    """A photo in a tar file.
+
+    Attributes:
+        name: as in the tar file.
+        span: (offset, size) of its bytes in the tar file.
+        sample: the part of the name that all files of one sample share.
+        label: what the sample's .cls file says, else the name of the folder, or ''.
+    """
+
+    name: str
+    span: tuple[int, int]
+    sample: str
+    label: str
+
+
+def list_members(path: Path) -> list[Member]:
+    """The photos of a tar file, from its headers alone; of a damaged one those before the damage.
+
+    Of a sample's files the photo is the one whose whole ending is a photo's: `7.jpg`, not `7.mask.png`.
+    """
+    photos: list[tuple[str, tuple[int, int], str]] = []
+    labels: dict[str, str] = {}
+    try:
+        with tarfile.open(path, "r:") as tar:
+            for member in tar:
+                name = PurePosixPath(member.name)
+                key, _, ending = name.name.partition(".")
+                sample = str(name.with_name(key)) if key else ""
+                if not (member.isreg() and sample):
+                    continue
+                if f".{ending}".lower() in SUFFIXES:
+                    photos.append((member.name, (member.offset_data, member.size), sample))
+                elif ending == "cls" and member.size < _MAX_LABEL:
+                    file = tar.extractfile(member)
+                    labels[sample] = file.read().decode("utf-8", "replace").strip() if file else ""
+    except (tarfile.TarError, OSError, ValueError) as error:
+        log.warning("cannot read all of %s (%s): what is missing is left out", path, error)
+    return [
+        Member(name, span, sample, labels.get(sample, PurePosixPath(name).parent.name))
+        for name, span, sample in photos
+    ]

@@ -1,0 +1,169 @@
+"""Tar files in WebDataset's layout: listed, split, packed and trained on as the same photos in a folder."""
+
+import io
+import tarfile
+
+import numpy as np
+import pytest
+from conftest import SETTINGS, crops
+
+from data.pack import Packer
+from data.photos import PhotoError
+from data.places import list_folder
+from data.shards import list_members
+from data.split import draw
+from errors import UserError
+from files import read_csv
+from runs import MANIFEST
+
+
+def encode(array, suffix):
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(array).save(buffer, {"png": "PNG", "jpg": "JPEG"}[suffix])
+    return buffer.getvalue()
+
+
+def write_tar(path, files):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(path, "w") as tar:
+        for name, data in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+@pytest.fixture
+def shards(tmp_path):
+    """16 photos in three tar files, with classes and other components."""
+    folder = tmp_path / "shards"
+    for i, part in enumerate(np.array_split(np.arange(16), 3)):
+        files = {}
+        for k in part:
+            files[f"{k:04}.png"] = encode(crops(16)[k], "png")
+            files[f"{k:04}.cls"] = b"%d\n" % (k % 2)
+            files[f"{k:04}.json"] = b"{}"
+            files[f"{k:04}.mask.png"] = b"not a photo"
+        write_tar(folder / f"{i:03}.tar", files)
+    return folder
+
+
+@pytest.fixture
+def unpacked(shards, tmp_path):
+    """The same photos as files: each tar file a folder of its name."""
+    folder = tmp_path / "unpacked"
+    for path in shards.iterdir():
+        with tarfile.open(path) as tar:
+            for member in tar:
+                if member.name.count(".") == 1 and member.name.endswith(".png"):
+                    tar.extract(member, folder / path.name, filter="data")
+    return folder
+
+
+def draw_from(folder):
+    return draw(
+        list_folder(folder),
+        seed=1,
+        subset_size=None,
+        ratios=(0.7, 0.2, 0.1),
+        max_pixels=10**6,
+        max_rejected=0.1,
+        num_workers=2,
+        rejected_path=None,
+    )
+
+
+def test_members(shards):
+    members = list_members(shards / "000.tar")
+    assert [m.name for m in members] == [f"{k:04}.png" for k in range(6)]
+    assert [m.label for m in members] == ["0", "1", "0", "1", "0", "1"]
+    data = (shards / "000.tar").read_bytes()
+    offset, size = members[3].span
+    assert data[offset : offset + size] == encode(crops(16)[3], "png")
+
+
+def test_the_same_split_and_pixels_as_from_files(shards, unpacked, tmp_path):
+    first, second = draw_from(shards), draw_from(unpacked)
+    assert [e.photo.name.removesuffix(".png") for e in first.entries] != []
+    assert {e.sha256 for e in first.entries} == {e.sha256 for e in second.entries}
+    packer = Packer(tmp_path / "pack", image_size=32, resize="squash", max_pixels=10**6, num_workers=2)
+    pixels = {}
+    for manifest in (first, second):
+        pack = packer.pack(manifest.entries)
+        for i, photo in enumerate(pack.photos):
+            pixels.setdefault(photo.name, []).append(pack.gather([i]))
+    assert len(pixels) == 16
+    assert all((a == b).all() for a, b in pixels.values())
+
+
+def test_a_sample_stays_together(tmp_path):
+    photos = crops(8)
+    files = {f"{k}.{s}": encode(photos[k], s) for k in range(8) for s in ("png", "jpg")}
+    manifest = draw_from(write_tar(tmp_path / "a.tar", files))
+    for key in range(8):
+        assert len({e.split for e in manifest.entries if f"/{key}." in e.photo.name}) == 1
+
+
+def test_training_and_testing_from_shards(cli, shards, tmp_path):
+    argv = [f"--data_dir={shards}", f"--run_dir={tmp_path / 'run'}", *SETTINGS]
+    assert cli("--mode=train", *argv).code == 0
+    rows = read_csv(tmp_path / "run" / MANIFEST)
+    assert {row["label"] for row in rows} == {"0", "1"}
+    assert all(row["name"].split("/")[0].endswith(".tar") for row in rows)
+    # Another day, from the manifest.
+    assert cli("--mode=test", f"--run_dir={tmp_path / 'run'}", "--device=cpu").code == 0
+
+
+def test_one_tar_file(cli, shards, tmp_path):
+    argv = [f"--data_dir={shards / '000.tar'}", f"--run_dir={tmp_path / 'run'}", *SETTINGS, "--dry_run"]
+    outcome = cli("--mode=train", *argv)
+    assert outcome.code == 0
+    assert "6 photos listed" in outcome.out
+
+
+def test_folders_and_unusual_members(tmp_path):
+    photo = encode(crops(1)[0], "png")
+    path = write_tar(
+        tmp_path / "x.tar", {"sky/1.png": photo, "sky/.hidden.png": photo, "Ω é.png": photo, "2.PNG": photo}
+    )
+    with tarfile.open(path, "a") as tar:
+        link = tarfile.TarInfo("3.png")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        tar.addfile(link)
+    listing = list_folder(tmp_path)
+    assert {(p.name, p.label) for p in listing.photos} == {
+        ("x.tar/sky/1.png", "sky"),
+        ("x.tar/Ω é.png", ""),
+        ("x.tar/2.PNG", ""),
+    }
+
+
+def test_truncated(shards, caplog):
+    path = shards / "001.tar"
+    whole = list_members(path)
+    offset, size = whole[2].span
+    path.write_bytes(path.read_bytes()[: offset + size // 2])
+    photos = {p.name: p for p in list_folder(shards).photos if p.path == path}
+    with photos["001.tar/" + whole[0].name].open() as file:
+        assert len(file.read()) == whole[0].span[1]
+    if (last := "001.tar/" + whole[2].name) in photos:
+        with pytest.raises(PhotoError, match="ends within"):
+            photos[last].open()
+    else:
+        assert "left out" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"no tar at all" * 100])
+def test_no_tar(tmp_path, content):
+    (tmp_path / "x.tar").write_bytes(content)
+    with pytest.raises(UserError, match="holds no photo"):
+        list_folder(tmp_path)
+
+
+def test_compressed(tmp_path, caplog):
+    (tmp_path / "x.tar.gz").write_bytes(b"")
+    with pytest.raises(UserError, match="holds no photo"):
+        list_folder(tmp_path)
+    assert "compressed and left out" in caplog.text
