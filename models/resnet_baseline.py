@@ -9,7 +9,6 @@ from urllib.error import URLError
 
 import torch
 from torch import Tensor, nn
-from torchvision.models import ResNet18_Weights, resnet18
 
 from config import setting
 from data.color import AB_SCALE, L_SCALE
@@ -48,7 +47,7 @@ class ResNetBaseline(ColorizationModel):
 
     def __init__(self, settings: ResNetBaselineSettings) -> None:
         super().__init__(settings)
-        self.encoder = nn.Sequential(*list(resnet18().children())[:-2]).requires_grad_(False)
+        self.encoder = nn.Sequential(*list(_resnet18().children())[:-2]).requires_grad_(False)
         self.decoder = ab_decoder()
         # Not in the state dict: reference weights do not have them.
         self.register_buffer("mean", torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1), persistent=False)
@@ -80,14 +79,22 @@ class ResNetBaseline(ColorizationModel):
         if source == "random":
             return
         state = _download_imagenet() if source == "imagenet" else read_state(Path(source))
-        resnet = resnet18()
+        resnet = _resnet18()
         check_state(state, resnet.state_dict(), f"--encoder_weights={source}", "resnet18")
         resnet.load_state_dict(state)
         trained = nn.Sequential(*list(resnet.children())[:-2])
         self.encoder.load_state_dict(trained.state_dict())
 
 
+def _resnet18() -> nn.Module:
+    from torchvision.models import resnet18  # here, because it takes longer to import than torch itself
+
+    return resnet18()
+
+
 def _download_imagenet() -> dict[str, Tensor]:
+    from torchvision.models import ResNet18_Weights
+
     weights = ResNet18_Weights.IMAGENET1K_V1
     try:
         return dict(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))

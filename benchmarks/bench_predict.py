@@ -1,0 +1,134 @@
+"""Coloring one photo: cold start, warm time and peak memory by size; the network beside a far larger one.
+
+Cold is the whole command, from the start of Python to the written picture; warm is a call of a loaded
+Colorizer on the same file, decoding included. The larger network has the layers of Zhang et al. 2016,
+the best known of the classic colorizers.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from benchmarks.common import alternate, machine, parse, ratio, report, summary
+from inference.colorizer import Colorizer
+from models import build_model
+from models.checkpoint import save_weights
+
+SIZES = {"0.05 MP": (256, 192), "2 MP": (1632, 1224), "12 MP": (4000, 3000), "50 MP": (8192, 6144)}
+NETWORK_SIZE = 256
+MAIN = Path(__file__).resolve().parent.parent / "main.py"
+
+
+def zhang_2016() -> nn.Sequential:
+    """The layers of Zhang, Isola, Efros 2016 (table 4 and the published code), 313 colour bins."""
+    layers: list[nn.Module] = []
+    c_in = 1
+    blocks = [(64, 2, 2, 1), (128, 2, 2, 1), (256, 3, 2, 1), (512, 3, 1, 1), (512, 3, 1, 2), (512, 3, 1, 2)]
+    for c_out, depth, last_stride, dilation in [*blocks, (512, 3, 1, 1)]:
+        for i in range(depth):
+            stride = last_stride if i == depth - 1 else 1
+            layers += [nn.Conv2d(c_in, c_out, 3, stride, dilation, dilation), nn.ReLU(inplace=True)]
+            c_in = c_out
+        layers.append(nn.BatchNorm2d(c_out))
+    layers += [nn.ConvTranspose2d(512, 256, 4, 2, 1), nn.ReLU(inplace=True)]
+    for _ in range(2):
+        layers += [nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(inplace=True)]
+    layers += [nn.Conv2d(256, 313, 1), nn.Softmax(dim=1), nn.Conv2d(313, 2, 1, bias=False)]
+    return nn.Sequential(*layers, nn.Upsample(scale_factor=4, mode="bilinear"))
+
+
+def write_photo(path: Path, size: tuple[int, int]) -> None:
+    """A photo of scikit-image's, enlarged."""
+    Image.fromarray(skimage.data.coffee()).resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+
+
+def run_cold(photo: Path, weights: Path, output: Path, device: str) -> tuple[float, float]:
+    """(seconds, peak memory in MB) of the predict command."""
+    command = [sys.executable, str(MAIN), "--mode=predict", f"--image_path={photo}", f"--weights={weights}"]
+    command += [f"--output_path={output}", "--overwrite", f"--device={device}"]
+    start = time.perf_counter()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    _, status, usage = os.wait4(child.pid, 0)  # of this child alone
+    seconds = time.perf_counter() - start
+    if status:
+        raise RuntimeError(f"predict failed: {' '.join(command)}")
+    return seconds, usage.ru_maxrss / 1024
+
+
+def timer(network: nn.Module, device: str) -> Callable[[], float]:
+    """Measure the seconds of one photo of `NETWORK_SIZE` through a network."""
+    network = network.to(device).eval()
+    L = torch.full((1, 1, NETWORK_SIZE, NETWORK_SIZE), 50.0, device=device)
+
+    @torch.inference_mode()
+    def measure() -> float:
+        start = time.perf_counter()
+        result: Tensor = network(L)
+        result.sum().item()  # waits for the device
+        return time.perf_counter() - start
+
+    return measure
+
+
+def main() -> None:
+    """Measure and report."""
+    args = parse(__doc__ or "", rounds=5)
+    sizes: dict[str, Any] = {}
+    rows = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        weights = folder / "model1.safetensors"
+        model = build_model("model1")
+        save_weights(weights, "model1", model, {})
+        colorizer = Colorizer.load(weights, device=args.device)
+        for label, size in SIZES.items():
+            photo = folder / f"{size[0]}.jpg"
+            write_photo(photo, size)
+            warm = []
+            for _ in range(args.rounds + 1):
+                start = time.perf_counter()
+                colorizer(photo)
+                warm.append(time.perf_counter() - start)
+            runs = [run_cold(photo, weights, folder / "out.jpg", args.device) for _ in range(3)]
+            cold, memory = zip(*runs, strict=True)
+            sizes[label] = {
+                "cold_s": summary(cold),
+                "warm_s": summary(warm[1:]),
+                "peak_memory_mb": summary(memory),
+            }
+            rows[label] = (
+                f"cold {np.median(cold):6.2f} s   warm {np.median(warm[1:]):7.3f} s   "
+                f"peak {np.median(memory):6.0f} MB"
+            )
+    networks = {"GAE": timer(model, args.device), "Zhang 2016": timer(zhang_2016(), args.device)}
+    seconds = alternate(networks, args.rounds)
+    speedup = ratio(seconds["Zhang 2016"], seconds["GAE"])
+    for label, values in seconds.items():
+        rows[f"network, {label}"] = f"{1000 * np.median(values):7.1f} ms at {NETWORK_SIZE} px"
+    rows["speedup"] = f"{speedup['median']:7.1f}x [{speedup['low']:.1f}, {speedup['high']:.1f}]"
+    figures = {
+        "speedup": speedup,
+        "sizes": sizes,
+        "network_s": {label: summary(values) for label, values in seconds.items()},
+        "network_size": NETWORK_SIZE,
+        "parameters_of_zhang_2016": sum(p.numel() for p in zhang_2016().parameters()),
+        "machine": machine(args.device),
+    }
+    report("coloring one photo", rows, figures, args.json)
+
+
+if __name__ == "__main__":
+    main()
