@@ -151,6 +151,10 @@ class TrainConfig:
         "maths, gamma and loss are float32 either way",
         choices=("auto", "float32", "bfloat16"),
     )
+    compile: bool = setting(
+        False,
+        "fuse the network's operations with torch.compile; it takes a minute and a C++ compiler or a GPU",
+    )
     loss: str = setting("mse", "loss terms with weights on ab/128, such as mse or mse:1,l1:0.5")
     resume: bool = setting(False, "go on with the run in --run_dir where it stopped")
 

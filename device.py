@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import ctypes
+import logging
 import platform
 from collections.abc import Iterator
 
 import torch
+from torch import nn
 
 from config import VERSION
 from distributed import world
 from errors import UserError
+
+log = logging.getLogger(__name__)
 
 
 def find_device(name: str) -> torch.device:
@@ -61,6 +66,24 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
     """Compute the layers that gain from it in `dtype`; float32 changes nothing."""
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         yield
+
+
+def compile_if_possible(model: nn.Module, image_size: int, device: torch.device) -> None:
+    """Have torch.compile fuse a network's operations; where that fails, say why and leave it as it is.
+
+    Args:
+        model: takes (N, 1, H, W); its weights and state dict stay the same.
+        image_size: side of the photos that it is tried on.
+        device: where it is.
+    """
+    trial = copy.deepcopy(model)  # whose statistics may move
+    try:
+        torch.compile(trial)(torch.zeros(2, 1, image_size, image_size, device=device)).sum().backward()
+    except Exception as error:  # a missing compiler, an operation it does not know: there is no list
+        reason = str(error).strip().partition("\n")[0]
+        log.warning("--compile does not work here and is left out (%s)", reason)
+    else:
+        model.compile()
 
 
 def reuse_freed_memory() -> None:

@@ -24,7 +24,7 @@ PACK = "pack"
 _CHANGEABLE = {
     *("mode", "resume", "dry_run", "download", "model_settings"),
     *("epochs", "patience", "device", "num_workers", "max_pixels"),
-    *("run_dir", "data_dir", "pack_dir", "on_device"),
+    *("run_dir", "data_dir", "pack_dir", "on_device", "compile"),
     *("split", "image_path", "output_path", "side_by_side"),
 }
 

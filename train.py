@@ -16,7 +16,7 @@ from data.dataset import draw_split, make_loader, open_listing
 from data.loader import epoch_seed
 from data.places import Listing
 from data.split import Manifest, read_manifest
-from device import find_device, find_precision, reuse_freed_memory, versions
+from device import compile_if_possible, find_device, find_precision, reuse_freed_memory, versions
 from distributed import barrier, gather, main_first, sum_over_processes, world
 from errors import UserError
 from figures import progress_bar, write_loss_plot
@@ -131,6 +131,8 @@ class Trainer:
             synchronize_batch_norm(model, device)
         # Channels last is the layout that convolution kernels want; the state dict is the same.
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.compile:
+            compile_if_possible(self.model, config.image_size, device)
         self.criterion = criterion
         self.stepper = Stepper(
             self.model,

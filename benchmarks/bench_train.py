@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,9 @@ import torch
 import torchvision.transforms.v2 as T
 from PIL import Image
 from torch import Tensor, nn
+from torch.profiler import ProfilerActivity, profile
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.common import OwnProcess, alternate, machine, parse, ratio, report, summary, write_photos
 from config import Config
@@ -105,6 +107,62 @@ class Repeated:
             yield self.batch, len(self.batch)
 
 
+# What the operators of a step belong to, by parts of their names; the rest is "other elementwise".
+_FAMILIES = {
+    "convolution": ("conv",),
+    "batch norm": ("batch_norm",),
+    "relu": ("relu", "threshold", "clamp_min"),
+    "optimizer": ("adam",),
+}
+
+
+def breakdown(trainer: Trainer, batch: Batch) -> dict[str, float]:
+    """Shares of a step's time by family of operators."""
+    on_gpu = batch.L.device.type == "cuda"
+    activities = [ProfilerActivity.CUDA if on_gpu else ProfilerActivity.CPU]
+    with profile(activities=activities) as measured:
+        for number in range(1, 6):
+            trainer.stepper.step(number, batch, len(batch))
+        trainer.stepper.guard.check(0)
+    seconds = dict.fromkeys([*_FAMILIES, "other elementwise"], 0.0)
+    for event in measured.key_averages():
+        name = event.key.lower()
+        family = next((f for f, marks in _FAMILIES.items() if any(m in name for m in marks)), None)
+        own = event.self_device_time_total if on_gpu else event.self_cpu_time_total
+        seconds[family or "other elementwise"] += own
+    return {family: value / sum(seconds.values()) for family, value in seconds.items()}
+
+
+def limits(device: torch.device, dtype: torch.dtype) -> dict[str, float]:
+    """What the machine can do: products per second of a matrix product, bytes per second of a copy."""
+    side, size = (8192, 2**30) if device.type == "cuda" else (2048, 2**28)
+    a = torch.ones(side, side, dtype=dtype, device=device)
+    x, y = (torch.ones(size // 4, device=device) for _ in range(2))
+
+    def rate(amount: float, action: Callable[[], Tensor]) -> float:
+        best = float("inf")
+        for _ in range(5):
+            start = time.perf_counter()
+            for _ in range(5):
+                result = action()
+            result.flatten()[0].item()  # waits for the device
+            best = min(best, (time.perf_counter() - start) / 5)
+        return amount / best
+
+    return {
+        "matrix_flop_per_s": rate(2 * side**3, lambda: a @ a),
+        "memory_bytes_per_s": rate(2 * size, lambda: y.copy_(x)),
+    }
+
+
+def flop_per_photo() -> int:
+    """Of a training step: forward, and backward to inputs and to weights."""
+    model = build_model("model1")
+    with FlopCounterMode(display=False) as counter:
+        model(torch.zeros(2, 1, IMAGE_SIZE, IMAGE_SIZE)).sum().backward()
+    return counter.get_total_flops() // 2
+
+
 def throughput(trainer: Trainer, loader: Any) -> float:
     """Photos per second of one training epoch on a loader."""
     trainer.train_loader = loader
@@ -115,7 +173,14 @@ def throughput(trainer: Trainer, loader: Any) -> float:
 
 def main() -> None:
     """Measure and report."""
-    args = parse(__doc__ or "", photos=256, batch_size=32, rounds=5)
+    on_gpu = torch.cuda.is_available()
+    args = parse(
+        __doc__ or "",
+        photos=8192 if on_gpu else 256,
+        batch_size=256 if on_gpu else 32,
+        rounds=5,
+        compile=int(on_gpu),
+    )
     device = find_device(args.device)
     reuse_freed_memory()  # as train.run does
     with tempfile.TemporaryDirectory() as folder:
@@ -127,6 +192,7 @@ def main() -> None:
             batch_size=args.batch_size,
             split_ratio=(0.98, 0.01, 0.01),
             device=args.device,
+            compile=bool(args.compile),
         )
         manifest = draw_split(config, open_listing(config))
         trainer = Trainer(config, build_model("model1"), build_criterion("mse"), manifest, device)
@@ -143,12 +209,22 @@ def main() -> None:
                 },
                 args.rounds,
             )
+        shares = breakdown(trainer, batch)
+    machine_limits = limits(device, trainer.stepper.dtype)
+    flop, step_rate = flop_per_photo(), float(np.median(rates["ours, step alone"]))
+    ours = float(np.median(rates["ours"]))
     speedup = ratio(rates["ours"], rates["straightforward"])
     step_share = ratio(rates["ours"], rates["ours, step alone"])
     figures = {
         "speedup": speedup,
         "photos_per_s": {name: summary(values) for name, values in rates.items()},
         "data_share_of_epoch": 1 - step_share["median"],
+        "shares_of_step": shares,
+        "limits": machine_limits,
+        "flop_per_photo": flop,
+        "step_of_matrix_rate": step_rate * flop / machine_limits["matrix_flop_per_s"],
+        "hours_of_200_epochs_of_21000_photos": 200 * 21_000 / ours / 3600,
+        "compile": bool(args.compile),
         "precision": str(trainer.stepper.dtype),
         "batch_size": args.batch_size,
         "image_size": IMAGE_SIZE,
@@ -157,6 +233,12 @@ def main() -> None:
     rows = {name: f"{np.median(values):8.1f} photos/s" for name, values in rates.items()}
     rows["speedup"] = f"{speedup['median']:8.2f}x [{speedup['low']:.2f}, {speedup['high']:.2f}]"
     rows["data path"] = f"{100 * figures['data_share_of_epoch']:8.1f} % of the epoch"
+    rows["step, by operators"] = ", ".join(f"{name} {100 * v:.0f} %" for name, v in shares.items())
+    rows["step, of the matrix rate"] = (
+        f"{100 * figures['step_of_matrix_rate']:8.1f} % of {machine_limits['matrix_flop_per_s'] / 1e9:,.0f} "
+        f"GFLOP/s; memory {machine_limits['memory_bytes_per_s'] / 1e9:,.0f} GB/s"
+    )
+    rows["200 epochs of 21 000"] = f"{figures['hours_of_200_epochs_of_21000_photos']:8.2f} h"
     report(
         f"training at {IMAGE_SIZE} px, batch {args.batch_size}, {trainer.stepper.dtype}",
         rows,

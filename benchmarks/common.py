@@ -40,11 +40,15 @@ class OwnProcess:
         """Call one of its methods there, and wait for the result."""
         return self._pool.submit(_call, method, *args).result()
 
+    def close(self) -> None:
+        """End the process."""
+        self._pool.shutdown()
+
     def __enter__(self) -> OwnProcess:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._pool.shutdown()
+        self.close()
 
 
 _built: Any = None

@@ -21,6 +21,7 @@ MAIN = Path(main.__file__)
 FLAGS = [
     "--accumulate",
     "--batch_size",
+    "--compile",
     "--data_dir",
     "--device",
     "--download",

@@ -366,3 +366,21 @@ def test_dry_run_downloads_nothing(cli, photos, tmp_path, monkeypatch):
     outcome = cli(*arguments(photos, tmp_path / "run", "--model=model2", "--dry_run"))
     assert outcome.code == 0
     assert "encoder_weights" in outcome.out
+
+
+def test_both_precisions_train_alike(cli, photos, tmp_path):
+    """The same photos in the same order: bfloat16 rounds to 3 digits, and the result keeps 2 of them."""
+    ends = {}
+    for precision in ("float32", "bfloat16"):
+        run_dir = tmp_path / precision
+        argv = arguments(photos, run_dir, "--epochs=8", "--lr=0.0003", f"--precision={precision}")
+        assert cli(*argv).code == 0
+        ends[precision] = {name: float(value) for name, value in history(run_dir)[-1].items()}
+    for name, tolerance in {"train_loss": 0.02, "val_loss": 0.02, "chroma_ratio": 0.05}.items():
+        assert ends["bfloat16"][name] == pytest.approx(ends["float32"][name], rel=tolerance), name
+    assert ends["bfloat16"]["val_psnr"] == pytest.approx(ends["float32"]["val_psnr"], abs=0.1)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_parts_of_a_batch(cli, photos, tmp_path, parts):
+    assert cli(*arguments(photos, tmp_path / "run", "--epochs=1", f"--accumulate={parts}")).code == 0
