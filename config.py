@@ -163,10 +163,14 @@ class TrainConfig:
 class PredictConfig:
     """Settings of the prediction."""
 
-    image_path: Path | None = setting(None, "the photo to color")
+    image_path: Path | None = setting(None, "the photo to color, or a folder of photos")
     output_path: Path | None = setting(
         None, "the picture to write, format by its ending (default <name>_colorized.png beside it)"
     )
+    output_dir: Path | None = setting(
+        None, "where the photos of a folder go, under their own names (default <folder>_colorized beside it)"
+    )
+    recursive: bool = setting(False, "color the photos in the folders below too")
     side_by_side: bool = setting(False, "write a gray | color picture")
 
 

@@ -150,12 +150,18 @@ def _parse_numbers(text: str) -> tuple[float, ...]:
         raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 0.7,0.15,0.15") from None
 
 
+def _parse_path(text: str) -> Path:
+    if not text:  # what an unset variable of a shell leaves; as a path it would be the folder at hand
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
+
+
 _PARSERS: dict[Any, Callable[[str], Any]] = {
     bool: _parse_bool,
     int: int,
     float: float,
     str: str,
-    Path: Path,
+    Path: _parse_path,
 }
 
 
@@ -202,4 +208,6 @@ def _is_lost_process(error: Exception) -> bool:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    from distributed import leave
+
+    leave(main())

@@ -1,28 +1,40 @@
-"""The predict mode: color one photo at its own resolution."""
+"""The predict mode: color a photo, or the photos of a folder, at their own resolution."""
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 
 from config import Config
 from data.photos import load_photo, photo_format, save_photo
+from data.places import find_photos
+from distributed import world
 from errors import UserError
 from inference.colorizer import Colorizer, gray_picture
+from inference.folder import color_folder, default_output, write_report
 from inference.weights import choose_weights, describe
+from models.checkpoint import Weights
 
 __all__ = ["Colorizer", "run"]
 
 
 def run(config: Config) -> int:
-    """Color --image_path and write the picture.
+    """Color --image_path, a photo or a folder of photos, and write the pictures.
 
+    Returns:
+        0; 1 when some photos of a folder could not be read.
     Raises:
         UserError: no photo, no weights, or a place that cannot or must not be written.
     """
     if config.image_path is None:
-        raise UserError("--mode=predict needs a photo: --image_path=FILE")
+        raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
+    if config.image_path.is_dir():
+        return _run_folder(config, config.image_path)
+    if config.output_dir or config.recursive:
+        raise UserError(f"--output_dir and --recursive are for folders, and {config.image_path} is none")
     output = _output_path(config, config.image_path)
     photo = load_photo(config.image_path, max_pixels=config.max_pixels)
     weights, config = choose_weights(config)
@@ -30,19 +42,50 @@ def run(config: Config) -> int:
         print(describe(config, weights.model))
         print(f"would write {output} ({photo.width}x{photo.height})")
         return 0
-    colorizer = Colorizer(weights, image_size=config.image_size, resize=config.resize, device=config.device)
-    picture = colorizer(photo)
-    if config.side_by_side:
-        picture = np.concatenate((gray_picture(np.asarray(photo)), picture), axis=1)
-    save_photo(output, picture)
+    if not world().is_main:  # there is nothing to share
+        return 0
+    save_photo(output, _colorize(_load(config, weights), photo, config.side_by_side))
     print(output)
     return 0
 
 
+def _run_folder(config: Config, folder: Path) -> int:
+    if config.output_path:
+        raise UserError(f"--output_path is for one photo, and {folder} is a folder: use --output_dir")
+    output = config.output_dir or default_output(folder)
+    weights, config = choose_weights(config)
+    if config.dry_run:
+        print(describe(config, weights.model))
+        num = len(find_photos(folder, recursive=config.recursive))
+        print(f"would write {num} pictures to {output}")
+        return 0
+    colorizer = _load(config, weights)
+
+    def colorize(path: Path) -> np.ndarray:
+        photo = load_photo(path, max_pixels=config.max_pixels)
+        return _colorize(colorizer, photo, config.side_by_side)
+
+    results = color_folder(colorize, folder, output, recursive=config.recursive, overwrite=config.overwrite)
+    counts = Counter(result.status for result in results)
+    if world().is_main:
+        write_report(output, results)
+    print(f"{output}: " + ", ".join(f"{counts[s]} {s}" for s in ("colored", "skipped", "failed")))
+    return 1 if counts["failed"] else 0
+
+
+def _load(config: Config, weights: Weights) -> Colorizer:
+    return Colorizer(weights, image_size=config.image_size, resize=config.resize, device=config.device)
+
+
+def _colorize(colorizer: Colorizer, photo: Image.Image, side_by_side: bool) -> np.ndarray:
+    picture = colorizer(photo)
+    if not side_by_side:
+        return picture
+    return np.concatenate((gray_picture(np.asarray(photo)), picture), axis=1)
+
+
 def _output_path(config: Config, image_path: Path) -> Path:
     """Where the picture goes, checked before any work is done."""
-    if not image_path.name:
-        raise UserError(f"--image_path={image_path} is a folder, not a photo: name a photo")
     path = config.output_path or image_path.with_name(f"{image_path.stem}_colorized.png")
     photo_format(path)
     if path.exists() and image_path.exists() and path.samefile(image_path):

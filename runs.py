@@ -25,7 +25,7 @@ _CHANGEABLE = {
     *("mode", "resume", "dry_run", "download", "model_settings"),
     *("epochs", "patience", "device", "num_workers", "max_pixels"),
     *("run_dir", "data_dir", "pack_dir", "on_device", "compile"),
-    *("split", "image_path", "output_path", "side_by_side"),
+    *("split", "image_path", "output_path", "output_dir", "recursive", "side_by_side"),
 }
 
 

@@ -140,7 +140,9 @@ def train_with(processes: int, folder: Path, device: str) -> float:
     command += [f"--image_size={IMAGE_SIZE}", f"--batch_size={BATCH_SIZE}", "--split_ratio=0.98,0.02,0"]
     threads = max(1, (os.cpu_count() or 1) // processes)
     environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
-    subprocess.run(command, check=True, capture_output=True, env=environment)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)} failed:\n{done.stderr}")
     return float(read_csv(run_dir / HISTORY)[1]["images_per_s"])
 
 

@@ -131,6 +131,12 @@ def list_folder(root: Path) -> Listing:
     return Listing(str(root.absolute()), tuple(sorted(photos, key=lambda photo: encode(photo.name))))
 
 
+def find_photos(root: Path, *, recursive: bool) -> list[Path]:
+    """Photo files of a folder in order of name, and with `recursive` of the folders below it."""
+    found = (path for path in _walk(root) if not path.name.endswith(SHARD))
+    return sorted(path for path in found if recursive or path.parent == root)
+
+
 def list_sample() -> Listing:
     """Crops of the colour photos that scikit-image ships: to try everything with nothing at hand.
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +17,8 @@ from PIL import Image, ImageCms
 
 import main
 from models import MODELS
+
+MAIN = Path(main.__file__)
 
 # Enough photos that no split is empty, small enough that an epoch takes a second.
 NUM_PHOTOS = 16
@@ -83,6 +88,14 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
         return Outcome(code, captured.out, captured.err)
 
     return run
+
+
+def torchrun(*argv: object, script: Path = MAIN, processes: int = 2) -> subprocess.CompletedProcess[str]:
+    """Run the program in several processes."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    command += [f"--nproc_per_node={processes}", str(script), *map(str, argv)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
+    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
 
 
 @pytest.fixture(scope="session")

@@ -4,14 +4,12 @@ import json
 import os
 import shutil
 import socket
-import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 import torch.multiprocessing
-from conftest import SETTINGS, fill
+from conftest import SETTINGS, fill, torchrun
 
 import distributed
 from data.batch import Batch
@@ -23,16 +21,6 @@ from stepper import Stepper
 from sync_batch_norm import synchronize_batch_norm
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs libuv there")
-
-MAIN = Path(distributed.__file__).with_name("main.py")
-
-
-def torchrun(*argv, script=MAIN, processes=2):
-    """Run the program as torchrun does."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc_per_node={processes}", str(script), *map(str, argv)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
 
 
 def history(run_dir):

@@ -5,7 +5,7 @@ import pytest
 import skimage.color
 import skimage.data
 import torch
-from conftest import fill, swapped_profile
+from conftest import swapped_profile
 from PIL import Image
 
 import models.checkpoint
@@ -199,11 +199,18 @@ def test_a_profile_is_applied_once(vivid, tmp_path):
     assert np.abs(lightness(colored) - lightness(seen)).max() <= 0.5
 
 
-@pytest.mark.parametrize("path", ["", ".", "/"])
-def test_a_path_without_a_name(cli, vivid, path):
-    outcome = cli("--mode=predict", f"--image_path={path}", f"--weights={vivid}")
+def test_an_empty_path_is_not_the_folder_at_hand(cli, vivid):
+    outcome = cli("--mode=predict", "--image_path=", f"--weights={vivid}")
     assert outcome.code == 2
-    assert "name a photo" in outcome.error
+    assert "--image_path" in outcome.error
+    assert "is empty" in outcome.error
+
+
+def test_flags_of_folders(cli, photo, vivid, tmp_path):
+    for flag in ("--recursive", f"--output_dir={tmp_path / 'x'}"):
+        outcome = cli("--mode=predict", f"--image_path={photo}", f"--weights={vivid}", flag)
+        assert outcome.code == 2
+        assert "are for folders" in outcome.error
 
 
 def test_weights_that_predict_nonsense(cli, photo, tmp_path):
@@ -215,10 +222,3 @@ def test_weights_that_predict_nonsense(cli, photo, tmp_path):
     assert outcome.code == 2
     assert "no finite colours" in outcome.error
     assert not (tmp_path / "old photo_colorized.png").exists()
-
-
-def test_a_folder_is_not_a_photo(cli, vivid, tmp_path):
-    folder = fill(tmp_path / "folder", 3)
-    outcome = cli("--mode=predict", f"--image_path={folder}", f"--weights={vivid}")
-    assert outcome.code == 2
-    assert "is a folder" in outcome.error

@@ -1,0 +1,99 @@
+"""Coloring a folder: every photo to the same place below another folder, each process its share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from data.photos import save_photo
+from data.places import find_photos
+from distributed import gather, share
+from errors import UserError
+from figures import progress_bar
+from files import check_writable, write_csv
+
+REPORT = "report.csv"
+COLUMNS = ("name", "status", "reason")
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a photo: 'colored', 'skipped' because it was there, or 'failed' and why."""
+
+    name: str
+    status: str
+    reason: str = ""
+
+
+def default_output(folder: Path) -> Path:
+    """Beside the folder: photos -> photos_colorized.
+
+    Raises:
+        UserError: there is no place beside it.
+    """
+    folder = folder.resolve()
+    if not folder.name:
+        raise UserError(f"--image_path={folder} has nothing beside it: name a folder with --output_dir")
+    return folder.with_name(f"{folder.name}_colorized")
+
+
+def color_folder(
+    colorize: Callable[[Path], np.ndarray], folder: Path, output: Path, *, recursive: bool, overwrite: bool
+) -> list[Result]:
+    """Color the photos of a folder under the same names, and list in report.csv what became of each.
+
+    A photo that cannot be read costs a line and does not end the run. What is there already is skipped,
+    so that a run that was stopped goes on where it was.
+
+    Args:
+        colorize: a path -> (H, W, 3) uint8.
+        folder: where the photos are.
+        output: where they go.
+        recursive: whether the folders below count too.
+        overwrite: color also what is there already.
+    Returns:
+        One result per photo, by name, those of all processes.
+    Raises:
+        UserError: no photo there, or a place that cannot be written.
+    """
+    if output.absolute() == folder.absolute():
+        raise UserError(f"--output_dir={output} is the folder of the photos: name another")
+    paths = [path for path in find_photos(folder, recursive=recursive) if output not in path.parents]
+    if not paths:
+        hint = (
+            "name another" if recursive else "name another, or look into the folders below with --recursive"
+        )
+        raise UserError(f"--image_path={folder} holds no photo: {hint}")
+    check_writable(output)
+    results = []
+    own = share(paths)
+    with progress_bar("coloring", len(own)) as bar:
+        for path in own:
+            results.append(_color(colorize, path, path.relative_to(folder), output, overwrite))
+            bar.update()
+            if results[-1].reason:
+                bar.write(results[-1].reason, file=sys.stderr)
+    return [result for part in gather(results) for result in part]
+
+
+def write_report(output: Path, results: list[Result]) -> None:
+    """Write report.csv."""
+    write_csv(output / REPORT, [vars(result) for result in results], COLUMNS)
+
+
+def _color(
+    colorize: Callable[[Path], np.ndarray], path: Path, name: Path, output: Path, overwrite: bool
+) -> Result:
+    target = output / name
+    if target.exists() and not overwrite:
+        return Result(name.as_posix(), "skipped")
+    try:
+        picture = colorize(path)
+    except UserError as error:
+        return Result(name.as_posix(), "failed", str(error))
+    save_photo(target, picture)  # a full disk ends the run: no photo after this one would fare better
+    return Result(name.as_posix(), "colored")
