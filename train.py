@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 import evaluate
 from config import Config
@@ -19,8 +18,9 @@ from data.split import Manifest, read_manifest
 from device import compile_if_possible, find_device, find_precision, reuse_freed_memory, versions
 from distributed import barrier, gather, main_first, sum_over_processes, world
 from errors import UserError
-from figures import progress_bar, write_loss_plot
-from files import check_writable, read_csv, write_csv
+from figures import progress_bar
+from files import check_writable, read_csv
+from history import History, HistoryWriter, best_epoch, is_finished
 from inference.weights import describe
 from models import build_model
 from models.base import ColorizationModel, Criterion
@@ -29,9 +29,7 @@ from models.losses import build_criterion
 from models.state import check_state
 from runs import (
     BEST,
-    HISTORY,
     LAST,
-    LOSS_PLOT,
     MANIFEST,
     METRICS,
     clear,
@@ -42,9 +40,6 @@ from runs import (
 from stepper import Stepper
 from sync_batch_norm import synchronize_batch_norm
 from validation import validate
-
-History = list[dict[str, Any]]
-"""Rows of history.csv."""
 
 _CHECK_EVERY = 20
 """Steps between two looks at the device for a loss that was not finite."""
@@ -143,7 +138,6 @@ class Trainer:
             num_parts=config.accumulate,
         )
         self.history: History = []
-        self.board: SummaryWriter | None = None
         self.train_loader = make_loader(config, manifest.of("train", config.limit), device)
         self.val_loader = make_loader(config, manifest.of("val", config.limit), device)
         if len(self.train_loader) < smallest or len(self.val_loader) < 1:
@@ -158,10 +152,12 @@ class Trainer:
         Raises:
             UserError: the loss is no longer finite; the last good state stays.
         """
+        writer = HistoryWriter(self.config.run_path)
         if not self.history:
             self.save_state()
-        self.write_history()  # a kill may have come after last.pt and before what is drawn from it
         try:
+            if world().is_main:  # a kill may have come after last.pt and before what is drawn from it
+                writer.write(self.history)
             while not is_finished(self.history, self.config):
                 # One history for all processes: they stop at the same epoch.
                 row = gather(self.epoch(len(self.history) + 1))[0]
@@ -169,7 +165,8 @@ class Trainer:
                 if best_epoch(self.history) == row["epoch"]:
                     self.save_best(row)
                 self.save_state()
-                self.write_history()
+                if world().is_main:
+                    writer.write(self.history)
                 print(self.describe(row))
         except KeyboardInterrupt:
             if world().is_main:
@@ -177,21 +174,8 @@ class Trainer:
                 print(f"{kept}; go on with --resume", file=sys.stderr)
             raise
         finally:
-            if self.board is not None:
-                self.board.close()
+            writer.close()
         barrier()  # what the main process wrote is there for all
-
-    def write_history(self) -> None:
-        """Write history.csv and loss.png, and tell TensorBoard of the last epoch."""
-        if not self.history or not world().is_main:
-            return
-        row = self.history[-1]
-        write_csv(self.config.run_path / HISTORY, self.history, list(row))
-        write_loss_plot(self.config.run_path / LOSS_PLOT, self.history)
-        if self.board is None:
-            self.board = SummaryWriter(str(self.config.run_path), purge_step=row["epoch"])
-        for name, value in row.items():
-            self.board.add_scalar(name, value, row["epoch"])
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch and validate; a row of history.csv."""
@@ -272,17 +256,6 @@ class Trainer:
         self.model.load_state_dict(state["model"])
         self.stepper.optimizer.load_state_dict(state["optimizer"])
         self.history = state["history"]
-
-
-def best_epoch(history: History) -> int:
-    """The first epoch of the lowest validation loss; 0 before any."""
-    return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
-
-
-def is_finished(history: History, config: Config) -> bool:
-    """Whether all epochs are done, or `patience` of them passed without a better loss."""
-    epoch = len(history)
-    return epoch >= config.epochs or epoch - best_epoch(history) >= config.patience
 
 
 def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:

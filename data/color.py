@@ -14,6 +14,8 @@ section 8.2.1 (CIELAB), with the exact fractions of the CIE for its two constant
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -42,6 +44,9 @@ _INVERSE = torch.tensor(_FORWARD, dtype=torch.float64).inverse().tolist()
 # 0.04045 and 0.0031308, where the two differ by up to 1e-8: here there is no step to go either way.
 _SRGB_KNEE = 0.0404482362771082
 _LINEAR_KNEE = _SRGB_KNEE / 12.92
+
+# A CPU converts this many values at a time, so that what one operation writes the next finds in the cache.
+_CACHED_VALUES = 2**19
 
 # Bisection steps of the chroma fit: 2^-14 of the largest ab is below 0.01 units.
 _FIT_STEPS = 14
@@ -86,8 +91,7 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
     Source: CIE 15:2004, eqs. 8.3-8.11.
     """
     _check(rgb, channels=3)
-    fx, fy, fz = (_lab_curve(t) for t in _mix(_FORWARD, srgb_to_linear(rgb)))
-    return torch.stack(((fy * 116).sub_(16), fx.sub_(fy).mul_(500), fz.sub_(fy).mul_(-200)), dim=-3)
+    return _in_parts(_rgb_to_lab, rgb)
 
 
 def lab_to_rgb(lab: Tensor, *, gamut: str = "clip") -> Tensor:
@@ -108,7 +112,7 @@ def lab_to_rgb(lab: Tensor, *, gamut: str = "clip") -> Tensor:
         lab = _fit_chroma(lab)
     elif gamut != "clip":
         raise ValueError(f"gamut must be 'clip' or 'chroma', got {gamut!r}")
-    return linear_to_srgb(_lab_to_linear(lab)).clamp(0, 1)
+    return _in_parts(lambda part: linear_to_srgb(_lab_to_linear(part)).clamp(0, 1), lab)
 
 
 def join(L: Tensor, ab: Tensor) -> Tensor:
@@ -132,6 +136,19 @@ def _check(image: Tensor, channels: int) -> None:
         raise ValueError(f"expected (..., {channels}, H, W), got {tuple(image.shape)}")
     if image.dtype not in (torch.float32, torch.float64):
         raise ValueError(f"expected float32 or float64, got {image.dtype}")
+
+
+def _in_parts(convert: Callable[[Tensor], Tensor], photos: Tensor) -> Tensor:
+    """`convert` of (N, 3, H, W), on a CPU a few photos at a time."""
+    if photos.device.type != "cpu" or photos.ndim != 4:
+        return convert(photos)
+    num = max(1, _CACHED_VALUES * len(photos) // max(1, photos.numel()))
+    return torch.cat([convert(part) for part in photos.split(num)])
+
+
+def _rgb_to_lab(rgb: Tensor) -> Tensor:
+    fx, fy, fz = (_lab_curve(t) for t in _mix(_FORWARD, srgb_to_linear(rgb)))
+    return torch.stack(((fy * 116).sub_(16), fx.sub_(fy).mul_(500), fz.sub_(fy).mul_(-200)), dim=-3)
 
 
 def _mix(matrix: list[list[float]], image: Tensor) -> tuple[Tensor, ...]:

@@ -20,7 +20,7 @@ FLOORS = [
         "sync_batch_norm",
         "distributed",
     },
-    {"data", "metrics", "scorecard", "figures"},
+    {"data", "metrics", "scorecard", "figures", "history"},
     {"models"},
     {"inference"},
     {"evaluate", "predict", "validation", "stepper"},

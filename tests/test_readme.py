@@ -1,5 +1,6 @@
 """The README says what is there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -31,3 +32,12 @@ def test_every_file_it_names_exists():
     tree = re.findall(r"^([\w/]+\.py|\w+/) ", README.split("## The tree")[1], flags=re.MULTILINE)
     assert len(tree) > 10
     assert all((ROOT / path).exists() for path in [*links, *tree])
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs" / "performance").glob("*.json")), ids=lambda p: p.stem)
+def test_the_page_on_performance_says_what_was_measured(path):
+    page = (ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
+    speedup = json.loads(path.read_text())["speedup"]
+    cell = f"{speedup['median']:.2f}× [{speedup['low']:.2f}, {speedup['high']:.2f}]"
+    assert cell in page
+    assert (ROOT / "benchmarks" / f"bench_{path.stem}.py").exists()

@@ -1,0 +1,52 @@
+"""The epochs of a training: which was the best, whether it is over, and what people look at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from config import Config
+from figures import write_loss_plot
+from files import write_csv
+from runs import HISTORY, LOSS_PLOT
+
+History = list[dict[str, Any]]
+"""Rows of history.csv."""
+
+
+def best_epoch(history: History) -> int:
+    """The first epoch of the lowest validation loss; 0 before any."""
+    return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
+
+
+def is_finished(history: History, config: Config) -> bool:
+    """Whether all epochs are done, or `patience` of them passed without a better loss."""
+    epoch = len(history)
+    return epoch >= config.epochs or epoch - best_epoch(history) >= config.patience
+
+
+class HistoryWriter:
+    """Keeps history.csv, loss.png and the events of TensorBoard in a run directory up to date."""
+
+    def __init__(self, run_path: Path) -> None:
+        self.run_path = run_path
+        self._board: SummaryWriter | None = None
+
+    def write(self, history: History) -> None:
+        """Write all rows to the files, and the last to TensorBoard in place of what it had from there on."""
+        if not history:
+            return
+        row = history[-1]
+        write_csv(self.run_path / HISTORY, history, list(row))
+        write_loss_plot(self.run_path / LOSS_PLOT, history)
+        if self._board is None:
+            self._board = SummaryWriter(str(self.run_path), purge_step=row["epoch"])
+        for name, value in row.items():
+            self._board.add_scalar(name, value, row["epoch"])
+
+    def close(self) -> None:
+        """Flush the events."""
+        if self._board is not None:
+            self._board.close()
