@@ -36,9 +36,9 @@ def test_scores_are_the_same(pair, name):
     assert on_gpu.tolist() == pytest.approx(metric(*pair).tolist(), rel=1e-4)
 
 
-@pytest.mark.parametrize("on_device", ["yes", "no"])
-def test_training(cli, photos, tmp_path, on_device):
+@pytest.mark.parametrize("flag", ["--on_device=yes", "--on_device=no", "--compile", "--accumulate=2"])
+def test_training(cli, photos, tmp_path, flag):
     settings = [s for s in SETTINGS if "device" not in s]
     argv = ["--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}", "--device=cuda"]
-    assert cli(*argv, *settings, f"--on_device={on_device}").code == 0
+    assert cli(*argv, *settings, flag).code == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["num_photos"] == 2
