@@ -39,7 +39,7 @@ def find_device(name: str) -> torch.device:
     here = world()
     if name != "cuda" or here.size == 1:
         return torch.device(name)
-    if here.local_rank >= torch.cuda.device_count():
+    if here.local_size > torch.cuda.device_count():
         raise UserError(
             f"{here.local_size} processes on a machine with {torch.cuda.device_count()} GPUs: start one "
             "per GPU with --nproc_per_node"
@@ -96,7 +96,9 @@ def reuse_freed_memory() -> None:
     trim_threshold, mmap_threshold, never = -1, -3, 2**31 - 1  # of malloc.h
     with contextlib.suppress(OSError, AttributeError, TypeError):
         libc = ctypes.CDLL(None)
-        libc.mallopt(mmap_threshold, never)
+        # Before version 2.35 glibc takes no more than 32 MiB.
+        if not libc.mallopt(mmap_threshold, never):
+            libc.mallopt(mmap_threshold, 2**25)
         libc.mallopt(trim_threshold, never)
 
 

@@ -20,7 +20,7 @@ T = TypeVar("T")
 # One process may pack or download for hours while the others wait. That a process died is noticed
 # at once all the same: its connections close, and torchrun watches it.
 _TIMEOUT = timedelta(days=2)
-_MARKS_OF_A_LOST_PROCESS = ("gloo", "NCCL", "ProcessGroup", "Connection", "socket", "store")
+_MARKS_OF_A_LOST_PROCESS = ("gloo", "NCCL", "ProcessGroup", "Connection", "socket")
 
 _store: dist.Store | None = None
 
@@ -122,8 +122,8 @@ def main_first() -> Iterator[None]:
 
 def is_first_to_say(message: str) -> bool:
     """Whether no other process said this, so that what stops all of them is told once."""
-    if _store is None:
-        return world().is_main
+    if _store is None:  # before the processes are connected: what stops one stops all
+        return world().local_rank == 0
     try:
         return _store.add(hashlib.sha256(message.encode("utf-8", "replace")).hexdigest(), 1) == 1
     except RuntimeError:  # the store went with the process that held it

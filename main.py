@@ -103,9 +103,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(f"{error}: check its rights and the free space, or name another place")
     except (MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY):
-            return _fail("out of memory: use a smaller --batch_size or --image_size, or --accumulate=2")
+            return _fail("out of memory: use a smaller --batch_size or --image_size; --accumulate to train")
         if _is_lost_process(error):
-            return _fail("another process of this job has ended; what was done is kept: use --resume")
+            reason = str(error).strip().partition("\n")[0]
+            return _fail(
+                f"another process of this job has ended or cannot be reached ({reason}): see its error"
+            )
         raise
 
 
@@ -184,6 +187,8 @@ def _set_up_output() -> None:
         warnings.simplefilter("ignore")
     level = logging.WARNING if world().is_main else logging.ERROR
     logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
+    for module in ("data.shards", "data.photos"):  # files that this process alone has looked at
+        logging.getLogger(module).setLevel(logging.WARNING)
     logging.addLevelName(logging.WARNING, "warning")
     for library in ("PIL", "matplotlib"):
         logging.getLogger(library).setLevel(logging.CRITICAL)

@@ -10,11 +10,10 @@ from PIL import Image
 
 from config import Config
 from data.photos import load_photo, photo_format, save_photo
-from data.places import find_photos
 from distributed import world
 from errors import UserError
 from inference.colorizer import Colorizer, gray_picture
-from inference.folder import color_folder, default_output, write_report
+from inference.folder import color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
 from models.checkpoint import Weights
 
@@ -56,7 +55,7 @@ def _run_folder(config: Config, folder: Path) -> int:
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
-        num = len(find_photos(folder, recursive=config.recursive))
+        num = len(photos_to_color(folder, output, recursive=config.recursive))
         print(f"would write {num} pictures to {output}")
         return 0
     colorizer = _load(config, weights)
@@ -66,9 +65,10 @@ def _run_folder(config: Config, folder: Path) -> int:
         return _colorize(colorizer, photo, config.side_by_side)
 
     results = color_folder(colorize, folder, output, recursive=config.recursive, overwrite=config.overwrite)
+    if not world().is_main:  # the exit code of one says it for all, when all is written
+        return 0
     counts = Counter(result.status for result in results)
-    if world().is_main:
-        write_report(output, results)
+    write_report(output, results)
     print(f"{output}: " + ", ".join(f"{counts[s]} {s}" for s in ("colored", "skipped", "failed")))
     return 1 if counts["failed"] else 0
 

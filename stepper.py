@@ -75,7 +75,9 @@ class Stepper:
         """
         self.optimizer.zero_grad()
         total = torch.zeros((), device=self.device)
-        parts = batch.split(max(1, min(self.num_parts, len(batch) // 2)))
+        # As many in every process, however its share was rounded: batch norm meets the others in each.
+        smallest_share = num_global // world().size
+        parts = batch.split(max(1, min(self.num_parts, smallest_share // 2)))
         for part in parts:
             with self._exchange_if(part is parts[-1]):
                 with autocast(self.device, self.dtype):

@@ -103,7 +103,7 @@ class PhotoLoader:
         return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names)
 
     def _fits(self, on_device: str) -> bool:
-        if self.device.type != "cuda" or on_device == "no":
+        if self.device.type != "cuda" or on_device == "no" or not len(self.pack):
             return False
         free, _ = torch.cuda.mem_get_info(self.device)
         return on_device == "yes" or self.pack.nbytes < _RESIDENT_SHARE * free

@@ -22,7 +22,7 @@ from tqdm import tqdm
 from data.photos import PhotoError, resize
 from data.places import Photo
 from data.split import Entry
-from distributed import barrier, num_cores, world
+from distributed import barrier, gather, num_cores, world
 from errors import UserError
 from figures import progress_bar
 from files import TEMPORARY, read_json, write_json
@@ -95,7 +95,7 @@ class Packer:
         folder = self.folder / self._key(entries)
         chunks = [entries[i : i + SHARD_PHOTOS] for i in range(0, len(entries), SHARD_PHOTOS)]
         missing = [i for i, chunk in enumerate(chunks) if not self._is_whole(folder, i, len(chunk))]
-        barrier()  # nobody builds before all have looked
+        missing = gather(missing)[0]  # one view for all, taken before anybody builds
         if missing:
             self._check_space(folder, sum(len(chunks[i]) for i in missing))
             _remove_remains(folder)
@@ -156,6 +156,8 @@ class Packer:
                 image = photo.decode(file, max_pixels=self.max_pixels)
         except PhotoError as error:
             return error
+        except OSError as error:
+            return PhotoError(f"cannot read {photo.path} ({error.strerror or error})")
         return np.asarray(resize(image, self.image_size, self.resize)).transpose(2, 0, 1)
 
     def _is_whole(self, folder: Path, number: int, num_photos: int) -> bool:

@@ -172,6 +172,7 @@ def save_photo(path: Path, rgb: np.ndarray) -> None:
     """Write (H, W, 3) uint8 sRGB pixels, format by the ending, whole or not at all.
 
     Raises:
+        PhotoError: the format cannot hold the picture.
         UserError: the ending is unknown, or the place cannot be written.
     """
     file_format = photo_format(path)
@@ -180,7 +181,7 @@ def save_photo(path: Path, rgb: np.ndarray) -> None:
     try:
         Image.fromarray(rgb).save(buffer, file_format, **options)
     except (OSError, ValueError) as error:  # such as a WebP beyond 16 383 pixels
-        raise UserError(f"{path.suffix} cannot hold this picture ({error}): use .png") from error
+        raise PhotoError(f"{path} cannot hold this picture ({error}): use .png") from error
     write_bytes(path, buffer.getvalue())
 
 

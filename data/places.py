@@ -59,9 +59,12 @@ class Photo:
         if self.span is None:
             return file
         offset, size = self.span
-        with file:
-            file.seek(offset)
-            data = file.read(size)
+        try:
+            with file:
+                file.seek(offset)
+                data = file.read(size)
+        except OSError as error:
+            raise PhotoError(f"cannot read {self.path} ({error.strerror or error})") from error
         if len(data) < size:
             raise PhotoError(f"{self.path} ends within {self.name}: get an intact copy")
         return io.BytesIO(data)
@@ -105,7 +108,7 @@ def list_folder(root: Path) -> Listing:
     folder, it comes from the lists of the download; in tar files, from the sample's .cls file if it
     has one.
     """
-    if not root.is_dir() and not (root.is_file() and root.name.endswith(SHARD)):
+    if not root.is_dir() and not (root.is_file() and _is_shard(root)):
         state = "is not a folder" if root.exists() else "does not exist"
         raise UserError(
             f"--data_dir={root} {state}: name a folder of photos or tar files, use --data_dir=sample, "
@@ -114,7 +117,10 @@ def list_folder(root: Path) -> Listing:
     classes = _places_classes(root)
     photos, shards = [], []
     for path in _walk(root) if root.is_dir() else [root]:
-        if path.name.endswith(SHARD):
+        if path.name.lower().endswith(COMPRESSED):
+            log.warning("%s is compressed and left out: unpack it to %s", path, SHARD)
+            continue
+        if _is_shard(path):
             shards.append(path)
             continue
         name = _name(path, root)
@@ -133,8 +139,7 @@ def list_folder(root: Path) -> Listing:
 
 def find_photos(root: Path, *, recursive: bool) -> list[Path]:
     """Photo files of a folder in order of name, and with `recursive` of the folders below it."""
-    found = (path for path in _walk(root) if not path.name.endswith(SHARD))
-    return sorted(path for path in found if recursive or path.parent == root)
+    return sorted(path for path in _walk(root, recursive) if path.name.lower().endswith(SUFFIXES))
 
 
 def list_sample() -> Listing:
@@ -201,8 +206,8 @@ def download_places(root: Path) -> None:
         ) from error
 
 
-def _walk(root: Path) -> Iterator[Path]:
-    """Photo files below `root`; links to folders are followed, but never in a circle."""
+def _walk(root: Path, recursive: bool = True) -> Iterator[Path]:
+    """Photos and tar files below `root`; links to folders are followed, but never in a circle."""
     seen = set()
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_warn_of_folder):
         real = os.path.realpath(folder)
@@ -210,14 +215,14 @@ def _walk(root: Path) -> Iterator[Path]:
             subfolders.clear()
             continue
         seen.add(real)
-        subfolders[:] = sorted(s for s in subfolders if not s.startswith("."))
+        subfolders[:] = sorted(s for s in subfolders if recursive and not s.startswith("."))
         for name in files:
-            if name.startswith("."):
-                continue
-            if name.lower().endswith((*SUFFIXES, SHARD)):
+            if not name.startswith(".") and name.lower().endswith((*SUFFIXES, SHARD, *COMPRESSED)):
                 yield Path(folder, name)
-            elif name.lower().endswith(COMPRESSED):
-                log.warning("%s is compressed and left out: unpack it to %s", Path(folder, name), SHARD)
+
+
+def _is_shard(path: Path) -> bool:
+    return path.suffix.lower() == SHARD
 
 
 def _list_shard(path: Path, root: Path) -> Iterator[Photo]:

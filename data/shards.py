@@ -39,7 +39,7 @@ def list_members(path: Path) -> list[Member]:
 
     Of a sample's files the photo is the one whose whole ending is a photo's: `7.jpg`, not `7.mask.png`.
     """
-    photos: list[tuple[str, tuple[int, int], str]] = []
+    photos: dict[str, tuple[tuple[int, int], str]] = {}  # of files of one name the last counts, as for tar
     labels: dict[str, str] = {}
     try:
         with tarfile.open(path, "r:") as tar:
@@ -50,7 +50,7 @@ def list_members(path: Path) -> list[Member]:
                 if not (member.isreg() and sample):
                     continue
                 if f".{ending}".lower() in SUFFIXES:
-                    photos.append((member.name, (member.offset_data, member.size), sample))
+                    photos[member.name] = (member.offset_data, member.size), sample
                 elif ending == "cls" and member.size < _MAX_LABEL:
                     file = tar.extractfile(member)
                     labels[sample] = file.read().decode("utf-8", "replace").strip() if file else ""
@@ -58,5 +58,5 @@ def list_members(path: Path) -> list[Member]:
         log.warning("cannot read all of %s (%s): what is missing is left out", path, error)
     return [
         Member(name, span, sample, labels.get(sample, PurePosixPath(name).parent.name))
-        for name, span, sample in photos
+        for name, (span, sample) in photos.items()
     ]

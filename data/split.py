@@ -228,7 +228,7 @@ def _inspect_all(
 ) -> Iterator[tuple[Photo, tuple[str, str]]]:
     """`_inspect` in threads (Pillow decodes outside Python's lock) of all processes, results in order."""
     workers = num_workers or num_cores()
-    size = 32 * workers * world().size
+    size = 32 * sum(gather(workers))  # the same everywhere, whatever the machines
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(photos), size):
             chunk = photos[start : start + size]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.photos import save_photo
+from data.photos import PhotoError, save_photo
 from data.places import find_photos
 from distributed import gather, share
 from errors import UserError
@@ -60,9 +60,8 @@ def color_folder(
     Raises:
         UserError: no photo there, or a place that cannot be written.
     """
-    if output.absolute() == folder.absolute():
-        raise UserError(f"--output_dir={output} is the folder of the photos: name another")
-    paths = [path for path in find_photos(folder, recursive=recursive) if output not in path.parents]
+    folder, output = folder.resolve(), output.resolve()
+    paths = photos_to_color(folder, output, recursive=recursive)
     if not paths:
         hint = (
             "name another" if recursive else "name another, or look into the folders below with --recursive"
@@ -80,6 +79,18 @@ def color_folder(
     return [result for part in gather(results) for result in part]
 
 
+def photos_to_color(folder: Path, output: Path, *, recursive: bool) -> list[Path]:
+    """The photos of a folder, without those of an output folder inside it.
+
+    Raises:
+        UserError: the two are one, and the originals would be written over.
+    """
+    folder, output = folder.resolve(), output.resolve()
+    if output == folder:
+        raise UserError(f"--output_dir={output} is the folder of the photos: name another")
+    return [path for path in find_photos(folder, recursive=recursive) if output not in path.parents]
+
+
 def write_report(output: Path, results: list[Result]) -> None:
     """Write report.csv."""
     write_csv(output / REPORT, [vars(result) for result in results], COLUMNS)
@@ -95,5 +106,8 @@ def _color(
         picture = colorize(path)
     except UserError as error:
         return Result(name.as_posix(), "failed", str(error))
-    save_photo(target, picture)  # a full disk ends the run: no photo after this one would fare better
+    try:
+        save_photo(target, picture)  # a full disk ends the run: no photo after this one would fare better
+    except PhotoError as error:
+        return Result(name.as_posix(), "failed", str(error))
     return Result(name.as_posix(), "colored")

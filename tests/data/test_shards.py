@@ -167,3 +167,17 @@ def test_compressed(tmp_path, caplog):
     with pytest.raises(UserError, match="holds no photo"):
         list_folder(tmp_path)
     assert "compressed and left out" in caplog.text
+
+
+def test_a_name_that_occurs_twice(tmp_path):
+    """What `tar --append` leaves of a photo that was replaced: the last counts, as when unpacked."""
+    first, second = (encode(photo, "png") for photo in crops(2))
+    path = write_tar(tmp_path / "x.TAR", {"1.png": first})
+    with tarfile.open(path, "a") as tar:
+        info = tarfile.TarInfo("1.png")
+        info.size = len(second)
+        tar.addfile(info, io.BytesIO(second))
+    (photo,) = list_folder(tmp_path).photos
+    assert photo.name == "x.TAR/1.png"
+    with photo.open() as file:
+        assert file.read() == second

@@ -105,3 +105,27 @@ def test_two_processes(folder, weights, tmp_path):
     rows = read_csv(tmp_path / "old photos_colorized" / "report.csv")
     assert [row["name"] for row in rows] == sorted(row["name"] for row in rows)
     assert len(rows) == len({row["name"] for row in rows}) == 17
+
+
+def test_the_originals_under_another_name_of_their_folder(cli, folder, weights, tmp_path):
+    before = {path: path.read_bytes() for path in folder.rglob("photo*")}
+    link = tmp_path / "link"
+    link.symlink_to(folder)
+    argv = ["--mode=predict", f"--weights={weights}", "--recursive", "--overwrite"]
+    for output in (link, folder / "class0" / ".."):
+        outcome = cli(*argv, f"--image_path={folder}", f"--output_dir={output}")
+        assert outcome.code == 2
+        assert "is the folder of the photos" in outcome.error
+    assert before == {path: path.read_bytes() for path in folder.rglob("photo*")}
+
+
+def test_a_picture_that_its_format_cannot_hold(cli, weights, tmp_path):
+    """WebP ends at 16 383 pixels, which a gray | color picture passes sooner than the photo."""
+    folder = tmp_path / "wide"
+    folder.mkdir()
+    Image.new("RGB", (9000, 20), "gray").save(folder / "a.webp")
+    Image.new("RGB", (90, 20), "gray").save(folder / "b.webp")
+    outcome = cli("--mode=predict", f"--image_path={folder}", f"--weights={weights}", "--side_by_side")
+    assert outcome.code == 1
+    assert "1 colored, 0 skipped, 1 failed" in outcome.out
+    assert "a.webp cannot hold this picture" in outcome.err
