@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import UserError
+from schedule import SCHEDULES
 
 VERSION = "0.1.0"
 
@@ -141,6 +142,16 @@ class TrainConfig:
         1, "parts in which each process computes its photos of a step; more take less memory", low=1
     )
     lr: float = setting(0.001, "learning rate of Adam", above=0)
+    schedule: str = setting(
+        "constant", "of the learning rate; cosine: down to 0 at the last epoch", choices=SCHEDULES
+    )
+    warmup: int = setting(0, "epochs over which the learning rate first rises from 0", low=0)
+    average: float = setting(
+        0.0,
+        "decay of a moving average of the weights, which is then what is kept; 0: none",
+        low=0,
+        high=0.99999,
+    )
     epochs: int = setting(200, "passes over the training photos, at most", low=1)
     patience: int = setting(
         10, "stop after this many epochs in a row without a better validation loss", low=1

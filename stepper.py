@@ -67,6 +67,11 @@ class Stepper:
         self.model.constrain()
         return loss * (num_global / world().size)
 
+    def set_lr(self, lr: float) -> None:
+        """Set the learning rate of the steps to come."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+
     def backward(self, batch: Batch, num_global: int) -> Tensor:
         """Leave the gradients of the global batch's mean loss in the parameters.
 

@@ -37,9 +37,11 @@ from runs import (
     restore_config,
     write_config,
 )
+from schedule import lr_factor
 from stepper import Stepper
 from sync_batch_norm import synchronize_batch_norm
 from validation import validate
+from weight_average import WeightAverage
 
 _CHECK_EVERY = 20
 """Steps between two looks at the device for a loss that was not finite."""
@@ -128,6 +130,7 @@ class Trainer:
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.compile:
             compile_if_possible(self.model, config.image_size, device)
+        self.average = WeightAverage(model, config.average) if config.average else None
         self.criterion = criterion
         self.stepper = Stepper(
             self.model,
@@ -177,6 +180,11 @@ class Trainer:
             writer.close()
         barrier()  # what the main process wrote is there for all
 
+    @property
+    def kept(self) -> ColorizationModel:
+        """What is validated and kept: the average of the weights if there is one."""
+        return self.average.model if self.average else self.model
+
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch and validate; a row of history.csv."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))
@@ -186,8 +194,8 @@ class Trainer:
         return {
             "epoch": epoch,
             "train_loss": train_loss,
-            **validate(self.model, self.val_loader, self.criterion, self.stepper.dtype),
-            **self.model.report(),
+            **validate(self.kept, self.val_loader, self.criterion, self.stepper.dtype),
+            **self.kept.report(),
             "lr": self.stepper.optimizer.param_groups[0]["lr"],
             "images_per_s": num_photos / seconds,
         }
@@ -201,7 +209,10 @@ class Trainer:
         with progress_bar(name, len(loader)) as bar:
             batches = loader.training_epoch(self.config.seed, epoch)
             for step, (batch, num_global) in enumerate(batches, start=1):
+                stepper.set_lr(self.lr(epoch - 1 + num_photos / len(loader)))
                 total += stepper.step(step, batch, num_global)
+                if self.average:
+                    self.average.update(self.model)
                 num_photos += num_global
                 bar.update(num_global)
                 if step % _CHECK_EVERY == 0:
@@ -210,9 +221,15 @@ class Trainer:
         stepper.guard.check(epoch)
         return sum_over_processes(total).item() / num_photos, num_photos
 
+    def lr(self, epochs_done: float) -> float:
+        """The learning rate after so many epochs and parts of one."""
+        config = self.config
+        progress, warmup = epochs_done / config.epochs, config.warmup / config.epochs
+        return config.lr * lr_factor(config.schedule, progress, warmup)
+
     def describe(self, row: dict[str, Any]) -> str:
         """One line about an epoch."""
-        own = "".join(f" · {name} {value:.4f}" for name, value in self.model.report().items())
+        own = "".join(f" · {name} {value:.4f}" for name, value in self.kept.report().items())
         best = " *" if best_epoch(self.history) == row["epoch"] else ""
         return (
             f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f} "
@@ -232,13 +249,14 @@ class Trainer:
             "versions": versions(),
         }
         if world().is_main:
-            save_weights(self.config.run_path / BEST, self.config.model, self.model, info)
+            save_weights(self.config.run_path / BEST, self.config.model, self.kept, info)
 
     def save_state(self) -> None:
         """Write last.pt. It comes after the best weights: a kill between the two repeats the epoch."""
         state = {
             "model": self.model.state_dict(),
             "optimizer": self.stepper.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
             "history": self.history,
             "manifest_sha256": self.manifest.sha256,
         }
@@ -255,6 +273,8 @@ class Trainer:
         check_state(state["model"], self.model.state_dict(), last, self.config.model)
         self.model.load_state_dict(state["model"])
         self.stepper.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
         self.history = state["history"]
 
 

@@ -20,6 +20,7 @@ MAIN = Path(main.__file__)
 
 FLAGS = [
     "--accumulate",
+    "--average",
     "--batch_size",
     "--compile",
     "--data_dir",
@@ -52,12 +53,14 @@ FLAGS = [
     "--resize",
     "--resume",
     "--run_dir",
+    "--schedule",
     "--seed",
     "--side_by_side",
     "--split",
     "--split_ratio",
     "--subset_size",
     "--version",
+    "--warmup",
     "--weights",
 ]
 

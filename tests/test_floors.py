@@ -17,6 +17,8 @@ FLOORS = [
         "data.color",
         "data.batch",
         "finite_guard",
+        "schedule",
+        "weight_average",
         "sync_batch_norm",
         "distributed",
     },

@@ -1,6 +1,7 @@
 """Training: resumes to the same bits, survives being killed, stops where it must."""
 
 import csv
+import itertools
 import json
 import os
 import shutil
@@ -51,6 +52,12 @@ def same(a, b):
     for index in moments[0]:
         for name, value in moments[0][index].items():
             assert torch.equal(value, moments[1][index][name])
+    averages = [state["average"] for state in (first, second)]
+    assert (averages[0] is None) == (averages[1] is None)
+    if averages[0]:
+        assert averages[0]["num_updates"] == averages[1]["num_updates"] > 0
+        for key, value in averages[0]["model"].items():
+            assert torch.equal(value, averages[1]["model"][key]), key
     best = [load_file(run / BEST) for run in (a, b)]
     assert all(torch.equal(value, best[1][name]) for name, value in best[0].items())
     return True
@@ -99,7 +106,10 @@ def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, model_name):
 def test_killed_between_two_files(cli, photos, tmp_path, dies_at, dies_in):
     """A child kills itself at an epoch's files; resuming ends as if nothing had happened."""
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert cli(*arguments(photos, whole, "--epochs=3")).code == 0
+    more = ["--epochs=3"]
+    if dies_in == 3:
+        more += ["--schedule=cosine", "--warmup=1", "--average=0.9"]
+    assert cli(*arguments(photos, whole, *more)).code == 0
     code = f"""
 import os, signal, sys
 sys.path.insert(0, {str(MAIN.parent)!r})
@@ -115,7 +125,7 @@ def state(self):
     save_state(self)
     if now(self): die()
 train.Trainer.save_best, train.Trainer.save_state = best, state
-main.main({arguments(photos, killed, "--epochs=3")!r})
+main.main({arguments(photos, killed, *more)!r})
 """
     child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert child.returncode == -signal.SIGKILL, child.stderr
@@ -131,7 +141,14 @@ def test_ctrl_c(photos, tmp_path):
         str(MAIN),
         *arguments(photos, tmp_path / "run", "--epochs=1000", "--patience=1000"),
     ]
-    child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # What a shell starts in the background inherits that Ctrl-C is ignored: these tests, perhaps.
+    child = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / HISTORY).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -384,3 +401,21 @@ def test_both_precisions_train_alike(cli, photos, tmp_path):
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_parts_of_a_batch(cli, photos, tmp_path, parts):
     assert cli(*arguments(photos, tmp_path / "run", "--epochs=1", f"--accumulate={parts}")).code == 0
+
+
+def test_what_is_kept_is_the_average(cli, photos, tmp_path):
+    assert cli(*arguments(photos, tmp_path, "--epochs=1", "--average=0.5")).code == 0
+    state = torch.load(tmp_path / LAST, weights_only=True)
+    best = load_file(tmp_path / BEST)
+    for name, value in state["average"]["model"].items():
+        assert torch.equal(value, best[name]), name
+    assert not torch.equal(best["decoder.0.weight"], state["model"]["decoder.0.weight"])
+
+
+def test_learning_rate_of_a_run(cli, photos, tmp_path):
+    argv = arguments(photos, tmp_path, "--epochs=4", "--schedule=cosine", "--lr=0.002", "--patience=9")
+    assert cli(*argv).code == 0
+    rates = [float(row["lr"]) for row in history(tmp_path)]
+    assert all(later < earlier for earlier, later in itertools.pairwise(rates))
+    # 11 photos in steps of 4, 4 and 3: the last step starts after 8 of 11 photos of the last epoch.
+    assert rates[-1] == pytest.approx(0.001 * (1 + np.cos(np.pi * (3 + 8 / 11) / 4)))
