@@ -90,8 +90,8 @@ def reuse_freed_memory() -> None:
     """Have the C library keep freed memory for the next step instead of giving it back.
 
     Every step frees and asks for the same gigabyte. As it comes, glibc returns such blocks to the
-    system, which hands them out again zeroed, page by page: up to a tenth of the time of a step on a
-    CPU. Elsewhere than on glibc nothing happens. What was freed stays with the process until it ends.
+    system, which hands them out again zeroed, page by page, and a step on a CPU waits for it. Elsewhere
+    than on glibc nothing happens. What was freed stays with the process until it ends.
     """
     trim_threshold, mmap_threshold, never = -1, -3, 2**31 - 1  # of malloc.h
     with contextlib.suppress(OSError, AttributeError, TypeError):

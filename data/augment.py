@@ -46,7 +46,7 @@ def warp(rgb: Tensor, theta: Tensor) -> Tensor:
 
 
 def sampling_grid(theta: Tensor, size: int) -> Tensor:
-    """Where each pixel of the results looks: `F.affine_grid(..., align_corners=False)`, ten times as fast.
+    """Where each pixel of the results looks: `F.affine_grid(..., align_corners=False)`, but faster.
 
     An affine map is a term of the column plus a term of the row, so that no matrix product is needed.
 

@@ -5,8 +5,8 @@ does so by default, and colours would shift by a visible amount.
 
 Every curve here is a line below a knee and a power above it. It is computed as the power of
 max(x, knee) plus the line of min(x, knee) - knee: one of the two is constant on either side, so both
-sides and their gradients are finite everywhere, at a third of the cost of `torch.where`. Operations in
-place touch only tensors made here, and none that autograd keeps.
+sides and their gradients are finite everywhere, and `torch.where`, slow on a CPU, is not needed. Operations
+in place touch only tensors made here, and none that autograd keeps.
 
 Sources: IEC 61966-2-1 (sRGB curve); ITU-R BT.709 primaries with D65, to six digits; CIE 15:2004
 section 8.2.1 (CIELAB), with the exact fractions of the CIE for its two constants.
@@ -163,7 +163,7 @@ def _lab_curve(t: Tensor) -> Tensor:
 
 
 def _power(x: Tensor, exponent: float) -> Tensor:
-    """x^exponent for x in (0, 1] and a little beyond: half the time of `pow`, and as exact there.
+    """x^exponent for x in (0, 1] and a little beyond: faster than `pow`, and as exact there.
 
     The error of log2 is multiplied by the exponent and the result, and x^p |log2 x| stays below 1.3.
     """
