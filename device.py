@@ -79,7 +79,7 @@ def compile_if_possible(model: nn.Module, image_size: int, device: torch.device)
     trial = copy.deepcopy(model)  # whose statistics may move
     try:
         torch.compile(trial)(torch.zeros(2, 1, image_size, image_size, device=device)).sum().backward()
-    except Exception as error:  # a missing compiler, an operation it does not know: there is no list
+    except (RuntimeError, OSError, ImportError) as error:  # Dynamo's and Inductor's own are RuntimeErrors
         reason = str(error).strip().partition("\n")[0]
         log.warning("--compile does not work here and is left out (%s)", reason)
     else:

@@ -1,9 +1,7 @@
-"""The train mode: the loop, early stopping, resuming."""
+"""The train mode: open or resume a run, train, test what is best."""
 
 from __future__ import annotations
 
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +9,18 @@ import torch
 
 import evaluate
 from config import Config
-from data.dataset import draw_split, make_loader, open_listing
-from data.loader import epoch_seed
+from data.dataset import draw_split, open_listing
 from data.places import Listing
 from data.split import Manifest, read_manifest
-from device import compile_if_possible, find_device, find_precision, reuse_freed_memory, versions
-from distributed import barrier, gather, main_first, sum_over_processes, world
+from device import find_device, reuse_freed_memory, versions
+from distributed import main_first, world
 from errors import UserError
-from figures import progress_bar
 from files import check_writable, read_csv
-from history import History, HistoryWriter, best_epoch, is_finished
+from history import best_epoch, is_finished
 from inference.weights import describe
 from models import build_model
-from models.base import ColorizationModel, Criterion
-from models.checkpoint import load_training_state, save_training_state, save_weights
+from models.checkpoint import load_training_state
 from models.losses import build_criterion
-from models.state import check_state
 from runs import (
     BEST,
     LAST,
@@ -37,14 +31,7 @@ from runs import (
     restore_config,
     write_config,
 )
-from schedule import lr_factor
-from stepper import Stepper
-from sync_batch_norm import synchronize_batch_norm
-from validation import validate
-from weight_average import WeightAverage
-
-_CHECK_EVERY = 20
-"""Steps between two looks at the device for a loss that was not finite."""
+from trainer import Trainer
 
 
 def run(config: Config) -> int:
@@ -95,187 +82,6 @@ def run(config: Config) -> int:
         _open_run(config, listing, manifest, vars(model.settings))
     trainer.fit()
     return _test_best(config, manifest)
-
-
-class Trainer:
-    """A training run between epochs: model, optimizer and history; saved and restored whole.
-
-    Every random number of an epoch follows from (seed, epoch), and early stopping from the history,
-    so these three are all there is to save.
-    """
-
-    def __init__(
-        self,
-        config: Config,
-        model: ColorizationModel,
-        criterion: Criterion,
-        manifest: Manifest,
-        device: torch.device,
-    ) -> None:
-        """
-        Raises:
-            UserError: too few photos.
-        """
-        smallest = 2 * world().size
-        if config.batch_size < smallest:  # before anything is packed
-            raise UserError(
-                f"--batch_size={config.batch_size}: batch norm needs at least 2 photos in a training step "
-                f"of each process: {smallest} or more"
-            )
-        self.config = config
-        self.manifest = manifest
-        if world().size > 1:
-            synchronize_batch_norm(model, device)
-        # Channels last is the layout that convolution kernels want; the state dict is the same.
-        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if config.compile:
-            compile_if_possible(self.model, config.image_size, device)
-        self.average = WeightAverage(model, config.average) if config.average else None
-        self.criterion = criterion
-        self.stepper = Stepper(
-            self.model,
-            criterion,
-            lr=config.lr,
-            device=device,
-            dtype=find_precision(config.precision, device),
-            num_parts=config.accumulate,
-        )
-        self.history: History = []
-        self.train_loader = make_loader(config, manifest.of("train", config.limit), device)
-        self.val_loader = make_loader(config, manifest.of("val", config.limit), device)
-        if len(self.train_loader) < smallest or len(self.val_loader) < 1:
-            raise UserError(
-                f"training needs at least {smallest} photos to train on and 1 to validate on: "
-                "add photos, or set --split_ratio or --limit"
-            )
-
-    def fit(self) -> None:
-        """Train until finished; after each epoch everything is on disk, by the main process.
-
-        Raises:
-            UserError: the loss is no longer finite; the last good state stays.
-        """
-        writer = HistoryWriter(self.config.run_path)
-        if not self.history:
-            self.save_state()
-        try:
-            if world().is_main:  # a kill may have come after last.pt and before what is drawn from it
-                writer.write(self.history)
-            while not is_finished(self.history, self.config):
-                # One history for all processes: they stop at the same epoch.
-                row = gather(self.epoch(len(self.history) + 1))[0]
-                self.history.append(row)
-                if best_epoch(self.history) == row["epoch"]:
-                    self.save_best(row)
-                self.save_state()
-                if world().is_main:
-                    writer.write(self.history)
-                print(self.describe(row))
-        except KeyboardInterrupt:
-            if world().is_main:
-                kept = f"every finished epoch is kept in {self.config.run_path}"
-                print(f"{kept}; go on with --resume", file=sys.stderr)
-            raise
-        finally:
-            writer.close()
-        barrier()  # what the main process wrote is there for all
-
-    @property
-    def kept(self) -> ColorizationModel:
-        """What is validated and kept: the average of the weights if there is one."""
-        return self.average.model if self.average else self.model
-
-    def epoch(self, epoch: int) -> dict[str, Any]:
-        """Train one epoch and validate; a row of history.csv."""
-        torch.manual_seed(epoch_seed(self.config.seed, epoch))
-        start = time.perf_counter()
-        train_loss, num_photos = self.train_epoch(epoch)
-        seconds = time.perf_counter() - start
-        return {
-            "epoch": epoch,
-            "train_loss": train_loss,
-            **validate(self.kept, self.val_loader, self.criterion, self.stepper.dtype),
-            **self.kept.report(),
-            "lr": self.stepper.optimizer.param_groups[0]["lr"],
-            "images_per_s": num_photos / seconds,
-        }
-
-    def train_epoch(self, epoch: int) -> tuple[float, int]:
-        """One pass over the training photos: mean loss per photo, and how many there were."""
-        self.model.train()
-        loader, stepper = self.train_loader, self.stepper
-        total, num_photos = torch.zeros((), device=loader.device), 0
-        name = f"epoch {epoch}/{self.config.epochs}"
-        with progress_bar(name, len(loader)) as bar:
-            batches = loader.training_epoch(self.config.seed, epoch)
-            for step, (batch, num_global) in enumerate(batches, start=1):
-                stepper.set_lr(self.lr(epoch - 1 + num_photos / len(loader)))
-                total += stepper.step(step, batch, num_global)
-                if self.average:
-                    self.average.update(self.model)
-                num_photos += num_global
-                bar.update(num_global)
-                if step % _CHECK_EVERY == 0:
-                    stepper.guard.check(epoch)
-                    bar.set_postfix(loss=f"{total.item() * world().size / num_photos:.4f}")
-        stepper.guard.check(epoch)
-        return sum_over_processes(total).item() / num_photos, num_photos
-
-    def lr(self, epochs_done: float) -> float:
-        """The learning rate after so many epochs and parts of one."""
-        config = self.config
-        progress, warmup = epochs_done / config.epochs, config.warmup / config.epochs
-        return config.lr * lr_factor(config.schedule, progress, warmup)
-
-    def describe(self, row: dict[str, Any]) -> str:
-        """One line about an epoch."""
-        own = "".join(f" · {name} {value:.4f}" for name, value in self.kept.report().items())
-        best = " *" if best_epoch(self.history) == row["epoch"] else ""
-        return (
-            f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f} "
-            f"val {row['val_loss']:.5f}{best} · PSNR {row['val_psnr']:.2f} dB "
-            f"(gray {row['val_psnr_gray']:.2f}){own} · chroma {row['chroma_ratio']:.2f} of true "
-            f"· {row['images_per_s']:.0f} photos/s"
-        )
-
-    def save_best(self, row: dict[str, Any]) -> None:
-        """Write best.safetensors."""
-        info = {
-            "image_size": self.config.image_size,
-            "resize": self.config.resize,
-            # Without the speed, so that equal runs write equal bytes.
-            "validation": {key: value for key, value in row.items() if key != "images_per_s"},
-            "manifest_sha256": self.manifest.sha256,
-            "versions": versions(),
-        }
-        if world().is_main:
-            save_weights(self.config.run_path / BEST, self.config.model, self.kept, info)
-
-    def save_state(self) -> None:
-        """Write last.pt. It comes after the best weights: a kill between the two repeats the epoch."""
-        state = {
-            "model": self.model.state_dict(),
-            "optimizer": self.stepper.optimizer.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
-            "history": self.history,
-            "manifest_sha256": self.manifest.sha256,
-        }
-        if world().is_main:
-            save_training_state(self.config.run_path / LAST, state)
-
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take over what `save_state` wrote.
-
-        Raises:
-            UserError: it is of another model.
-        """
-        last = str(self.config.run_path / LAST)
-        check_state(state["model"], self.model.state_dict(), last, self.config.model)
-        self.model.load_state_dict(state["model"])
-        self.stepper.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            self.average.load_state_dict(state["average"])
-        self.history = state["history"]
 
 
 def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:

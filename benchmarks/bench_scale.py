@@ -31,7 +31,7 @@ from files import read_csv
 from models import build_model
 from models.losses import build_criterion
 from runs import HISTORY
-from train import Trainer
+from trainer import Trainer
 
 SIZES = (1_000, 10_000, 100_000)
 IMAGE_SIZE, BATCH_SIZE = 64, 64
@@ -179,21 +179,6 @@ def main() -> None:
         )
     speedup = ratio(rates[str(sizes[-1])], rates[str(sizes[0])])
     processes = ratio(by_processes[str(default)], by_processes["1"])
-    rows: dict[str, str] = {}
-    for size in sizes:
-        f = by_size[size]
-        rows[f"{size:,} photos"] = (
-            f"list {f['list_s']:5.1f} s   draw {f['draw_photos_per_s']:5.0f}/s   pack {f['pack_s']:5.1f} s "
-            f"({f['pack_photos_per_s']:5.0f}/s)   train {summary(rates[str(size)])['median']:5.0f}/s   "
-            f"memory: draw {f['draw_memory_mb']:4.0f}, pack {f['pack_memory_mb']:4.0f}, "
-            f"train {f['train_memory_mb']:4.0f} MB"
-        )
-    rows["speed, most to fewest photos"] = (
-        f"{speedup['median']:.2f}x [{speedup['low']:.2f}, {speedup['high']:.2f}]"
-    )
-    for n, values in by_processes.items():
-        rows[f"{n} processes"] = f"train {summary(values)['median']:5.0f}/s"
-    rows["speed, processes"] = f"{processes['median']:.2f}x [{processes['low']:.2f}, {processes['high']:.2f}]"
     figures: dict[str, Any] = {
         "speedup": speedup,
         "speedup_is": f"training speed with {sizes[-1]} photos over that with {sizes[0]}",
@@ -207,7 +192,25 @@ def main() -> None:
         "batch_size": BATCH_SIZE,
         "machine": machine(args.device),
     }
-    report(f"scale, at {IMAGE_SIZE} px and batch {BATCH_SIZE}", rows, figures, args.json)
+    show(figures, args.json)
+
+
+def show(figures: dict[str, Any], path: Path | None) -> None:
+    """Print the figures, and write them."""
+    rows: dict[str, str] = {}
+    for size, f in figures["sizes"].items():
+        rows[f"{size:,} photos"] = (
+            f"list {f['list_s']:5.1f} s   draw {f['draw_photos_per_s']:5.0f}/s   pack {f['pack_s']:5.1f} s "
+            f"({f['pack_photos_per_s']:5.0f}/s)   train {f['train_photos_per_s']['median']:5.0f}/s   "
+            f"memory: draw {f['draw_memory_mb']:4.0f}, pack {f['pack_memory_mb']:4.0f}, "
+            f"train {f['train_memory_mb']:4.0f} MB"
+        )
+    for name, key in {"most to fewest photos": "speedup", "processes": "processes_speedup"}.items():
+        r = figures[key]
+        rows[f"speed, {name}"] = f"{r['median']:.2f}x [{r['low']:.2f}, {r['high']:.2f}]"
+    for n, values in figures["processes"].items():
+        rows[f"{n} processes"] = f"train {values['median']:5.0f}/s"
+    report(f"scale, at {IMAGE_SIZE} px and batch {BATCH_SIZE}", rows, figures, path)
 
 
 if __name__ == "__main__":

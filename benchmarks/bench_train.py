@@ -34,7 +34,7 @@ from data.loader import PhotoLoader
 from device import find_device, reuse_freed_memory
 from models import build_model
 from models.losses import build_criterion
-from train import Trainer
+from trainer import Trainer
 
 IMAGE_SIZE = 224
 
@@ -241,7 +241,16 @@ def main() -> None:
         "image_size": IMAGE_SIZE,
         "machine": machine(args.device),
     }
-    rows = {name: f"{np.median(values):8.1f} photos/s" for name, values in rates.items()}
+    show(figures, args.json)
+
+
+def show(figures: dict[str, Any], path: Path | None) -> None:
+    """Print the figures, and write them."""
+    speedup, data_share, shares = (
+        figures[key] for key in ("speedup", "data_share_of_step", "shares_of_step")
+    )
+    machine_limits = figures["limits"]
+    rows = {name: f"{v['median']:8.1f} photos/s" for name, v in figures["photos_per_s"].items()}
     rows["speedup"] = f"{speedup['median']:8.2f}x [{speedup['low']:.2f}, {speedup['high']:.2f}]"
     low, median, high = (100 * data_share[key] for key in ("low", "median", "high"))
     rows["data path"] = f"{median:8.1f} % of the step [{low:.1f}, {high:.1f}]"
@@ -252,10 +261,10 @@ def main() -> None:
     )
     rows["200 epochs of 21 000"] = f"{figures['hours_of_200_epochs_of_21000_photos']:8.2f} h"
     report(
-        f"training at {IMAGE_SIZE} px, batch {args.batch_size}, {trainer.stepper.dtype}",
+        f"training at {IMAGE_SIZE} px, batch {figures['batch_size']}, {figures['precision']}",
         rows,
         figures,
-        args.json,
+        path,
     )
 
 

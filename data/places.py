@@ -226,11 +226,15 @@ def _is_shard(path: Path) -> bool:
 
 
 def _list_shard(path: Path, root: Path) -> Iterator[Photo]:
-    """The photos of a tar file, named below it; all of one sample stay together."""
+    """The photos of a tar file, named below it; all of one sample stay together.
+
+    The group is the name of the sample's first photo, so that the split is that of the unpacked files.
+    """
     shard = _name(path, root)
+    groups: dict[str, str] = {}
     for member in list_members(path):
-        name, group = (f"{shard}/{unicodedata.normalize('NFC', n)}" for n in (member.name, member.sample))
-        yield Photo(name, path, member.label, group, span=member.span)
+        name = f"{shard}/{unicodedata.normalize('NFC', member.name)}"
+        yield Photo(name, path, member.label, groups.setdefault(member.sample, name), span=member.span)
 
 
 def _name(path: Path, root: Path) -> str:

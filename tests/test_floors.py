@@ -25,7 +25,7 @@ FLOORS = [
     {"data", "metrics", "scorecard", "figures", "history"},
     {"models"},
     {"inference"},
-    {"evaluate", "predict", "validation", "stepper"},
+    {"evaluate", "predict", "validation", "stepper", "trainer"},
     {"train", "web"},
     {"main", "benchmarks"},
 ]

@@ -22,6 +22,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import train
+import trainer
 from data.batch import Batch
 from models.checkpoint import load_weights
 from models.gae import GAE
@@ -301,7 +302,7 @@ def test_weights_are_not_for_training(cli, photos, tmp_path):
 def test_early_stopping(cli, photos, tmp_path, monkeypatch):
     losses = iter([0.5, 0.4, 0.45, 0.4, 0.41, 0.3])
     row = {"val_psnr": 20.0, "val_psnr_gray": 20.0, "chroma_ratio": 1.0}
-    monkeypatch.setattr(train, "validate", lambda *_: {"val_loss": next(losses), **row})
+    monkeypatch.setattr(trainer, "validate", lambda *_: {"val_loss": next(losses), **row})
     outcome = cli(*arguments(photos, tmp_path / "run", "--epochs=50", "--patience=3"))
     assert outcome.code == 0
     # Best at 2; the equal loss at 4 is no gain; 3 epochs later it stops.
