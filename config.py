@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from errors import UserError
+from recipes import FINE_TUNING_LR, RECIPES
 from schedule import SCHEDULES
 
 VERSION = "0.1.0"
@@ -166,7 +167,26 @@ class TrainConfig:
         False,
         "fuse the network's operations with torch.compile; it takes a minute and a C++ compiler or a GPU",
     )
-    loss: str = setting("mse", "loss terms with weights on ab/128, such as mse or mse:1,l1:0.5")
+    recipe: str = setting(
+        "published",
+        "what the settings of the training are where no flag says otherwise; see recipes.py",
+        choices=tuple(RECIPES),
+    )
+    loss: str = setting(
+        "mse", "loss terms with weights, such as mse or mse:1,chroma:0.5; see models/losses.py"
+    )
+    vgg_weights: str = setting(
+        "imagenet",
+        "of the loss term perceptual: imagenet (downloaded by torchvision) or the path of a vgg16 state dict",
+    )
+    film_augment: bool = setting(
+        False, "show the model photos as old film kept them: responses, tones, grain, blur, print screens"
+    )
+    init_weights: Path | None = setting(
+        None,
+        f"start from these weights instead of random ones; --lr is then {FINE_TUNING_LR:g} where not given",
+    )
+    freeze_encoder: bool = setting(False, "train the decoder alone")
     resume: bool = setting(False, "go on with the run in --run_dir where it stopped")
 
 
@@ -225,6 +245,11 @@ class Config(DataConfig, TrainConfig, PredictConfig):
         """Plain JSON values of every setting."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "given"}
         return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
+
+    def training_settings(self) -> dict[str, Any]:
+        """Plain JSON values of what a training depends on beside its photos and its model."""
+        names = {item.name for item in dataclasses.fields(TrainConfig)} - {"resume", "compile"}
+        return {name: value for name, value in self.to_dict().items() if name in names | {"seed"}}
 
 
 def _join(numbers: tuple[float, ...]) -> str:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 import copy
 import ctypes
+import functools
 import logging
 import platform
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -106,7 +109,22 @@ def versions() -> dict[str, str]:
     """Of everything that the numbers of a run depend on."""
     return {
         "colorizer": VERSION,
+        "commit": commit(),
         "python": platform.python_version(),
         "torch": torch.__version__,
         "platform": platform.platform(),
     }
+
+
+@functools.cache
+def commit() -> str:
+    """The commit of this source, with a + where files differ from it; '' outside a git checkout."""
+    root = Path(__file__).parent
+    # This repository named, for git would go on to one that the folder may lie in.
+    command = ["git", f"--git-dir={root / '.git'}", f"--work-tree={root}"]
+    command += ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return done.stdout.strip()

@@ -47,6 +47,25 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
     _save(figure, path, dpi=100)
 
 
+def write_curves(path: Path, curves: dict[str, Sequence[float]], label: str) -> None:
+    """Draw one value per epoch for each of several trainings.
+
+    Args:
+        path: a .png.
+        curves: name of the training -> values, from epoch 1 on.
+        label: of the values.
+    """
+    figure = Figure(figsize=(7, 4), layout="constrained")
+    axes = figure.subplots()
+    for name, values in curves.items():
+        axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.legend()
+    axes.grid(alpha=0.3)
+    _save(figure, path, dpi=100)
+
+
 def write_examples(
     path: Path, columns: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str]
 ) -> None:

@@ -25,6 +25,7 @@ from config import (
     field_types,
 )
 from errors import UserError
+from recipes import with_recipe
 
 MODES = {"train": "train", "test": "evaluate", "predict": "predict"}
 """Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
@@ -72,7 +73,7 @@ def parse(argv: Sequence[str] | None) -> Config:
     own = {field.name for field in dataclasses.fields(Config)}
     general = {name: value for name, value in given.items() if name in own}
     of_model = {name: value for name, value in given.items() if name not in own}
-    config = Config(**general, model_settings=of_model, given=frozenset(given))
+    config = Config(**with_recipe(general), model_settings=of_model, given=frozenset(given))
     find_model(config.model)
     return config
 

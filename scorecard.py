@@ -13,7 +13,7 @@ from torch import Tensor
 
 import metrics
 from data.batch import Batch
-from data.color import join, lab_to_rgb, rgb_to_lab
+from data.color import chroma, join, lab_to_rgb, rgb_to_lab
 
 METRICS = ("mse", "psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness")
 FLOORS = ("gray", "mean_color", "half_chroma")
@@ -27,6 +27,7 @@ DEFINITIONS = {
     "delta_e_76": "CIE76, mean over pixels, after clipping",
     "delta_e_2000": "CIEDE2000, mean over pixels, after clipping",
     "colorfulness": "Hasler and Suesstrunk 2003, signed, 8-bit scale",
+    "chroma_ratio": "mean chroma predicted over mean chroma of the truth, before clipping",
     "gray": "floor: a* = b* = 0",
     "mean_color": "oracle: the photo's own mean a* and b* at every pixel",
     "half_chroma": "oracle: the true a* and b*, halved",
@@ -42,8 +43,8 @@ def score_batch(batch: Batch, ab: Tensor) -> dict[str, Tensor]:
         batch: N photos with their true colours.
         ab: (N, 2, H, W) predicted a* and b*, CIELAB units.
     Returns:
-        Columns of per_image.csv, (N,) each: the model's metrics, then `<floor>_<metric>`, then
-        `truth_colorfulness`.
+        Columns of per_image.csv, (N,) each: the model's metrics, then `<floor>_<metric>`, then the
+        colourfulness of the truth and the mean chroma of model and truth.
     """
     target_lab = join(batch.L, batch.ab)
     target = lab_to_rgb(target_lab)
@@ -60,6 +61,8 @@ def score_batch(batch: Batch, ab: Tensor) -> dict[str, Tensor]:
         columns[f"{prefix}delta_e_2000"] = metrics.delta_e_2000(lab, target_lab)
         columns[f"{prefix}colorfulness"] = metrics.colorfulness(rgb)
     columns["truth_colorfulness"] = metrics.colorfulness(target)
+    columns["chroma"] = chroma(ab).mean(dim=(1, 2))
+    columns["truth_chroma"] = chroma(batch.ab).mean(dim=(1, 2))
     return columns
 
 
@@ -96,7 +99,8 @@ def summarize(scores: dict[str, list[float]], *, seed: int) -> dict[str, Any]:
     return {
         **cards["model"],
         "floors": {name: cards[name] for name in FLOORS},
-        "truth": {"colorfulness": stats["truth_colorfulness"]},
+        "chroma_ratio": stats["chroma"]["mean"] / max(stats["truth_chroma"]["mean"], 1e-9),
+        "truth": {"colorfulness": stats["truth_colorfulness"], "chroma": stats["truth_chroma"]},
     }
 
 
@@ -132,6 +136,7 @@ def print_table(card: dict[str, Any]) -> None:
             cells += f"{cell:>26}"
         print(f"{name:<12}{cells}")
     print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
+    print(f"predicted over true chroma: {card['chroma_ratio']:.2f}")
     if card["psnr"]["num_capped"]:
         print(f"{card['psnr']['num_capped']} photos hit the PSNR cap of {metrics.PSNR_CAP:g} dB")
 

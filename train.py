@@ -17,9 +17,9 @@ from distributed import main_first, world
 from errors import UserError
 from files import check_writable, read_csv
 from history import best_epoch, is_finished
-from inference.weights import describe
+from inference.weights import describe, initial_weights
 from models import build_model
-from models.checkpoint import load_training_state
+from models.checkpoint import Weights, load_training_state
 from models.losses import build_criterion
 from runs import (
     BEST,
@@ -43,31 +43,24 @@ def run(config: Config) -> int:
     """
     device = find_device(config.device)
     reuse_freed_memory()
-    if config.resume:
-        config = restore_config(config)
-    elif holds_run(config.run_path) and not (config.overwrite or config.dry_run):
-        raise UserError(
-            f"{config.run_path} holds a run: go on with it with --resume, replace it with "
-            "--overwrite, or name another --run_dir"
-        )
-    if "weights" in config.given:
-        raise UserError("--weights is for test and predict: a training starts anew, or with --resume")
-    if Path(config.data_dir).absolute() == config.run_path.absolute():
-        raise UserError(f"--run_dir={config.run_path} is the folder of the photos: name another")
-    criterion = build_criterion(config.loss)
+    config, initial = _resolve(config)
+    criterion = build_criterion(config.loss, vgg_weights=config.vgg_weights)
     state = load_training_state(config.run_path / LAST) if config.resume else None
     if state and is_finished(state["history"], config) and _is_tested(config):
         epochs, best = len(state["history"]), best_epoch(state["history"])
         print(f"{config.run_path} is finished: {epochs} epochs, best {best}; --epochs goes further")
         return 0
     torch.manual_seed(config.seed)
-    model = build_model(config.model, **config.model_settings)
+    model = initial.model if initial else build_model(config.model, **config.model_settings)
+    if config.freeze_encoder:
+        model.freeze_encoder()
     listing = open_listing(config)
     if state is None and not config.dry_run:
         # What can fail at once does so before thousands of photos are decoded.
         check_writable(config.run_path)
-        with main_first():
-            model.initialize()
+        if initial is None:
+            with main_first():
+                model.initialize()
     manifest = _open_manifest(config, listing, state)
     if config.dry_run:
         print(describe(config, model))
@@ -82,6 +75,28 @@ def run(config: Config) -> int:
         _open_run(config, listing, manifest, vars(model.settings))
     trainer.fit()
     return _test_best(config, manifest)
+
+
+def _resolve(config: Config) -> tuple[Config, Weights | None]:
+    """The configuration of a new run or of the one to resume, and the weights that a new one starts from."""
+    if "weights" in config.given:
+        raise UserError(
+            "--weights is for test and predict: a training starts anew, from --init_weights=FILE, or "
+            "goes on with --resume"
+        )
+    initial = None
+    if config.resume:
+        config = restore_config(config)
+    elif config.init_weights:
+        initial, config = initial_weights(config)
+    if holds_run(config.run_path) and not (config.resume or config.overwrite or config.dry_run):
+        raise UserError(
+            f"{config.run_path} holds a run: go on with it with --resume, replace it with "
+            "--overwrite, or name another --run_dir"
+        )
+    if Path(config.data_dir).absolute() == config.run_path.absolute():
+        raise UserError(f"--run_dir={config.run_path} is the folder of the photos: name another")
+    return config, initial
 
 
 def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:

@@ -182,6 +182,8 @@ class Trainer:
             "resize": self.config.resize,
             # Without the speed, so that equal runs write equal bytes.
             "validation": {key: value for key, value in row.items() if key != "images_per_s"},
+            "training": self.config.training_settings(),
+            "num_photos": self.manifest.counts(),
             "manifest_sha256": self.manifest.sha256,
             "versions": versions(),
         }

@@ -120,4 +120,10 @@ def make_loader(config: Config, entries: Sequence[Entry], device: torch.device) 
         num_workers=config.num_workers,
     )
     pack = packer.pack(entries)
-    return PhotoLoader(pack, batch_size=config.batch_size, device=device, on_device=config.on_device)
+    return PhotoLoader(
+        pack,
+        batch_size=config.batch_size,
+        device=device,
+        on_device=config.on_device,
+        film_augment=config.film_augment,
+    )

@@ -13,6 +13,7 @@ from torch import Tensor
 from data.augment import random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
+from data.film import draw_film, film_lightness
 from data.pack import Pack
 from distributed import share, world
 
@@ -24,7 +25,15 @@ _RESIDENT_SHARE = 0.5
 class PhotoLoader:
     """Hand a pack out in batches: uint8 crosses to the device, all arithmetic happens there."""
 
-    def __init__(self, pack: Pack, *, batch_size: int, device: torch.device, on_device: str = "auto") -> None:
+    def __init__(
+        self,
+        pack: Pack,
+        *,
+        batch_size: int,
+        device: torch.device,
+        on_device: str = "auto",
+        film_augment: bool = False,
+    ) -> None:
         """
         Args:
             pack: the photos of one split.
@@ -32,10 +41,12 @@ class PhotoLoader:
             device: where the batches go.
             on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
                 turn comes, 'auto' decides by the free memory. On the CPU they are the same.
+            film_augment: in training, L* is as old film may have kept it; the true colours stay.
         """
         self.pack = pack
         self.batch_size = batch_size
         self.device = device
+        self.film_augment = film_augment
         self.resident = self._copy_all() if self._fits(on_device) else None
 
     def __len__(self) -> int:
@@ -59,12 +70,16 @@ class PhotoLoader:
             This process's photos, and the number of photos of all processes.
         """
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
+        film_generator = torch.Generator().manual_seed(epoch_seed(seed, epoch) ^ 1)
         order = torch.randperm(len(self.pack), generator=generator).tolist()
         batches = _cut(order, self.batch_size, smallest=2 * world().size)
         shares = self._batches([share(batch) for batch in batches])
         for batch, (indices, rgb) in zip(batches, shares, strict=True):
-            theta = random_affine(len(batch), generator)[list(share(range(len(batch))))]
-            yield self._to_batch(indices, warp(rgb.float().div_(255), theta)), len(batch)
+            mine = list(share(range(len(batch))))
+            theta = random_affine(len(batch), generator)[mine]
+            rgb = warp(rgb.float().div_(255), theta)
+            film = draw_film(len(batch), film_generator)[mine] if self.film_augment else None
+            yield self._to_batch(indices, rgb, film), len(batch)
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Some photos, as they are."""
@@ -97,10 +112,11 @@ class PhotoLoader:
     def _to_device(self, rgb: Tensor) -> Tensor:
         return rgb.to(self.device, non_blocking=True)
 
-    def _to_batch(self, indices: Sequence[int], rgb: Tensor) -> Batch:
+    def _to_batch(self, indices: Sequence[int], rgb: Tensor, film: Tensor | None = None) -> Batch:
         lab = rgb_to_lab(rgb)
+        L = lab[:, :1] if film is None else film_lightness(rgb, film)
         names = tuple(self.pack.photos[i].name for i in indices)
-        return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names)
+        return Batch(L=L, ab=lab[:, 1:], names=names)
 
     def _fits(self, on_device: str) -> bool:
         if self.device.type != "cuda" or on_device == "no" or not len(self.pack):

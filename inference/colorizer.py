@@ -15,8 +15,8 @@ from data.color import join, lab_to_rgb, rgb_to_lab
 from data.photos import load_photo, to_srgb
 from device import find_device
 from errors import UserError
-from models import MODELS
-from models.checkpoint import Weights, find_weights, load_weights
+from models.checkpoint import Weights, load_weights
+from models.shipped import find_weights
 
 # Full-resolution colour maths runs on this many pixels at a time: its dozen temporaries would take
 # far more memory than the photo itself.
@@ -55,12 +55,12 @@ class Colorizer:
     def load(
         cls, weights: str | Path = "model1", *, image_size: int | None = None, device: str = "auto"
     ) -> Colorizer:
-        """Load by the name of a model whose weights ship, or from a weights file.
+        """Load by the name of weights that ship (model1, model1_vivid), or from a weights file.
 
         Raises:
             UserError: there is no such file, or it is unreadable.
         """
-        path = find_weights(None, None, str(weights)) if weights in MODELS else Path(weights)
+        path = find_weights(Path(weights), None, "")
         return cls(load_weights(path), image_size=image_size, device=device)
 
     def __call__(

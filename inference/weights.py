@@ -1,8 +1,9 @@
-"""Which weights test and predict use, and what the configuration takes over from them."""
+"""Which weights a mode uses or starts from, and what the configuration takes over from them."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
@@ -10,7 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from config import Config
 from models import find_model
 from models.base import ColorizationModel
-from models.checkpoint import Weights, find_weights, load_weights
+from models.checkpoint import Weights, load_weights
+from models.shipped import find_weights
 from runs import BEST
 
 
@@ -24,10 +26,18 @@ def choose_weights(config: Config) -> tuple[Weights, Config]:
         UserError: there are none, or they contradict a flag.
     """
     find_model(config.model)
-    path = find_weights(config.weights, config.run_path / BEST, config.model)
+    return _load(config, find_weights(config.weights, config.run_path / BEST, config.model), "weights")
+
+
+def initial_weights(config: Config) -> tuple[Weights, Config]:
+    """The same for the weights that a training starts from, `init_weights`."""
+    return _load(config, find_weights(config.init_weights, None, config.model), "starting from")
+
+
+def _load(config: Config, path: Path, what: str) -> tuple[Weights, Config]:
     name = config.model if "model" in config.given else None
     weights = load_weights(path, name=name, settings=config.model_settings)
-    print(f"weights: {path} ({weights.name})")
+    print(f"{what}: {path} ({weights.name})")
     inherited = {
         key: weights.info[key]
         for key in ("image_size", "resize")

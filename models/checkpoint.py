@@ -16,11 +16,11 @@ from errors import UserError
 from files import sha256, write_bytes
 from models import MODELS, build_model, find_model
 from models.base import ColorizationModel
+from models.shipped import check_shipped
 from models.state import UNREADABLE, check_state, read_state_and_metadata
 
 FORMAT = 1
 _METADATA_KEY = "colorizer"
-SHIPPED = Path(__file__).resolve().parent.parent / "weights"
 
 
 @dataclass(frozen=True)
@@ -31,8 +31,8 @@ class Weights:
         model: the model.
         name: its key in `MODELS`.
         path, sha256: the file it came from.
-        info: what else the file says: image_size, resize, epoch, metrics, manifest_sha256, versions.
-            Empty for a plain state dict.
+        info: what else the file says: image_size, resize, training, validation, manifest_sha256, versions;
+            data, terms and metrics where it ships. Empty for a plain state dict.
     """
 
     model: ColorizationModel
@@ -57,24 +57,6 @@ def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str
     write_bytes(path, safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(about)}))
 
 
-def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:
-    """The file to use: the one named, else the run's best, else the one that ships.
-
-    Raises:
-        UserError: there is none.
-    """
-    if weights is not None:
-        return weights
-    places = [path for path in (best, SHIPPED / f"{name}.safetensors") if path is not None]
-    for path in places:
-        if path.exists():
-            return path
-    raise UserError(
-        f"no weights for {name} (looked for {' and '.join(map(str, places))}): train first with "
-        f"--mode=train --model={name}, or name a file with --weights=FILE"
-    )
-
-
 def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any] | None = None) -> Weights:
     """Rebuild a model from a file.
 
@@ -86,6 +68,8 @@ def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any
         UserError: unreadable, of another model, or of other shapes; names the difference.
     """
     state, metadata = read_state_and_metadata(path)
+    digest = sha256(path)
+    check_shipped(path, digest)
     found, stored, info = _describe(path, state, metadata)
     if name is not None and found not in (None, name):
         raise UserError(f"weights {path} are of {found}, not of {name}: use --model={found}")
@@ -97,7 +81,7 @@ def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any
     for key, value in model.state_dict().items():
         if not torch.equal(value, state[key].to(value.dtype)):
             raise UserError(f"weights {path} are damaged: {key} is outside its domain")
-    return Weights(model.eval(), name, path, sha256(path), info)
+    return Weights(model.eval(), name, path, digest, info)
 
 
 def save_training_state(path: Path, state: dict[str, Any]) -> None:

@@ -27,8 +27,8 @@ class GAESettings(ModelSettings):
     gamma_mode: str = setting(
         "power",
         "power: the published form, ((x+1)/2)^gamma, which tints gray when gamma leaves 1; "
-        "signed: sign(x)|x|^gamma, which keeps gray gray",
-        choices=("power", "signed"),
+        "signed: sign(x)|x|^gamma, which keeps gray gray; fixed: gamma stays what it is, 1 in a new training",
+        choices=("power", "signed", "fixed"),
     )
 
 
@@ -80,7 +80,7 @@ class GammaCorrection(nn.Module):
     def __init__(self, mode: str) -> None:
         super().__init__()
         self.mode = mode
-        self.gamma = nn.Parameter(torch.tensor(1.0))
+        self.gamma = nn.Parameter(torch.tensor(1.0), requires_grad=mode != "fixed")
 
     def forward(self, x: Tensor) -> Tensor:
         """Any shape in [-1, 1] -> same shape in [-1, 1]."""

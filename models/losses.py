@@ -4,33 +4,71 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.color import AB_SCALE
+from data.batch import Batch
+from data.color import AB_SCALE, chroma
 from errors import UserError
 from models.base import Criterion
+from models.perceptual import PerceptualLoss
+
+SMOOTH_L1_KNEE = 5.0
+"""Where smooth L1 turns from square to straight, CIELAB units: about what an eye puts up with."""
 
 
-def mse(pred: Tensor, target: Tensor) -> Tensor:
-    """Mean squared error; the published loss."""
-    return F.mse_loss(pred, target)
+def mse(ab: Tensor, batch: Batch) -> Tensor:
+    """Mean squared error of ab / 128; the published loss."""
+    return F.mse_loss(ab / AB_SCALE, batch.ab / AB_SCALE)
 
 
-def l1(pred: Tensor, target: Tensor) -> Tensor:
-    """Mean absolute error."""
-    return F.l1_loss(pred, target)
+def l1(ab: Tensor, batch: Batch) -> Tensor:
+    """Mean absolute error of ab / 128."""
+    return F.l1_loss(ab / AB_SCALE, batch.ab / AB_SCALE)
 
 
-LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"mse": mse, "l1": l1}
-"""Each takes predicted and true ab / 128, (N, 2, H, W), and returns the mean over all of it."""
+def smooth_l1(ab: Tensor, batch: Batch) -> Tensor:
+    """Mean absolute error of ab / 128, but square below a knee (Girshick 2015, equation 3)."""
+    return F.smooth_l1_loss(ab / AB_SCALE, batch.ab / AB_SCALE, beta=SMOOTH_L1_KNEE / AB_SCALE)
 
 
-def build_criterion(spec: str) -> Criterion:
-    """Parse 'mse' or 'mse:1,l1:0.5' into a function that gives the weighted terms by name.
+def delta_e(ab: Tensor, batch: Batch) -> Tensor:
+    """Mean distance in the a*b* plane, / 128: CIE76 of two colours of one lightness, before clipping."""
+    return _length(ab - batch.ab).mean() / AB_SCALE
 
+
+def chroma_error(ab: Tensor, batch: Batch) -> Tensor:
+    """Mean squared error of the chroma / 128, whatever the hue: against brown results.
+
+    Where the hue is uncertain the mean of the colours, which `mse` asks for, is nearly gray. This
+    term asks for their mean distance from gray instead.
+    """
+    return F.mse_loss(_length(ab) / AB_SCALE, chroma(batch.ab)[:, None] / AB_SCALE)
+
+
+Term = Callable[[Tensor, Batch], Tensor]
+"""(predicted ab (N, 2, H, W), CIELAB units; the batch with the true ones) -> (), a mean over the photos."""
+
+LOSSES: dict[str, Term | type[PerceptualLoss]] = {
+    "mse": mse,
+    "l1": l1,
+    "smooth_l1": smooth_l1,
+    "delta_e": delta_e,
+    "chroma": chroma_error,
+    "perceptual": PerceptualLoss,
+}
+"""A class is built when its name is asked for, with the `vgg_weights` of the configuration."""
+
+
+def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
+    """Parse 'mse' or 'mse:1,chroma:0.5' into a function that gives the weighted terms by name.
+
+    Args:
+        spec: names of `LOSSES`, each with a weight or with 1.
+        vgg_weights: of the perceptual term; see `PerceptualLoss`.
     Raises:
-        UserError: a name is unknown or a weight is not a number above 0.
+        UserError: a name is unknown, a weight is not a number above 0, or a term lacks its weights.
     """
     weights: dict[str, float] = {}
     for part in spec.split(","):
@@ -43,9 +81,18 @@ def build_criterion(spec: str) -> Criterion:
             weights[name] = 0.0
         if not 0 < weights[name] < float("inf"):
             raise UserError(f"--loss={spec}: the weight of {name} must be a number above 0")
+    terms: dict[str, Term] = {}
+    for name in weights:
+        found = LOSSES[name]
+        terms[name] = found(vgg_weights) if isinstance(found, type) else found
 
-    def criterion(pred_ab: Tensor, target_ab: Tensor) -> dict[str, Tensor]:
-        pred, target = pred_ab / AB_SCALE, target_ab / AB_SCALE
-        return {name: weight * LOSSES[name](pred, target) for name, weight in weights.items()}
+    def criterion(ab: Tensor, batch: Batch) -> dict[str, Tensor]:
+        return {name: weight * terms[name](ab, batch) for name, weight in weights.items()}
 
     return criterion
+
+
+def _length(ab: Tensor) -> Tensor:
+    """(N, 2, H, W) -> (N, 1, H, W): the distance from 0, with a gradient of 0 and not NaN there."""
+    # The smallest normal number would do for the root; its gradient also needs 1 / root to be finite.
+    return ab.square().sum(dim=1, keepdim=True).clamp_min(torch.finfo(ab.dtype).eps).sqrt()

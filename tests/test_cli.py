@@ -29,10 +29,13 @@ FLAGS = [
     "--dry_run",
     "--encoder_weights",
     "--epochs",
+    "--film_augment",
+    "--freeze_encoder",
     "--gamma_mode",
     "--help",
     "--image_path",
     "--image_size",
+    "--init_weights",
     "--limit",
     "--loss",
     "--lr",
@@ -49,6 +52,7 @@ FLAGS = [
     "--pack_dir",
     "--patience",
     "--precision",
+    "--recipe",
     "--recursive",
     "--resize",
     "--resume",
@@ -60,6 +64,7 @@ FLAGS = [
     "--split_ratio",
     "--subset_size",
     "--version",
+    "--vgg_weights",
     "--warmup",
     "--weights",
 ]
@@ -215,7 +220,7 @@ def test_photos_that_cannot_be_colored(cli, photo, trained, kind):
 
 def test_weights_of_the_other_model(cli, photo, tmp_path, monkeypatch):
     """Said before anything is downloaded."""
-    monkeypatch.setattr("models.resnet_baseline._download_imagenet", pytest.fail)
+    monkeypatch.setattr("models.resnet_baseline._download", pytest.fail)
     save_weights(tmp_path / "x.safetensors", "model1", build_model("model1"), {})
     argv = [f"--image_path={photo}", f"--weights={tmp_path / 'x.safetensors'}", "--model=model2"]
     outcome = cli("--mode=predict", *argv)

@@ -17,6 +17,7 @@ FLOORS = [
         "data.color",
         "data.batch",
         "finite_guard",
+        "recipes",
         "schedule",
         "weight_average",
         "sync_batch_norm",

@@ -27,6 +27,8 @@ def test_perfect_prediction_and_floors(batch):
         assert torch.equal(score_batch(batch, mean)[name], scores[f"mean_color_{name}"])
         assert torch.equal(score_batch(batch, batch.ab / 2)[name], scores[f"half_chroma_{name}"])
     assert scores["gray_colorfulness"].max() < 1e-3
+    halved = {key: values.tolist() for key, values in score_batch(batch, batch.ab / 2).items()}
+    assert summarize(halved, seed=0)["chroma_ratio"] == pytest.approx(0.5)
     assert torch.equal(
         scores["colorfulness"].round(decimals=2), scores["truth_colorfulness"].round(decimals=2)
     )

@@ -77,3 +77,18 @@ def test_chosen_photos(loader_of):
     chosen = loader.batch([7, 2])
     assert chosen.names == (whole[1].names[2], whole[0].names[2])
     assert torch.equal(chosen.ab[0], whole[1].ab[2])
+
+
+def test_film_changes_the_lightness_alone_and_no_other_random_number(loader_of):
+    plain, film, again = loader_of(), loader_of(), loader_of()
+    film.film_augment = again.film_augment = True
+    epochs = [[b for b, _ in loader.training_epoch(3, 1)] for loader in (plain, film, again)]
+    differences = []
+    for a, b, c in zip(*epochs, strict=True):
+        assert a.names == b.names
+        assert torch.equal(a.ab, b.ab)
+        assert torch.equal(b.L, c.L)
+        differences += (a.L - b.L).abs().mean(dim=(1, 2, 3)).tolist()
+    assert sum(d > 0.3 for d in differences) > len(differences) / 2
+    for a, b in zip(plain, film, strict=True):
+        assert torch.equal(a.L, b.L)

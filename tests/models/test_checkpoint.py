@@ -8,10 +8,8 @@ import safetensors.torch
 import torch
 
 from errors import UserError
-from models import build_model
-from models import checkpoint as module
+from models import build_model, checkpoint
 from models.checkpoint import (
-    find_weights,
     load_training_state,
     load_weights,
     save_training_state,
@@ -148,25 +146,11 @@ def test_no_state_dict(tmp_path, value):
 
 
 def test_newer_format(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "FORMAT", 2)
+    monkeypatch.setattr(checkpoint, "FORMAT", 2)
     save_weights(tmp_path / "x.safetensors", "model1", build_model("model1"), {})
-    monkeypatch.setattr(module, "FORMAT", 1)
+    monkeypatch.setattr(checkpoint, "FORMAT", 1)
     with pytest.raises(UserError, match="newer version"):
         load_weights(tmp_path / "x.safetensors")
-
-
-def test_which_weights_are_used(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "SHIPPED", tmp_path / "shipped")
-    best, shipped = tmp_path / "best.safetensors", tmp_path / "shipped" / "model1.safetensors"
-    with pytest.raises(UserError, match=r"no weights for model1.*--mode=train.*--weights"):
-        find_weights(None, best, "model1")
-    shipped.parent.mkdir()
-    shipped.touch()
-    assert find_weights(None, best, "model1") == shipped
-    best.touch()
-    assert find_weights(None, best, "model1") == best
-    named = tmp_path / "named.pth"
-    assert find_weights(named, best, "model1") == named
 
 
 def test_training_state(tmp_path):

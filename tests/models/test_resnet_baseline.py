@@ -10,7 +10,7 @@ from torchvision.models import resnet18
 
 from errors import UserError
 from models import build_model
-from models.resnet_baseline import IMAGENET_MEAN, IMAGENET_STD
+from models.pretrained import IMAGENET_MEAN, IMAGENET_STD
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,116 @@
+"""Trainings side by side: one thing differs, the photos and their split are the same.
+
+    python -m benchmarks.experiments losses --data_dir=photos --image_size=128 --epochs=4
+
+Flags beyond the experiment's name go to every training. Runs stay in runs/experiments/ and are gone on
+with where they stopped; scores on the validation photos go to docs/results/<experiment>.json, from which
+`python -m benchmarks.results` writes the page.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import main
+from benchmarks.common import machine
+from benchmarks.results import RESULTS, trim
+from files import read_csv, read_json, write_json
+from runs import HISTORY, LAST
+
+RUNS = Path("runs/experiments")
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """Rows of a table: a name, and the flags of its training."""
+
+    title: str
+    rows: dict[str, str]
+    common: str = "--recipe=best --split_ratio=0.94,0.06,0"
+
+
+EXPERIMENTS = {
+    "recipes": Experiment(
+        "Recipes and models, on the same photos and for as many epochs",
+        {
+            "model1, published": "--recipe=published",
+            "model1, best": "",
+            "model2, random encoder, best": "--model=model2 --encoder_weights=random",
+        },
+    ),
+    "losses": Experiment(
+        "Losses",
+        {
+            "mse": "--loss=mse",
+            "smooth_l1": "--loss=smooth_l1",
+            "delta_e": "--loss=delta_e",
+            "mse:1,delta_e:0.1": "--loss=mse:1,delta_e:0.1",
+            "mse:1,chroma:0.5": "--loss=mse:1,chroma:0.5",
+            "delta_e:1,chroma:4": "--loss=delta_e:1,chroma:4",
+        },
+    ),
+    "gamma": Experiment(
+        "Gamma",
+        {
+            "power (published)": "--gamma_mode=power",
+            "signed": "--gamma_mode=signed",
+            "fixed at 1": "--gamma_mode=fixed",
+        },
+    ),
+    "film": Experiment("Film augmentation", {"without": "", "with": "--film_augment"}),
+    "fine_tuning": Experiment(
+        "Fine-tuning",
+        {
+            "from scratch": "",
+            "from the shipped weights": "--init_weights=model1",
+            "from the shipped weights, encoder frozen": "--init_weights=model1 --freeze_encoder",
+        },
+        common="--recipe=best --split_ratio=0.8,0.2,0",
+    ),
+}
+
+
+def run(name: str, flags: list[str]) -> dict[str, Any]:
+    """Train and score every row; what is finished is not done again."""
+    experiment = EXPERIMENTS[name]
+    rows = []
+    for row, own in experiment.rows.items():
+        folder = RUNS / name / "".join(c if c.isalnum() else "_" for c in row)
+        # The flags of the row win: argparse takes the last of two.
+        given = [*shlex.split(experiment.common), *flags, *shlex.split(own)]
+        command = ["--mode=train", *given, f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"]
+        print(f"\n== {name}: {row}\npython main.py {shlex.join(command)}", flush=True)
+        if (folder / LAST).exists():
+            command = ["--mode=train", f"--run_dir={folder}", "--resume"]
+        _call(command)
+        _call(["--mode=test", "--split=val", f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"])
+        history = [{k: float(v) for k, v in epoch.items()} for epoch in read_csv(folder / HISTORY)]
+        card = trim(read_json(folder / "metrics_val.json"))
+        rows.append({"name": row, "flags": own, "card": card, "history": history})
+    return {
+        "experiment": name,
+        "title": experiment.title,
+        "command": f"python -m benchmarks.experiments {name} {shlex.join(flags)}",
+        "common": experiment.common,
+        "machine": machine("cpu"),
+        "rows": rows,
+    }
+
+
+def _call(argv: list[str]) -> None:
+    code = main.main(argv)
+    if code:
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("experiment", choices=EXPERIMENTS)
+    args, rest = parser.parse_known_args()
+    write_json(RESULTS / f"{args.experiment}.json", run(args.experiment, rest))
+    print(f"written to {RESULTS / args.experiment}.json")

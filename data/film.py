@@ -1,0 +1,160 @@
+"""What old photographs look like: film responses, tones, fading, grain, blur and print screens.
+
+A gray photograph is seldom the exact L* of its scene. Each effect takes coloured or gray sRGB and returns
+what a scan of such a print would hold, so that effects chain; only the L* of the last is looked at.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data.color import linear_to_srgb, rgb_to_lab, srgb_to_linear
+
+NUM_DRAWS = 3
+"""Uniform random numbers that an effect may use for one photo."""
+
+
+def orthochromatic(rgb: Tensor, u: Tensor) -> Tensor:
+    """Emulsions before about 1920, blind to red: dark lips and leaves, white skies."""
+    red, blue = 0.08 * u[:, 0], 0.35 + 0.3 * u[:, 1]
+    return _expose(rgb, torch.stack((red, 1 - red - blue, blue), dim=1))
+
+
+def colored_filter(rgb: Tensor, u: Tensor) -> Tensor:
+    """Panchromatic film behind a filter of any colour: shares of red, green and blue at random."""
+    shares = -(u.clamp_min(1e-6)).log()  # normalised exponentials are uniform over all mixtures
+    return _expose(rgb, shares / shares.sum(dim=1, keepdim=True))
+
+
+def sepia(rgb: Tensor, u: Tensor) -> Tensor:
+    """Brown toning, from a breath of it to all: its L* is no longer the negative's."""
+    gray = _gray(rgb)
+    # Exponents of a toned print: red is printed lighter and blue darker than the gray between them.
+    exponents = torch.stack((1 - 0.4 * u[:, 0], torch.ones_like(u[:, 0]), 1 + 0.8 * u[:, 0]), dim=1)
+    return gray.clamp_min(1e-4) ** _per_photo(exponents)
+
+
+def fading(rgb: Tensor, u: Tensor) -> Tensor:
+    """Blacks that turned gray by up to a third of the scale, whites that yellowed by up to a fifth."""
+    black, white = _per_photo(0.33 * u[:, :1]), _per_photo(1 - 0.2 * u[:, 1:2])
+    return black + (white - black) * rgb
+
+
+def blur(rgb: Tensor, u: Tensor) -> Tensor:
+    """An old lens: Gaussian, standard deviation 0.5 to 2 pixels."""
+    return _blur(rgb, 0.5 + 1.5 * u[:, 0])
+
+
+def grain(rgb: Tensor, u: Tensor) -> Tensor:
+    """Silver grain, 2 to 10 % of the scale, finest to about 2 pixels wide."""
+    size = rgb.shape[-1]
+    sheet = _noise(size, rgb.device)
+    places = (u[:, 1:] * (sheet.shape[-1] - size)).int().tolist()
+    noise = torch.stack([sheet[y : y + size, x : x + size] for y, x in places])[:, None].to(rgb)
+    sigma = 0.3 + 0.5 * u[:, 0]
+    noise = _blur(noise, sigma)
+    noise = noise / noise.std(dim=(1, 2, 3), keepdim=True)
+    return (_gray(rgb) + _per_photo(0.02 + 0.08 * u[:, :1]) * noise).clamp(0, 1)
+
+
+def halftone(rgb: Tensor, u: Tensor) -> Tensor:
+    """A newspaper's screen of dots at 45 degrees, 3 to 6 pixels apart, as a scanner softens it."""
+    size = rgb.shape[-1]
+    steps = torch.arange(size, device=rgb.device, dtype=rgb.dtype)
+    frequency = math.pi * math.sqrt(2) / _per_photo(3 + 3 * u[:, :1])
+    across = (steps[None, :] + steps[:, None])[None, None] / 2
+    down = (steps[None, :] - steps[:, None])[None, None] / 2
+    screen = 0.5 + 0.25 * ((2 * frequency * across).cos() + (2 * frequency * down).cos())
+    # Ink where the screen is darker than the photo asks for; the slope is the softness of the edge.
+    return ((_gray(rgb) - screen) * 4 + 0.5).clamp(0, 1)
+
+
+Effect = Callable[[Tensor, Tensor], Tensor]
+"""((N, 3, S, S) sRGB in [0, 1], (N, NUM_DRAWS) uniform draws) -> (N, 1 or 3, S, S) sRGB in [0, 1]."""
+
+EFFECTS: dict[str, tuple[Effect, float]] = {
+    "orthochromatic": (orthochromatic, 0.25),
+    "colored_filter": (colored_filter, 0.25),
+    "blur": (blur, 0.2),
+    "grain": (grain, 0.3),
+    "fading": (fading, 0.3),
+    "sepia": (sepia, 0.2),
+    "halftone": (halftone, 0.1),
+}
+"""In the order in which they happen to a photograph, each with its chance in training."""
+
+
+def draw_film(num: int, generator: torch.Generator) -> Tensor:
+    """Random numbers for `film_lightness`.
+
+    Args:
+        num: N.
+        generator: on the CPU, so that every device sees the same ones.
+    Returns:
+        (N, len(EFFECTS), 1 + NUM_DRAWS) in [0, 1): whether an effect happens, and what it draws.
+    """
+    return torch.rand(num, len(EFFECTS), 1 + NUM_DRAWS, generator=generator)
+
+
+def film_lightness(rgb: Tensor, draws: Tensor) -> Tensor:
+    """L* of photos as old film may have kept them.
+
+    Args:
+        rgb: (N, 3, S, S), sRGB in [0, 1].
+        draws: of `draw_film`, on the CPU.
+    Returns:
+        (N, 1, S, S), L* in [0, 100].
+    """
+    rgb = rgb.clone()
+    for i, (effect, chance) in enumerate(EFFECTS.values()):
+        chosen = (draws[:, i, 0] < chance).nonzero()[:, 0]
+        if len(chosen):
+            where = chosen.to(rgb.device)
+            rgb[where] = effect(rgb[where], draws[chosen, i, 1:].to(rgb)).expand(-1, 3, -1, -1)
+    return rgb_to_lab(rgb)[:, :1]
+
+
+def _expose(rgb: Tensor, shares: Tensor) -> Tensor:
+    """Mix linear light by (N, 3) shares into one gray channel."""
+    light = (srgb_to_linear(rgb) * _per_photo(shares)).sum(dim=1, keepdim=True)
+    return linear_to_srgb(light).clamp(0, 1)
+
+
+def _gray(rgb: Tensor) -> Tensor:
+    """The gray picture, (N, 1, S, S), of the same luminance."""
+    return _expose(rgb, rgb.new_tensor([[0.2126, 0.7152, 0.0722]]).expand(len(rgb), -1))
+
+
+def _per_photo(values: Tensor) -> Tensor:
+    """(N, C) -> (N, C, 1, 1)."""
+    return values[..., None, None]
+
+
+def _blur(image: Tensor, sigma: Tensor) -> Tensor:
+    """Gaussian blur of (N, C, S, S), each photo by its own sigma (N,), pixels, at most 2."""
+    num, channels, size = image.shape[:3]
+    radius = min(6, size - 1)  # three standard deviations
+    steps = torch.arange(-radius, radius + 1, device=image.device, dtype=image.dtype)
+    kernel = (-0.5 * (steps / sigma[:, None]) ** 2).exp()
+    kernel = (kernel / kernel.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)[:, None]
+    flat = image.reshape(1, num * channels, size, size)
+    flat = F.conv2d(
+        F.pad(flat, (radius, radius, 0, 0), mode="reflect"), kernel[:, :, None, :], groups=len(kernel)
+    )
+    flat = F.conv2d(
+        F.pad(flat, (0, 0, radius, radius), mode="reflect"), kernel[:, :, :, None], groups=len(kernel)
+    )
+    return flat.reshape(image.shape)
+
+
+@functools.lru_cache(maxsize=2)
+def _noise(size: int, device: torch.device) -> Tensor:
+    """A sheet of white noise, larger than a photo: a photo's grain is a window of it."""
+    side = size + 512
+    return torch.randn(side, side, generator=torch.Generator().manual_seed(0)).to(device)

@@ -1,0 +1,80 @@
+"""The perceptual loss: distance between the features that a trained classifier sees in two pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data.batch import Batch
+from data.color import join, lab_to_rgb
+from models.pretrained import download_imagenet, normalize_imagenet
+from models.state import check_state, read_state
+
+if TYPE_CHECKING:
+    from torchvision.models import VGG
+
+LAYERS = {3: "relu1_2", 8: "relu2_2", 15: "relu3_3"}
+"""Where features are taken, by their index in torchvision's `vgg16().features`."""
+
+
+class PerceptualLoss:
+    """Mean squared distance between VGG-16 features of the predicted and the true picture.
+
+    Source: Johnson, Alahi and Fei-Fei 2016, equation 2, summed over relu1_2, relu2_2 and relu3_3.
+    Both pictures have the true lightness. The features are of networks trained on ImageNet: a score on
+    ImageNet photos after training with this term is not that of a model which never saw them.
+    """
+
+    def __init__(self, vgg_weights: str) -> None:
+        """
+        Args:
+            vgg_weights: 'imagenet', which torchvision downloads, or the path of a state dict of its vgg16.
+        Raises:
+            UserError: the weights cannot be had; there is no fallback to random ones.
+        """
+        vgg = _vgg16()
+        state = _download() if vgg_weights == "imagenet" else read_state(Path(vgg_weights))
+        # The classifier, nine tenths of the file, is not needed: a file without it will do.
+        state = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
+        features = {name: tensor for name, tensor in vgg.state_dict().items() if name.startswith("features.")}
+        check_state(state, features, f"--vgg_weights={vgg_weights}", "vgg16")
+        vgg.load_state_dict(state, strict=False)
+        self.features: nn.Sequential = vgg.features[: max(LAYERS) + 1].eval().requires_grad_(False)
+
+    def __call__(self, ab: Tensor, batch: Batch) -> Tensor:
+        """Predicted ab (N, 2, H, W) in CIELAB units -> (), a mean over the photos."""
+        self.features.to(ab.device)
+        pred = self._features(lab_to_rgb(join(batch.L, ab)))
+        with torch.no_grad():
+            target = self._features(lab_to_rgb(join(batch.L, batch.ab)))
+        return torch.stack([F.mse_loss(p, t) for p, t in zip(pred, target, strict=True)]).sum()
+
+    def _features(self, rgb: Tensor) -> list[Tensor]:
+        x, found = normalize_imagenet(rgb), []
+        for i, layer in enumerate(self.features):
+            # Not in place: the features handed out must stay as they are.
+            x = F.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
+            if i in LAYERS:
+                found.append(x.float())
+        return found
+
+
+def _download() -> dict[str, Tensor]:
+    from torchvision.models import VGG16_Weights
+
+    return download_imagenet(
+        VGG16_Weights.IMAGENET1K_V1,
+        "VGG-16",
+        "download {url} elsewhere and give it with --vgg_weights=PATH or put it into {folder}, or leave "
+        "the term perceptual out of --loss",
+    )
+
+
+def _vgg16() -> VGG:
+    from torchvision.models import vgg16  # here, because its import takes about as long as that of torch
+
+    return vgg16()

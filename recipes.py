@@ -1,0 +1,35 @@
+"""Named sets of training settings: what `--recipe` stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "published": {},  # the defaults of config.py
+    "best": {
+        "loss": "delta_e",
+        "batch_size": 32,
+        "schedule": "cosine",
+        "warmup": 1,
+        "average": 0.999,
+        "epochs": 40,
+        "patience": 40,  # a schedule is meant to be run to its end
+    },
+}
+"""Name -> settings that differ from the published defaults. `docs/weights.md` says what was measured."""
+
+FINE_TUNING_LR = 1e-4
+"""Learning rate of a training that starts from given weights."""
+
+
+def with_recipe(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that were given, and below them those of their recipe.
+
+    Args:
+        given: settings by name; `recipe` may be among them, an unknown one changes nothing here.
+    """
+    below = dict(RECIPES.get(given.get("recipe", "published"), {}))
+    if given.get("init_weights"):
+        below["lr"] = FINE_TUNING_LR
+    return below | dict(given)
