@@ -28,6 +28,7 @@ from runs import (
     METRICS,
     clear,
     holds_run,
+    read_config,
     restore_config,
     write_config,
 )
@@ -68,11 +69,12 @@ def run(config: Config) -> int:
         print(f"{listing.root}: {len(listing.photos)} photos listed; {counts}")
         return 0
 
-    trainer = Trainer(config, model, criterion, manifest, device)
+    origin = _origin(config, initial)
+    trainer = Trainer(config, model, criterion, manifest, device, origin)
     if state is not None:
         trainer.load_state(state)
     if world().is_main:
-        _open_run(config, listing, manifest, vars(model.settings))
+        _open_run(config, listing, manifest, vars(model.settings), origin)
     trainer.fit()
     return _test_best(config, manifest)
 
@@ -114,7 +116,21 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
     return manifest
 
 
-def _open_run(config: Config, listing: Listing, manifest: Manifest, settings: dict[str, Any]) -> None:
+def _origin(config: Config, initial: Weights | None) -> dict[str, Any] | None:
+    """What the weights that the run started from say of themselves; None for random ones."""
+    if config.resume:
+        stored: dict[str, Any] | None = read_config(config.run_path)["facts"].get("initial_weights")
+        return stored
+    return {"sha256": initial.sha256, **initial.info} if initial else None
+
+
+def _open_run(
+    config: Config,
+    listing: Listing,
+    manifest: Manifest,
+    settings: dict[str, Any],
+    origin: dict[str, Any] | None,
+) -> None:
     """Write what a run starts with, in place of what an earlier one left."""
     if config.resume:
         (config.run_path / METRICS).unlink(missing_ok=True)  # of weights that may not stay the best
@@ -125,6 +141,7 @@ def _open_run(config: Config, listing: Listing, manifest: Manifest, settings: di
         "manifest_sha256": manifest.sha256,
         "listing_sha256": listing.sha256(),
         "num_listed": len(listing.photos),
+        "initial_weights": origin,
         "versions": versions(),
     }
     write_config(config.replace(data_dir=listing.root), settings, facts)

@@ -48,8 +48,16 @@ class Trainer:
         criterion: Criterion,
         manifest: Manifest,
         device: torch.device,
+        origin: dict[str, Any] | None = None,
     ) -> None:
         """
+        Args:
+            config: of the run.
+            model: to train.
+            criterion: the loss.
+            manifest: the photos of each split.
+            device: where to compute.
+            origin: what the weights that the model comes with say of themselves; it is kept in the file.
         Raises:
             UserError: too few photos.
         """
@@ -61,6 +69,7 @@ class Trainer:
             )
         self.config = config
         self.manifest = manifest
+        self.origin = origin
         if world().size > 1:
             synchronize_batch_norm(model, device)
         # Channels last is the layout that convolution kernels want; the state dict is the same.
@@ -184,6 +193,7 @@ class Trainer:
             "validation": {key: value for key, value in row.items() if key != "images_per_s"},
             "training": self.config.training_settings(),
             "num_photos": self.manifest.counts(),
+            "initial_weights": self.origin,
             "manifest_sha256": self.manifest.sha256,
             "versions": versions(),
         }

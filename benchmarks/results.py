@@ -39,25 +39,23 @@ _KEPT = ("mse", *_COLUMNS)
 
 
 def measure(weights: Path, photos: Path) -> dict[str, Any]:
-    """Score a weights file on every list.
-
-    Args:
-        weights: a file.
-        photos: the folder that holds the lists.
-    Returns:
-        List -> scorecard, as `trim` leaves it.
-    """
+    """Score a weights file on every list of the folder `photos`: list -> card."""
     cards = {}
-    for name, folder in LISTS.items():
-        run_dir = RUNS / weights.stem / name
-        argv = ["--mode=test", "--split=all", f"--data_dir={photos / folder}", f"--weights={weights}"]
-        code = main.main([*argv, f"--run_dir={run_dir}", f"--pack_dir={RUNS / 'pack'}"])
-        if code:
-            sys.exit(code)
-        cards[name] = trim(read_json(run_dir / "metrics.json"))
+    for name in LISTS:
+        cards[name] = score_list(name, weights, photos)
         if name == "scenes":
-            cards["nature"] = _part(cards[name], read_csv(run_dir / "per_image.csv"))
+            cards["nature"] = _part(cards[name], read_csv(RUNS / weights.stem / name / "per_image.csv"))
     return cards
+
+
+def score_list(name: str, weights: Path, photos: Path) -> dict[str, Any]:
+    """The card of a weights file on one list, as `trim` leaves it."""
+    run_dir = RUNS / weights.stem / name
+    argv = ["--mode=test", "--split=all", f"--data_dir={photos / LISTS[name]}", f"--weights={weights}"]
+    code = main.main([*argv, f"--run_dir={run_dir}", f"--pack_dir={RUNS / 'pack'}"])
+    if code:
+        sys.exit(code)
+    return trim(read_json(run_dir / "metrics.json"))
 
 
 def trim(card: dict[str, Any]) -> dict[str, Any]:
@@ -102,7 +100,7 @@ def write_page() -> None:
             f"## {found['title']}\n",
             f"`{found['command']}`\n",
             f"{card['num_photos']} validation photos at {side} px, {epochs} epochs; common flags "
-            f"`{found['common']}`; {found['machine']['cores']} CPU cores, torch {found['machine']['torch']}.\n",
+            f"`{found['common']}`; {_machine(found)}.\n",
             table({row["name"]: row["card"] for row in rows}),
             f"![validation curves](results/{path.stem}.png)\n",
         ]
@@ -133,6 +131,10 @@ def table(cards: dict[str, dict[str, Any]]) -> str:
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {ratio} |")
     truth = f"Colourfulness of the truth: {first['truth_colorfulness']:.1f}."
     return "\n".join(lines) + f"\n\n{truth}\n"
+
+
+def _machine(found: dict[str, Any]) -> str:
+    return f"{found['machine']['cores']} CPU cores, torch {found['machine']['torch']}"
 
 
 def _cell(value: dict[str, float], digits: int) -> str:

@@ -8,6 +8,7 @@ import torch
 from conftest import SETTINGS
 from safetensors.torch import load_file
 
+from files import sha256
 from models.checkpoint import load_weights
 from runs import BEST, CONFIG, LAST
 
@@ -72,8 +73,11 @@ def test_resumed_without_the_weights_it_came_from(cli, photos, trained, tmp_path
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert cli(*arguments(photos, whole, init, *flags)).code == 0
     assert cli(*arguments(photos, parts, init, *flags, "--epochs=1")).code == 0
+    digest = sha256(init)
     init.unlink()
     assert cli("--mode=train", f"--run_dir={parts}", "--resume", "--epochs=2").code == 0
+    for run_dir in (whole, parts):
+        assert load_weights(run_dir / BEST).info["initial_weights"]["sha256"] == digest
     first, second = (torch.load(run / LAST, weights_only=True)["model"] for run in (whole, parts))
     assert all(torch.equal(value, second[name]) for name, value in first.items())
 

@@ -380,7 +380,7 @@ def test_dry_run_writes_nothing(cli, photos, tmp_path):
 
 
 def test_dry_run_downloads_nothing(cli, photos, tmp_path, monkeypatch):
-    monkeypatch.setattr("models.resnet_baseline._download_imagenet", pytest.fail)
+    monkeypatch.setattr("models.resnet_baseline._download", pytest.fail)
     outcome = cli(*arguments(photos, tmp_path / "run", "--model=model2", "--dry_run"))
     assert outcome.code == 0
     assert "encoder_weights" in outcome.out

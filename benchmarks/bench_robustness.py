@@ -1,0 +1,85 @@
+"""How much of the colour survives when a test list is seen through old film.
+
+    python -m benchmarks.bench_robustness --photos=FOLDER
+
+Each effect of data/film.py in turn happens to every photo of the scenes list. The model sees that
+lightness; its colours are scored on the true one, so that the figures are those of the colours alone. The
+scores go to docs/results/robustness.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from benchmarks.common import machine
+from benchmarks.results import LISTS, RESULTS, RUNS, trim
+from config import Config
+from data.color import join, lab_to_rgb
+from data.dataset import make_loader, open_split
+from data.film import EFFECTS, draw_film, film_lightness
+from data.loader import PhotoLoader
+from device import find_device, reuse_freed_memory
+from evaluate import BATCH_SIZE
+from figures import progress_bar
+from files import write_json
+from models import shipped
+from models.base import ColorizationModel
+from models.checkpoint import load_weights
+from scorecard import score_batch, summarize
+
+
+@torch.inference_mode()
+def score_through(effect: str | None, model: ColorizationModel, loader: PhotoLoader) -> dict[str, Any]:
+    """The scorecard of a model that sees every photo through one effect, or as it is."""
+    generator = torch.Generator().manual_seed(0)
+    scores: dict[str, list[float]] = {}
+    with progress_bar(effect or "clean", len(loader)) as bar:
+        for batch in loader:
+            draws = draw_film(len(batch), generator)
+            draws[..., 0] = 1  # never, but for the effect asked for
+            if effect:
+                draws[:, list(EFFECTS).index(effect), 0] = 0
+            L = film_lightness(lab_to_rgb(join(batch.L, batch.ab)), draws)
+            for key, values in score_batch(batch, model(L)).items():
+                scores.setdefault(key, []).extend(values.tolist())
+            bar.update(len(batch))
+    return summarize(scores, seed=42) | {"num_photos": len(loader)}
+
+
+def measure(weights: Path, photos: Path) -> dict[str, Any]:
+    """Effect -> card, 'clean' first."""
+    device = find_device("auto")
+    found = load_weights(weights)
+    model = found.model.to(device)
+    config = Config(
+        mode="test",
+        split="all",
+        data_dir=str(photos / LISTS["scenes"]),
+        run_dir=RUNS / "robustness",
+        pack_dir=RUNS / "pack",
+        image_size=found.info["image_size"],
+        batch_size=BATCH_SIZE[device.type],
+    )
+    loader = make_loader(config, open_split(config).of("all"), device)
+    about = {"image_size": config.image_size, "weights": {"sha256": found.sha256}}
+    return {
+        name: trim(score_through(effect, model, loader) | about)
+        for name, effect in [("clean", None), *((effect, effect) for effect in EFFECTS)]
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--weights", type=Path, nargs="*", help="default: those that ship")
+    args = parser.parse_args()
+    reuse_freed_memory()
+    files = args.weights or sorted(shipped.FOLDER.glob("*.safetensors"))
+    rows = {path.stem: measure(path, args.photos) for path in files}
+    command = "python -m benchmarks.bench_robustness --photos=PHOTOS"
+    write_json(RESULTS / "robustness.json", {"command": command, "machine": machine("cpu"), "rows": rows})
+    print(f"written to {RESULTS / 'robustness.json'}; python -m benchmarks.results writes the page")
