@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
     _save(figure, path, dpi=100)
 
 
-def write_curves(path: Path, curves: dict[str, Sequence[float]], label: str) -> None:
+def write_curves(path: Path, curves: Mapping[str, Sequence[float]], label: str) -> None:
     """Draw one value per epoch for each of several trainings.
 
     Args:

@@ -4,8 +4,8 @@
     python -m benchmarks.results --measure --photos=FOLDER
                                                    first score the weights that ship, on the lists of FOLDER
 
-The page can always be written again; measuring needs the photos. Grids of colored photos of the lists
-go to runs/results/, to be looked at.
+The page can always be written again; measuring needs the photos. Grids of colored photos of the lists, and
+of FOLDER/historical, go to runs/results/, to be looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 
 import main
 from benchmarks.common import machine
+from benchmarks.grids import draw_grids
 from figures import write_curves
 from files import read_csv, read_json, write_json, write_text
 from models import shipped
@@ -75,54 +76,74 @@ def _part(whole: dict[str, Any], rows: list[dict[str, str]]) -> dict[str, Any]:
     """The card of the natural landscapes alone."""
     chosen = [row for row in rows if row["name"].partition("/")[0] in NATURE]
     scores = {key: [float(row[key]) for row in chosen] for key in chosen[0] if key != "name"}
-    card = summarize(scores, seed=42)
     same = {"image_size": whole["image_size"], "weights": {"sha256": whole["weights_sha256"]}}
-    return trim(card | same | {"num_photos": len(chosen)})
+    return trim(summarize(scores, seed=42) | same | {"num_photos": len(chosen)})
 
 
-def write_page() -> None:
-    """Write docs/results.md and the curves from docs/results/*.json."""
-    shipped_rows = read_json(RESULTS / "shipped.json")
-    text = [_HEAD, "## Test lists\n", f"`{shipped_rows['command']}`\n"]
-    for name in (*list(LISTS)[:1], "nature", *list(LISTS)[1:]):
-        cards = {row: sets[name] for row, sets in shipped_rows["rows"].items()}
+def page() -> str:
+    """The text of docs/results.md, from docs/results/*.json alone."""
+    parts = [_HEAD, *_test_lists(read_json(RESULTS / "shipped.json"))]
+    for path in _experiments():
+        parts += _experiment(path.stem, read_json(path))
+    if (RESULTS / "robustness.json").exists():
+        parts += _robustness(read_json(RESULTS / "robustness.json"))
+    return "\n".join(parts)
+
+
+def draw_curves() -> None:
+    """Draw the validation curves of every experiment."""
+    for path in _experiments():
+        rows = read_json(path)["rows"]
+        gains: dict[str, list[float]]
+        gains = {row["name"]: [e["val_psnr"] - e["val_psnr_gray"] for e in row["history"]] for row in rows}
+        write_curves(path.with_suffix(".png"), gains, "validation PSNR above gray, dB")
+
+
+def _experiments() -> list[Path]:
+    return [path for path in sorted(RESULTS.glob("*.json")) if "experiment" in read_json(path)]
+
+
+def _test_lists(found: dict[str, Any]) -> list[str]:
+    parts = ["## The weights that ship, on test lists\n", f"`{found['command']}` ({_machine(found)})\n"]
+    for name in ("scenes", "nature", "life", "faces"):
+        cards = {row: sets[name] for row, sets in found["rows"].items()}
         first = next(iter(cards.values()))
-        text.append(f"### {name}: {first['num_photos']} photos\n")
-        text.append(table(cards))
-    for path in sorted(RESULTS.glob("*.json")):
-        found = read_json(path)
-        if "experiment" not in found:
-            continue
-        rows = found["rows"]
-        card = rows[0]["card"]
-        epochs, side = len(rows[0]["history"]), card["image_size"]
-        text += [
-            f"## {found['title']}\n",
-            f"`{found['command']}`\n",
-            f"{card['num_photos']} validation photos at {side} px, {epochs} epochs; common flags "
-            f"`{found['common']}`; {_machine(found)}.\n",
-            table({row["name"]: row["card"] for row in rows}),
-            f"![validation curves](results/{path.stem}.png)\n",
-        ]
-        write_curves(
-            path.with_suffix(".png"),
-            {row["name"]: [e["val_psnr"] - e["val_psnr_gray"] for e in row["history"]] for row in rows},
-            "validation PSNR above gray, dB",
-        )
-    write_text(PAGE, "\n".join(text))
-    print(f"written: {PAGE}")
+        parts += [f"### {name}: {first['num_photos']} photos at {first['image_size']} px\n", table(cards)]
+    return parts
+
+
+def _experiment(name: str, found: dict[str, Any]) -> list[str]:
+    rows = found["rows"]
+    card, epochs = rows[0]["card"], max(len(row["history"]) for row in rows)
+    gammas = {row["name"]: row["history"][-1].get("gamma") for row in rows}
+    ends = ", ".join(f"{row} {gamma:.3f}" for row, gamma in gammas.items() if gamma is not None)
+    return [
+        f"## {found['title']}\n",
+        f"`{found['command']}` with `{found['common']}` ({_machine(found)}): "
+        f"{card['num_photos']} validation photos at {card['image_size']} px, {epochs} epochs.\n",
+        table({row["name"]: row["card"] for row in rows}),
+        f"γ at the end: {ends}.\n",
+        f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
+    ]
+
+
+def _robustness(found: dict[str, Any]) -> list[str]:
+    parts = [
+        "## Through old film\n",
+        f"`{found['command']}` ({_machine(found)}): the model sees every photo of the scenes list through "
+        "one effect of [`data/film.py`](../data/film.py); its colours are scored on the true lightness.\n",
+    ]
+    for weights, cards in found["rows"].items():
+        parts += [f"**{weights}**\n", table(cards)]
+    return parts
 
 
 def table(cards: dict[str, dict[str, Any]]) -> str:
     """Markdown: a row for each card, then the floor and the oracles of the same photos."""
     first = next(iter(cards.values()))
     rows = [(name, card["model"], f"{card['chroma_ratio']:.2f}") for name, card in cards.items()]
-    labels = {
-        "gray": "gray (floor)",
-        "mean_color": "mean colour (oracle)",
-        "half_chroma": "half chroma (oracle)",
-    }
-    rows += [(labels[floor], first[floor], "") for floor in FLOORS]
+    kinds = {"gray": "floor"}
+    rows += [(f"{name} ({kinds.get(name, 'oracle')})", first[name], "") for name in FLOORS]
     head = "| | PSNR ↑, dB | above gray | SSIM ↑ | ΔE76 ↓ | ΔE2000 ↓ | colourfulness | chroma / true |"
     lines = [head, "|---|---|---|---|---|---|---|---|"]
     for name, values, ratio in rows:
@@ -144,22 +165,28 @@ def _cell(value: dict[str, float], digits: int) -> str:
 _HEAD = """# Results
 
 Every table here is written by `python -m benchmarks.results` from the JSON files in
-[`results/`](results), and each says which command made its file.
+[`results/`](results); each names the command that made its file. What the photos are, how the weights
+that ship were trained and what they do badly stands in [weights.md](weights.md).
 
 Protocol: photos squashed to the side stated, L* of the truth kept, colours beyond sRGB clipped; per
 photo, then averaged; in brackets 95 % percentile bootstrap intervals over the photos. *Chroma / true* is
-the mean predicted chroma over that of the truth. The gray row is the floor: no colour at all.
+the mean predicted chroma over that of the truth. The gray row is the floor, no colour at all; the oracles
+know the truth: *mean_color* paints each photo in its own mean colour, *half_chroma* halves the true colours.
 """
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--measure", action="store_true", help="score the weights that ship")
+    parser.add_argument("--measure", action="store_true", help="score the weights that ship, draw grids")
     parser.add_argument("--photos", type=Path, help="folder that holds " + ", ".join(LISTS.values()))
     args = parser.parse_args()
     if args.measure:
         files = sorted(shipped.FOLDER.glob("*.safetensors"))
-        rows = {path.stem: measure(path, args.photos) for path in files}
+        scored = {path.stem: measure(path, args.photos) for path in files}
         command = "python -m benchmarks.results --measure --photos=PHOTOS"
-        write_json(RESULTS / "shipped.json", {"command": command, "machine": machine("cpu"), "rows": rows})
-    write_page()
+        write_json(RESULTS / "shipped.json", {"command": command, "machine": machine("cpu"), "rows": scored})
+        folders = [*LISTS.values(), "historical"]
+        draw_grids({path.stem: path for path in files}, [args.photos / f for f in folders], RUNS / "grids")
+    draw_curves()
+    write_text(PAGE, page())
+    print(f"written: {PAGE}")

@@ -1,0 +1,41 @@
+"""Grids of photos as they are, and colored by several weights: to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from config import Config
+from data.photos import load_photo
+from data.places import list_photos
+from figures import write_examples
+from inference.colorizer import Colorizer, gray_picture
+
+_NUM_PHOTOS, _COLUMNS = 40, 10
+
+
+def draw_grids(weights: Mapping[str, Path], folders: Sequence[Path], output: Path) -> None:
+    """Color photos spread evenly over each folder, and draw them in grids of ten columns.
+
+    Args:
+        weights: title of the row -> file.
+        folders: of photos.
+        output: where <folder>_<number>.png go.
+    """
+    colorizers = {title: Colorizer.load(path) for title, path in weights.items()}
+    for folder in folders:
+        photos = list_photos(str(folder)).photos
+        chosen = np.linspace(0, len(photos) - 1, min(_NUM_PHOTOS, len(photos))).astype(int)
+        columns = []
+        for i in chosen:
+            photo = load_photo(photos[i].path, max_pixels=Config.max_pixels)
+            truth = np.asarray(photo)
+            pictures = [gray_picture(truth), *(colorizer(photo) for colorizer in colorizers.values()), truth]
+            columns.append((Path(photos[i].name).stem[-20:], pictures))
+        titles = ("gray", *colorizers, "photo")
+        for number, start in enumerate(range(0, len(columns), _COLUMNS)):
+            path = output / f"{folder.name}_{number}.png"
+            write_examples(path, columns[start : start + _COLUMNS], titles)
+            print(path)

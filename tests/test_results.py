@@ -1,0 +1,50 @@
+"""The page of results: what it says is what was scored."""
+
+import pytest
+import torch
+
+from benchmarks import results
+from benchmarks.experiments import EXPERIMENTS
+from data.batch import Batch
+from data.color import rgb_to_lab
+from files import read_json
+from main import parse
+from scorecard import score_batch, summarize
+
+
+@pytest.fixture
+def card():
+    lab = rgb_to_lab(torch.rand(4, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    batch = Batch(L=lab[:, :1], ab=lab[:, 1:], names=tuple("abcd"))
+    scores = {key: values.tolist() for key, values in score_batch(batch, batch.ab / 4).items()}
+    return summarize(scores, seed=0) | {"num_photos": 4, "image_size": 16, "weights": {"sha256": "x"}}
+
+
+def test_table_by_hand(card):
+    lines = results.table({"mine": results.trim(card)}).splitlines()
+    rows = {line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines[2:6]}
+    assert list(rows) == ["mine", "gray (floor)", "mean_color (oracle)", "half_chroma (oracle)"]
+    gain = card["psnr"]["mean"] - card["floors"]["gray"]["psnr"]["mean"]
+    mean, low, high = (card["psnr"][key] for key in ("mean", "low", "high"))
+    assert rows["mine"][:2] == [f"{mean:.2f} [{low:.2f}, {high:.2f}]", f"{gain:+.2f}"]
+    assert rows["mine"][-1] == "0.25"
+    assert rows["gray (floor)"][1] == "+0.00"
+
+
+def test_the_page_is_the_one_that_the_files_give():
+    assert results.PAGE.read_text(encoding="utf-8") == results.page()
+
+
+def test_shipped_weights_are_those_that_were_scored():
+    scored = read_json(results.RESULTS / "shipped.json")["rows"]
+    sums = (results.shipped.FOLDER / results.shipped.SUMS).read_text(encoding="ascii")
+    listed = {name: digest for digest, name in map(str.split, sums.splitlines())}
+    for name, cards in scored.items():
+        assert {card["weights_sha256"] for card in cards.values()} == {listed[f"{name}.safetensors"]}
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_training_of_an_experiment_is_a_valid_command(name):
+    experiment = EXPERIMENTS[name]
+    for own in experiment.rows.values():
+        parse(["--mode=train", *experiment.common.split(), *own.split()])
