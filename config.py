@@ -179,6 +179,9 @@ class TrainConfig:
         "imagenet",
         "of the loss term perceptual: imagenet (downloaded by torchvision) or the path of a vgg16 state dict",
     )
+    smallest_crop: float = setting(
+        0.8, "share of a photo's area that a random crop of it keeps at least", low=0.05, high=1
+    )
     film_augment: bool = setting(
         False, "show the model photos as old film kept them: responses, tones, grain, blur, print screens"
     )

@@ -10,6 +10,7 @@ RECIPES: dict[str, dict[str, Any]] = {
     "best": {
         "loss": "delta_e",
         "batch_size": 32,
+        "smallest_crop": 0.5,
         "schedule": "cosine",
         "warmup": 1,
         "average": 0.999,

@@ -125,5 +125,6 @@ def make_loader(config: Config, entries: Sequence[Entry], device: torch.device) 
         batch_size=config.batch_size,
         device=device,
         on_device=config.on_device,
+        smallest_crop=config.smallest_crop,
         film_augment=config.film_augment,
     )

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from data.augment import random_affine, warp
+from data.augment import SMALLEST_CROP, random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
 from data.film import draw_film, film_lightness
@@ -32,6 +32,7 @@ class PhotoLoader:
         batch_size: int,
         device: torch.device,
         on_device: str = "auto",
+        smallest_crop: float = SMALLEST_CROP,
         film_augment: bool = False,
     ) -> None:
         """
@@ -41,11 +42,13 @@ class PhotoLoader:
             device: where the batches go.
             on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
                 turn comes, 'auto' decides by the free memory. On the CPU they are the same.
+            smallest_crop: in training, the share of a photo's area that a crop keeps at least.
             film_augment: in training, L* is as old film may have kept it; the true colours stay.
         """
         self.pack = pack
         self.batch_size = batch_size
         self.device = device
+        self.smallest_crop = smallest_crop
         self.film_augment = film_augment
         self.resident = self._copy_all() if self._fits(on_device) else None
 
@@ -76,7 +79,7 @@ class PhotoLoader:
         shares = self._batches([share(batch) for batch in batches])
         for batch, (indices, rgb) in zip(batches, shares, strict=True):
             mine = list(share(range(len(batch))))
-            theta = random_affine(len(batch), generator)[mine]
+            theta = random_affine(len(batch), generator, self.smallest_crop)[mine]
             rgb = warp(rgb.float().div_(255), theta)
             film = draw_film(len(batch), film_generator)[mine] if self.film_augment else None
             yield self._to_batch(indices, rgb, film), len(batch)

@@ -60,6 +60,7 @@ FLAGS = [
     "--schedule",
     "--seed",
     "--side_by_side",
+    "--smallest_crop",
     "--split",
     "--split_ratio",
     "--subset_size",

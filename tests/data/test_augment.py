@@ -33,13 +33,14 @@ def test_no_black_corners():
     assert augment(white, generator()).min() > 0.999
 
 
-def test_parameters_are_in_range():
-    theta = random_affine(20_000, generator())
+@pytest.mark.parametrize("smallest", [0.8, 0.3])
+def test_parameters_are_in_range(smallest):
+    theta = random_affine(20_000, generator(), smallest)
     matrix, centre = theta[:, :, :2], theta[:, :, 2]
     area = torch.linalg.det(matrix).abs()
-    assert area.min() >= 0.8 - 1e-4
+    assert area.min() >= smallest - 1e-4
     assert area.max() <= 1 + 1e-4
-    assert area.mean() == pytest.approx(0.9, abs=0.01)
+    assert area.mean() == pytest.approx((1 + smallest) / 2, abs=0.01)
     flipped = torch.linalg.det(matrix) < 0
     assert flipped.float().mean() == pytest.approx(0.5, abs=0.02)
     # The second column is (-sin, cos) * height, whichever way the photo is flipped.
@@ -59,11 +60,10 @@ def test_parameters_are_in_range():
     assert seen.abs().max() <= 1 + 1e-4
 
 
-def test_rotation_alone_matches_torchvision(photos, monkeypatch):
+def test_rotation_alone_matches_torchvision(photos):
     """With the crop fixed to the whole photo, what is left is a rotation and perhaps a flip."""
-    monkeypatch.setattr(module, "CROP_AREA", (1.0, 1.0))
-    theta = random_affine(len(photos), generator())
-    turned = augment(photos, generator())
+    theta = random_affine(len(photos), generator(), smallest_crop=1)
+    turned = augment(photos, generator(), smallest_crop=1)
     inside = slice(16, 48)
     for photo, matrix, ours in zip(photos, theta, turned, strict=True):
         if torch.linalg.det(matrix[:, :2]) < 0:
@@ -81,9 +81,8 @@ def test_sampling_grid_matches_torch(size):
 
 
 def test_identity(photos, monkeypatch):
-    monkeypatch.setattr(module, "CROP_AREA", (1.0, 1.0))
     monkeypatch.setattr(module, "MAX_ROTATION", 0.0)
-    for photo, ours in zip(photos, augment(photos, generator()), strict=True):
+    for photo, ours in zip(photos, augment(photos, generator(), smallest_crop=1), strict=True):
         assert min(F.l1_loss(ours, photo), F.l1_loss(ours.flip(-1), photo)) < 1e-5
 
 
