@@ -1,10 +1,12 @@
-# Set up a virtual environment and try everything (`make sample`) or test everything (`make test`).
+# Set up a virtual environment (`make install`), train on sample photos (`make sample`), run the tests (`make test`).
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: sample test check
+.PHONY: install sample test check
+
+install: $(VENV)/.installed
 
 sample: $(VENV)/.installed
 	$(BIN)/python main.py --mode=train --data_dir=sample --run_dir=runs/sample --overwrite \

@@ -46,12 +46,16 @@ EXPERIMENTS = {
     "losses": Experiment(
         "Losses",
         {
-            "mse": "--loss=mse",
-            "smooth_l1": "--loss=smooth_l1",
-            "delta_e": "--loss=delta_e",
-            "mse:1,delta_e:0.1": "--loss=mse:1,delta_e:0.1",
-            "mse:1,chroma:0.5": "--loss=mse:1,chroma:0.5",
-            "delta_e:1,chroma:4": "--loss=delta_e:1,chroma:4",
+            loss: f"--loss={loss}"
+            for loss in (
+                "mse",
+                "smooth_l1",
+                "delta_e",
+                "psnr",
+                "mse:1,chroma:0.5",
+                "delta_e:1,chroma:2",
+                "psnr:0.1,delta_e:0.35,chroma:2",
+            )
         },
     ),
     "gamma": Experiment(

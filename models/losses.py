@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.batch import Batch
-from data.color import AB_SCALE, chroma
+from data.color import AB_SCALE, chroma, join, lab_to_rgb
 from errors import UserError
 from models.base import Criterion
 from models.perceptual import PerceptualLoss
@@ -38,6 +38,16 @@ def delta_e(ab: Tensor, batch: Batch) -> Tensor:
     return _length(ab - batch.ab).mean() / AB_SCALE
 
 
+def psnr(ab: Tensor, batch: Batch) -> Tensor:
+    """Mean of -PSNR / 10 over the photos, on sRGB after clipping: what test reports, as a loss.
+
+    The logarithm weighs a photo by the inverse of its error: dull photos count as much as colourful
+    ones. The offset, the error of 50 dB, keeps a photo that is all but right from outweighing the rest.
+    """
+    pred, target = lab_to_rgb(join(batch.L, ab)), lab_to_rgb(join(batch.L, batch.ab))
+    return ((pred - target).square().mean(dim=(1, 2, 3)) + 1e-5).log10().mean()
+
+
 def chroma_error(ab: Tensor, batch: Batch) -> Tensor:
     """Mean squared error of the chroma / 128, whatever the hue: against brown results.
 
@@ -55,6 +65,7 @@ LOSSES: dict[str, Term | type[PerceptualLoss]] = {
     "l1": l1,
     "smooth_l1": smooth_l1,
     "delta_e": delta_e,
+    "psnr": psnr,
     "chroma": chroma_error,
     "perceptual": PerceptualLoss,
 }

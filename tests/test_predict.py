@@ -8,7 +8,7 @@ import torch
 from conftest import swapped_profile
 from PIL import Image
 
-import models.checkpoint
+import models.shipped
 from data.color import chroma
 from data.photos import load_photo
 from models import build_model
@@ -164,11 +164,24 @@ def test_gamma_mode_comes_from_the_weights_unless_given(cli, photo, trained, tmp
 
 
 def test_without_any_weights(cli, photo, tmp_path, monkeypatch):
-    monkeypatch.setattr(models.checkpoint, "SHIPPED", tmp_path / "none")
+    monkeypatch.setattr(models.shipped, "FOLDER", tmp_path / "none")
     outcome = cli("--mode=predict", f"--image_path={photo}", f"--run_dir={tmp_path / 'run'}")
     assert outcome.code == 2
     assert "--mode=train" in outcome.error
     assert "--weights=FILE" in outcome.error
+
+
+def test_the_first_command_of_a_new_user(cli, tmp_path, monkeypatch):
+    """No run, no weights named: those that ship give colour, and of the right kind."""
+    monkeypatch.chdir(tmp_path)
+    sky = skimage.data.rocket()[:128, :128]
+    Image.fromarray(sky).convert("L").save("old.png")
+    outcome = cli("--mode=predict", "--image_path=old.png")
+    assert outcome.code == 0
+    assert str(models.shipped.FOLDER / "model1.safetensors") in outcome.out
+    with Image.open("old_colorized.png") as image:
+        colored = skimage.color.rgb2lab(np.asarray(image))
+    assert np.hypot(colored[..., 1], colored[..., 2]).mean() > 3
 
 
 def test_exif_orientation_is_applied_once(cli, vivid, tmp_path):

@@ -8,6 +8,7 @@ import torch.hub
 from torch import nn
 from torchvision.models import vgg16
 
+import metrics
 from data.batch import Batch
 from data.color import join, lab_to_rgb, rgb_to_lab
 from errors import UserError
@@ -49,6 +50,14 @@ def test_terms_are_weighted_and_named():
     pred, target = torch.full((1, 2, 4, 4), 32.0), torch.zeros(1, 2, 4, 4)
     terms = build_criterion("mse:2,l1:0.5")(pred, batch_of(target))
     assert {name: term.item() for name, term in terms.items()} == pytest.approx({"mse": 0.125, "l1": 0.125})
+
+
+def test_psnr_is_the_metric():
+    lab = rgb_to_lab(torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
+    batch = Batch(lab[:, :1], lab[:, 1:], ("a", "b", "c"))
+    pred = 0.3 * batch.ab
+    expected = metrics.psnr(lab_to_rgb(join(batch.L, pred)), lab_to_rgb(lab)).mean() / -10
+    assert build_criterion("psnr")(pred, batch)["psnr"].item() == pytest.approx(expected.item(), abs=1e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)
