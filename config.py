@@ -205,6 +205,13 @@ class PredictConfig:
         None, "where the photos of a folder go, under their own names (default <folder>_colorized beside it)"
     )
     recursive: bool = setting(False, "color the photos in the folders below too")
+    upsample: str = setting(
+        "guided",
+        "how the colours get to the photo's own size; guided: along its edges",
+        choices=("guided", "bilinear"),
+    )
+    saturation: float = setting(1.0, "factor of the predicted chroma", low=0, high=10)
+    quality: int = setting(95, "of JPEG and WebP pictures", low=1, high=100)
     side_by_side: bool = setting(False, "write a gray | color picture")
 
 

@@ -43,7 +43,8 @@ def run(config: Config) -> int:
         return 0
     if not world().is_main:  # there is nothing to share
         return 0
-    save_photo(output, _colorize(_load(config, weights), photo, config.side_by_side))
+    picture = _colorize(_load(config, weights), photo, config.side_by_side)
+    save_photo(output, picture, quality=config.quality)
     print(output)
     return 0
 
@@ -64,7 +65,14 @@ def _run_folder(config: Config, folder: Path) -> int:
         photo = load_photo(path, max_pixels=config.max_pixels)
         return _colorize(colorizer, photo, config.side_by_side)
 
-    results = color_folder(colorize, folder, output, recursive=config.recursive, overwrite=config.overwrite)
+    results = color_folder(
+        colorize,
+        folder,
+        output,
+        recursive=config.recursive,
+        overwrite=config.overwrite,
+        quality=config.quality,
+    )
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
     counts = Counter(result.status for result in results)
@@ -74,7 +82,14 @@ def _run_folder(config: Config, folder: Path) -> int:
 
 
 def _load(config: Config, weights: Weights) -> Colorizer:
-    return Colorizer(weights, image_size=config.image_size, resize=config.resize, device=config.device)
+    return Colorizer(
+        weights,
+        image_size=config.image_size,
+        resize=config.resize,
+        upsample=config.upsample,
+        saturation=config.saturation,
+        device=config.device,
+    )
 
 
 def _colorize(colorizer: Colorizer, photo: Image.Image, side_by_side: bool) -> np.ndarray:

@@ -168,8 +168,13 @@ def is_gray(photo: Image.Image) -> bool:
     return bool(spread <= _GRAY_SPREAD)
 
 
-def save_photo(path: Path, rgb: np.ndarray) -> None:
+def save_photo(path: Path, rgb: np.ndarray, *, quality: int) -> None:
     """Write (H, W, 3) uint8 sRGB pixels, format by the ending, whole or not at all.
+
+    Args:
+        path: where to.
+        rgb: the pixels.
+        quality: of JPEG and WebP, 1 to 100.
 
     Raises:
         PhotoError: the format cannot hold the picture.
@@ -177,7 +182,7 @@ def save_photo(path: Path, rgb: np.ndarray) -> None:
     """
     file_format = photo_format(path)
     buffer = io.BytesIO()
-    options = {"quality": 95} if file_format in ("JPEG", "WEBP") else {}
+    options = {"quality": quality} if file_format in ("JPEG", "WEBP") else {}
     try:
         Image.fromarray(rgb).save(buffer, file_format, **options)
     except (OSError, ValueError) as error:  # such as a WebP beyond 16 383 pixels

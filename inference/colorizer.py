@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
@@ -15,6 +15,7 @@ from data.color import join, lab_to_rgb, rgb_to_lab
 from data.photos import load_photo, to_srgb
 from device import find_device
 from errors import UserError
+from inference.upsample import UPSAMPLERS, Rows
 from models.checkpoint import Weights, load_weights
 from models.shipped import find_weights
 
@@ -34,6 +35,8 @@ class Colorizer:
         *,
         image_size: int | None = None,
         resize: str | None = None,
+        upsample: str = Config.upsample,
+        saturation: float = Config.saturation,
         device: str = "auto",
     ) -> None:
         """
@@ -41,6 +44,8 @@ class Colorizer:
             weights: a model and what its file says of it.
             image_size, resize: how the model sees a photo; None: as the weights say, else by the
                 defaults of the configuration.
+            upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
+            saturation: factor of the predicted chroma.
             device: 'auto', 'cpu', 'cuda' or 'mps'.
         Raises:
             UserError: the device is not there.
@@ -50,18 +55,21 @@ class Colorizer:
         self.model = weights.model.to(self.device).eval()
         self.image_size: int = image_size or weights.info.get("image_size", Config.image_size)
         self.resize: str = resize or weights.info.get("resize", Config.resize)
+        self.upsample, self.saturation = upsample, saturation
 
     @classmethod
-    def load(
-        cls, weights: str | Path = "model1", *, image_size: int | None = None, device: str = "auto"
-    ) -> Colorizer:
+    def load(cls, weights: str | Path = "model1", **options: Any) -> Colorizer:
         """Load by the name of weights that ship (model1, model1_vivid), or from a weights file.
+
+        Args:
+            weights: name or file.
+            options: the keywords of the constructor.
 
         Raises:
             UserError: there is no such file, or it is unreadable.
         """
         path = find_weights(Path(weights), None, "")
-        return cls(load_weights(path), image_size=image_size, device=device)
+        return cls(load_weights(path), **options)
 
     def __call__(
         self, photo: Image.Image | np.ndarray | str | Path, *, max_pixels: int = Config.max_pixels
@@ -82,21 +90,27 @@ class Colorizer:
             image = load_photo(Path(photo), max_pixels=max_pixels)
         else:
             image = to_srgb(photo if isinstance(photo, Image.Image) else Image.fromarray(photo))
-        return _join_full_size(np.asarray(image), self.predict_ab(image))
+        L, ab = self._look(image)
+        colors = UPSAMPLERS[self.upsample](L, self.saturation * ab, image.height, image.width)
+        return _join_full_size(np.asarray(image), colors)
 
-    @torch.inference_mode()
     def predict_ab(self, photo: Image.Image) -> Tensor:
         """Predict the colours of an RGB image.
 
         Returns:
             (1, 2, h, w) float32 on the CPU, CIELAB units, at the size the model saw.
         """
+        return self._look(photo)[1]
+
+    @torch.inference_mode()
+    def _look(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
+        """L* and the predicted ab of a photo, at the size the model saw."""
         small = photo.resize(self._render_size(photo), Image.Resampling.BILINEAR)
         L = rgb_to_lab(_to_float(torch.from_numpy(np.array(small))))[:, :1]
         ab = self.model(L.to(self.device)).float().cpu()
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
-        return ab
+        return L, ab
 
     def _render_size(self, photo: Image.Image) -> tuple[int, int]:
         """(width, height) at which the model sees a photo: whole, and shaped as in its training."""
@@ -110,20 +124,19 @@ class Colorizer:
 
 def gray_picture(rgb: np.ndarray) -> np.ndarray:
     """A picture of the same L* without colour: (H, W, 3) uint8 sRGB -> (H, W, 3) uint8 sRGB."""
-    return _join_full_size(rgb, torch.zeros(1, 2, 1, 1))
+    return _join_full_size(rgb, lambda L, _: torch.zeros(1, 2, 1, 1).expand(-1, -1, *L.shape[-2:]))
 
 
 @torch.inference_mode()
-def _join_full_size(rgb: np.ndarray, ab: Tensor) -> np.ndarray:
-    """L* of a photo (H, W, 3) with ab (1, 2, h, w) stretched over it."""
+def _join_full_size(rgb: np.ndarray, colors: Rows) -> np.ndarray:
+    """L* of a photo (H, W, 3), and the colours of each of its rows."""
     height, width = rgb.shape[:2]
-    ab = F.interpolate(ab, (height, width), mode="bilinear", antialias=True)
     result = np.empty_like(rgb)
     rows = max(1, _STRIP_PIXELS // width)
     for top in range(0, height, rows):
-        strip = slice(top, top + rows)
+        strip = slice(top, min(top + rows, height))
         L = rgb_to_lab(_to_float(torch.from_numpy(rgb[strip].copy())))[:, :1]
-        colored = lab_to_rgb(join(L, ab[..., strip, :]), gamut="chroma")[0]
+        colored = lab_to_rgb(join(L, colors(L, strip)), gamut="chroma")[0]
         result[strip] = (colored * 255).round().byte().permute(1, 2, 0).numpy()
     return result
 

@@ -42,7 +42,13 @@ def default_output(folder: Path) -> Path:
 
 
 def color_folder(
-    colorize: Callable[[Path], np.ndarray], folder: Path, output: Path, *, recursive: bool, overwrite: bool
+    colorize: Callable[[Path], np.ndarray],
+    folder: Path,
+    output: Path,
+    *,
+    recursive: bool,
+    overwrite: bool,
+    quality: int,
 ) -> list[Result]:
     """Color the photos of a folder under the same names, and list in report.csv what became of each.
 
@@ -55,6 +61,7 @@ def color_folder(
         output: where they go.
         recursive: whether the folders below count too.
         overwrite: color also what is there already.
+        quality: of JPEG and WebP.
     Returns:
         One result per photo, by name, those of all processes.
     Raises:
@@ -72,7 +79,7 @@ def color_folder(
     own = share(paths)
     with progress_bar("coloring", len(own)) as bar:
         for path in own:
-            results.append(_color(colorize, path, path.relative_to(folder), output, overwrite))
+            results.append(_color(colorize, path, path.relative_to(folder), output, overwrite, quality))
             bar.update()
             if results[-1].reason:
                 bar.write(results[-1].reason, file=sys.stderr)
@@ -97,7 +104,12 @@ def write_report(output: Path, results: list[Result]) -> None:
 
 
 def _color(
-    colorize: Callable[[Path], np.ndarray], path: Path, name: Path, output: Path, overwrite: bool
+    colorize: Callable[[Path], np.ndarray],
+    path: Path,
+    name: Path,
+    output: Path,
+    overwrite: bool,
+    quality: int,
 ) -> Result:
     target = output / name
     if target.exists() and not overwrite:
@@ -107,7 +119,9 @@ def _color(
     except UserError as error:
         return Result(name.as_posix(), "failed", str(error))
     try:
-        save_photo(target, picture)  # a full disk ends the run: no photo after this one would fare better
+        save_photo(
+            target, picture, quality=quality
+        )  # a full disk ends the run: no photo after this one would fare better
     except PhotoError as error:
         return Result(name.as_posix(), "failed", str(error))
     return Result(name.as_posix(), "colored")

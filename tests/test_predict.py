@@ -85,6 +85,38 @@ def test_odd_sizes(vivid, size):
     assert Colorizer.load(vivid, device="cpu")(pixels).shape == pixels.shape
 
 
+def test_saturation(vivid):
+    photo = Image.fromarray(skimage.data.chelsea()[:64, :64])
+    gray, pale = (Colorizer.load(vivid, device="cpu", saturation=s)(photo) for s in (0.0, 0.1))
+    assert np.ptp(gray.astype(int), axis=2).max() <= 1
+    expected = Colorizer.load(vivid, device="cpu").predict_ab(photo) / 10
+    lab = skimage.color.rgb2lab(pale)
+    inside = (lab[..., 0] > 30) & (lab[..., 0] < 80)  # where sRGB has such colours
+    assert inside.mean() > 0.5
+    assert chroma(expected).max() < 15
+    assert np.abs(lab[..., 1:] - expected[0].permute(1, 2, 0).numpy())[inside].max() < 2
+
+
+def test_quality(cli, photo, vivid, tmp_path):
+    sizes = {}
+    for quality in (20, 95):
+        output = tmp_path / f"{quality}.jpg"
+        argv = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}", f"--output_path={output}"]
+        assert cli(*argv, f"--quality={quality}").code == 0
+        sizes[quality] = output.stat().st_size
+    assert sizes[20] < 0.5 * sizes[95]
+
+
+def test_upsampling_is_a_choice(cli, photo, vivid, tmp_path):
+    pictures = []
+    for upsample in ("guided", "bilinear"):
+        output = tmp_path / f"{upsample}.png"
+        argv = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}", f"--output_path={output}"]
+        assert cli(*argv, f"--upsample={upsample}").code == 0
+        pictures.append(np.asarray(Image.open(output)).astype(int))
+    assert np.abs(pictures[0] - pictures[1]).max() > 3
+
+
 def test_crop_trained_weights_see_the_whole_photo(tmp_path):
     path = tmp_path / "x.safetensors"
     save_weights(path, "model1", build_model("model1"), {"image_size": 64, "resize": "crop"})

@@ -238,7 +238,7 @@ def test_is_gray():
 @pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff"])
 def test_save(tmp_path, suffix):
     path = tmp_path / "new folder" / f"x{suffix}"
-    save_photo(path, PIXELS)
+    save_photo(path, PIXELS, quality=95)
     assert (load(path) == PIXELS).all()
     assert [p.name for p in path.parent.iterdir()] == [path.name]
 
@@ -247,5 +247,5 @@ def test_save_refuses_what_it_cannot_write(tmp_path):
     with pytest.raises(UserError, match="ending"):
         photo_format(tmp_path / "x.psd")
     with pytest.raises(UserError, match=r"\.png"):
-        save_photo(tmp_path / "wide.webp", np.zeros((2, 20_000, 3), np.uint8))
+        save_photo(tmp_path / "wide.webp", np.zeros((2, 20_000, 3), np.uint8), quality=95)
     assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,85 @@
+"""From the colours of a small picture to those of a large one of the same scene, some rows at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data.color import L_SCALE
+
+EPSILON = 0.02**2
+"""Variance of L* / 100 in a window of 3x3 pixels below which the guided upsampling sees no edge."""
+
+Rows = Callable[[Tensor, slice], Tensor]
+"""(L* of some rows of the large picture (1, 1, rows, W), which rows) -> their ab (1, 2, rows, W)."""
+
+
+def bilinear(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
+    """Stretch the colours smoothly, whatever the large picture shows: they bleed over its edges."""
+    stretched = _Stretched(ab, height, width)
+    return lambda _, rows: stretched[rows]
+
+
+def guided(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
+    """Let the colours change where the lightness of the large picture does.
+
+    Around every pixel of the small picture a* and b* are fitted as a line in L*, as the guided filter
+    does (He, Sun and Tang 2013, equation 5). Stretching loses detail of L*; the slope says what detail of
+    the colours went with it, and that is put back:
+
+        ab = stretch(ab_small) + stretch(slope) * (L - stretch(L_small))
+
+    Unlike the filter's own output this smooths nothing: where the slope is 0 it is `bilinear`.
+
+    Args:
+        L: (1, 1, h, w), of the small picture, in [0, 100].
+        ab: (1, 2, h, w), of the small picture, CIELAB units.
+        height, width: of the large picture.
+    Returns:
+        What gives the colours of any rows of the large picture.
+    """
+    guide = L / L_SCALE
+    mean_guide, mean_ab = _box(guide), _box(ab)
+    variance = _box(guide * guide) - mean_guide * mean_guide
+    slope = (_box(guide * ab) - mean_guide * mean_ab) / (variance + EPSILON)
+    stretched = _Stretched(torch.cat((ab, slope, guide), dim=1), height, width)
+
+    def colors(L_rows: Tensor, rows: slice) -> Tensor:
+        ab, slope, guide = stretched[rows].split((2, 2, 1), dim=1)
+        return ab + slope * (L_rows / L_SCALE - guide)
+
+    return colors
+
+
+UPSAMPLERS: dict[str, Callable[[Tensor, Tensor, int, int], Rows]] = {"guided": guided, "bilinear": bilinear}
+"""Name -> (small L, small ab, height, width) -> the colours of any rows of the large picture."""
+
+
+class _Stretched:
+    """A picture (1, C, h, w) resized to (1, C, height, width), of which rows are computed when asked for.
+
+    The same as `F.interpolate(..., mode="bilinear", antialias=True)`, in the memory of (h, width).
+    """
+
+    def __init__(self, image: Tensor, height: int, width: int) -> None:
+        h = image.shape[-2]
+        # Fewer rows than the small picture has need the antialias, and little memory.
+        size = (min(h, height), width)
+        self.image = F.interpolate(image, size, mode="bilinear", antialias=True)
+        self.scale = size[0] / height
+
+    def __getitem__(self, rows: slice) -> Tensor:
+        places = torch.arange(rows.start, rows.stop, dtype=torch.float64)
+        y = ((places + 0.5) * self.scale - 0.5).clamp(0, self.image.shape[-2] - 1)
+        above = y.long()
+        below = (above + 1).clamp_max(self.image.shape[-2] - 1)
+        weight = (y - above).to(self.image)[:, None]
+        return self.image[..., above, :].lerp(self.image[..., below, :], weight)
+
+
+def _box(image: Tensor) -> Tensor:
+    """Mean over the 3x3 pixels around each, as far as the picture goes."""
+    return F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)
