@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from config import Config
-from data.photos import load_photo, photo_format, save_photo
+from data.originals import Original, beside, load_original
+from data.photos import photo_format
+from data.saving import save_original
 from distributed import world
 from errors import UserError
-from inference.colorizer import Colorizer, gray_picture
+from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
+from inference.colorizer import Colorizer
 from inference.folder import color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
 from models.checkpoint import Weights
@@ -35,18 +35,40 @@ def run(config: Config) -> int:
     if config.output_dir or config.recursive:
         raise UserError(f"--output_dir and --recursive are for folders, and {config.image_path} is none")
     output = _output_path(config, config.image_path)
-    photo = load_photo(config.image_path, max_pixels=config.max_pixels)
+    original = load_original(config.image_path, max_pixels=config.max_pixels)
+    if config.apply_chroma:
+        return _apply(config, config.apply_chroma, original, output)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
-        print(f"would write {output} ({photo.width}x{photo.height})")
+        height, width = original.pixels.shape[:2]
+        print(f"would write {output} ({width}x{height})")
         return 0
     if not world().is_main:  # there is nothing to share
         return 0
-    picture = _colorize(_load(config, weights), photo, config.side_by_side)
-    save_photo(output, picture, quality=config.quality)
-    print(output)
+    colorizer = _load(config, weights)
+    chroma = colorizer.infer(original)
+    _write(config, original, chroma, output)
+    if config.save_chroma:
+        save_chroma(config.save_chroma, chroma)
+        print(config.save_chroma)
     return 0
+
+
+def _apply(config: Config, path: Path, original: Original, output: Path) -> int:
+    """Color with what an earlier prediction kept; no model is loaded."""
+    chroma = load_chroma(path)
+    if world().is_main and not config.dry_run:
+        _write(config, original, chroma, output)
+    return 0
+
+
+def _write(config: Config, original: Original, chroma: Chroma, output: Path) -> None:
+    colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
+    if config.side_by_side:
+        colored = beside(without_color(original), colored)
+    save_original(output, colored, quality=config.quality)
+    print(output)
 
 
 def _run_folder(config: Config, folder: Path) -> int:
@@ -61,9 +83,10 @@ def _run_folder(config: Config, folder: Path) -> int:
         return 0
     colorizer = _load(config, weights)
 
-    def colorize(path: Path) -> np.ndarray:
-        photo = load_photo(path, max_pixels=config.max_pixels)
-        return _colorize(colorizer, photo, config.side_by_side)
+    def colorize(path: Path) -> Original:
+        original = load_original(path, max_pixels=config.max_pixels)
+        colored = colorizer.color(original)
+        return beside(without_color(original), colored) if config.side_by_side else colored
 
     results = color_folder(
         colorize,
@@ -90,13 +113,6 @@ def _load(config: Config, weights: Weights) -> Colorizer:
         saturation=config.saturation,
         device=config.device,
     )
-
-
-def _colorize(colorizer: Colorizer, photo: Image.Image, side_by_side: bool) -> np.ndarray:
-    picture = colorizer(photo)
-    if not side_by_side:
-        return picture
-    return np.concatenate((gray_picture(np.asarray(photo)), picture), axis=1)
 
 
 def _output_path(config: Config, image_path: Path) -> Path:

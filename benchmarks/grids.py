@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from config import Config
-from data.photos import load_photo
+from data.originals import load_original, to_dtype
 from data.places import list_photos
 from figures import write_examples
-from inference.colorizer import Colorizer, gray_picture
+from inference.chroma import without_color
+from inference.colorizer import Colorizer
 
 _NUM_PHOTOS, _COLUMNS = 40, 10
 
@@ -30,9 +31,13 @@ def draw_grids(weights: Mapping[str, Path], folders: Sequence[Path], output: Pat
         chosen = np.linspace(0, len(photos) - 1, min(_NUM_PHOTOS, len(photos))).astype(int)
         columns = []
         for i in chosen:
-            photo = load_photo(photos[i].path, max_pixels=Config.max_pixels)
-            truth = np.asarray(photo)
-            pictures = [gray_picture(truth), *(colorizer(photo) for colorizer in colorizers.values()), truth]
+            photo = load_original(photos[i].path, max_pixels=Config.max_pixels)
+            seen = [
+                without_color(photo),
+                *(colorizer.color(photo) for colorizer in colorizers.values()),
+                photo,
+            ]
+            pictures = [to_dtype(original.pixels, "uint8") for original in seen]
             columns.append((Path(photos[i].name).stem[-20:], pictures))
         titles = ("gray", *colorizers, "photo")
         for number, start in enumerate(range(0, len(columns), _COLUMNS)):

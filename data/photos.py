@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import io
 import logging
 import struct
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -14,7 +16,6 @@ import numpy as np
 from PIL import Image, ImageChops, ImageCms, ImageOps
 
 from errors import UserError
-from files import write_bytes
 
 log = logging.getLogger(__name__)
 
@@ -86,13 +87,27 @@ def decode(
     box: tuple[int, int, int, int] | None = None,
 ) -> Image.Image:
     """`load_photo` for an open binary file; `name` is what errors call it."""
+    with decoding_errors(name, max_pixels), opened(file, max_pixels) as image:
+        image.load()
+        rgb = to_srgb(image, name)
+    return rgb.crop(box) if box else rgb
+
+
+@contextlib.contextmanager
+def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
+    """Open a picture of at most so many pixels; within `decoding_errors`."""
     Image.MAX_IMAGE_PIXELS = max_pixels  # Pillow itself refuses from twice this number on
+    with Image.open(file, formats=_readable_formats()) as image:
+        if image.width * image.height > max_pixels:
+            raise Image.DecompressionBombError
+        yield image
+
+
+@contextlib.contextmanager
+def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
+    """Turn whatever decoders raise on a broken file into a `PhotoError` that names it."""
     try:
-        with Image.open(file, formats=_readable_formats()) as image:
-            if image.width * image.height > max_pixels:
-                raise Image.DecompressionBombError
-            image.load()
-            rgb = to_srgb(image, name)
+        yield
     except Image.DecompressionBombError as error:
         raise PhotoError(
             f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"
@@ -102,7 +117,6 @@ def decode(
     except _DECODER_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name} is damaged ({reason}): get an intact copy") from error
-    return rgb.crop(box) if box else rgb
 
 
 @functools.cache
@@ -120,6 +134,15 @@ def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
         image: of any mode; floats are in [0, 1].
         name: what warnings call it.
     """
+    rgb, alpha = split_alpha(image, name)
+    if alpha is not None:
+        white = Image.new("RGB", rgb.size, "white")
+        rgb = Image.composite(rgb, white, alpha)
+    return rgb
+
+
+def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:
+    """`to_srgb`, but with the alpha apart: an RGB image, and one of mode L or None."""
     # Pillow inverts such TIFFs of 8 bits, but not of 16. The tag is lost with the first copy.
     inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
     image = ImageOps.exif_transpose(image)
@@ -137,11 +160,8 @@ def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
     if alpha is not None:
         image = image.convert(image.mode[:-1])
     rgb = _apply_profile(image, profile, name)
-    if alpha is not None:
-        white = Image.new("RGB", rgb.size, "white")
-        rgb = Image.composite(rgb, white, alpha)
     rgb.info.clear()  # the profile is applied: nobody must apply it again
-    return rgb
+    return rgb, alpha
 
 
 def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:
@@ -166,28 +186,6 @@ def is_gray(photo: Image.Image) -> bool:
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
     spread = np.asarray(ImageChops.subtract(lightest, darkest)).max(initial=0)
     return bool(spread <= _GRAY_SPREAD)
-
-
-def save_photo(path: Path, rgb: np.ndarray, *, quality: int) -> None:
-    """Write (H, W, 3) uint8 sRGB pixels, format by the ending, whole or not at all.
-
-    Args:
-        path: where to.
-        rgb: the pixels.
-        quality: of JPEG and WebP, 1 to 100.
-
-    Raises:
-        PhotoError: the format cannot hold the picture.
-        UserError: the ending is unknown, or the place cannot be written.
-    """
-    file_format = photo_format(path)
-    buffer = io.BytesIO()
-    options = {"quality": quality} if file_format in ("JPEG", "WEBP") else {}
-    try:
-        Image.fromarray(rgb).save(buffer, file_format, **options)
-    except (OSError, ValueError) as error:  # such as a WebP beyond 16 383 pixels
-        raise PhotoError(f"{path} cannot hold this picture ({error}): use .png") from error
-    write_bytes(path, buffer.getvalue())
 
 
 def photo_format(path: Path) -> str:

@@ -8,20 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
-from config import Config
-from data.color import join, lab_to_rgb, rgb_to_lab
-from data.photos import load_photo, to_srgb
+from config import VERSION, Config
+from data.originals import Original, from_array, from_image, load_original
 from device import find_device
 from errors import UserError
-from inference.upsample import UPSAMPLERS, Rows
+from inference.chroma import Chroma, apply_chroma, lightness_seen
 from models.checkpoint import Weights, load_weights
 from models.shipped import find_weights
 
-# Full-resolution colour maths runs on this many pixels at a time: its dozen temporaries would take
-# far more memory than the photo itself.
-_STRIP_PIXELS = 2**20
 # A panorama is not shown to the model longer than this many times its short side.
 _MAX_ASPECT = 4
 
@@ -77,40 +72,47 @@ class Colorizer:
         """Color a photo.
 
         Args:
-            photo: a path, a Pillow image, or an array: sRGB-coded uint8 (H, W, 3) or (H, W). Of its
+            photo: a path, a Pillow image, or an array as `data.originals.from_array` takes it. Of its
                 colours only the lightness is looked at.
             max_pixels: larger files are refused.
         Returns:
-            (H, W, 3) uint8, sRGB, of the photo's own size and lightness; colours beyond sRGB give
-            up chroma.
+            (H, W, 3) sRGB of the photo's own size, lightness and depth: uint8, uint16 or float32; colours
+            beyond sRGB give up chroma.
         Raises:
             UserError: the file cannot be read.
         """
         if isinstance(photo, (str, Path)):
-            image = load_photo(Path(photo), max_pixels=max_pixels)
+            original = load_original(Path(photo), max_pixels=max_pixels)
+        elif isinstance(photo, Image.Image):
+            original = from_image(photo, "the picture")
         else:
-            image = to_srgb(photo if isinstance(photo, Image.Image) else Image.fromarray(photo))
-        L, ab = self._look(image)
-        colors = UPSAMPLERS[self.upsample](L, self.saturation * ab, image.height, image.width)
-        return _join_full_size(np.asarray(image), colors)
+            original = from_array(photo)
+        return self.color(original).pixels
 
-    def predict_ab(self, photo: Image.Image) -> Tensor:
-        """Predict the colours of an RGB image.
-
-        Returns:
-            (1, 2, h, w) float32 on the CPU, CIELAB units, at the size the model saw.
-        """
-        return self._look(photo)[1]
+    def color(self, original: Original) -> Original:
+        """Color a photo with all that belongs to it; its metadata then says so."""
+        chroma = self.infer(original)
+        return apply_chroma(original, chroma, upsample=self.upsample, saturation=self.saturation)
 
     @torch.inference_mode()
-    def _look(self, photo: Image.Image) -> tuple[Tensor, Tensor]:
-        """L* and the predicted ab of a photo, at the size the model saw."""
-        small = photo.resize(self._render_size(photo), Image.Resampling.BILINEAR)
-        L = rgb_to_lab(_to_float(torch.from_numpy(np.array(small))))[:, :1]
+    def infer(self, original: Original) -> Chroma:
+        """The colours of a photo, at the size at which the model sees it.
+
+        Raises:
+            UserError: the model's colours are not finite.
+        """
+        photo = original.preview()
+        L = lightness_seen(photo, self._render_size(photo))
         ab = self.model(L.to(self.device)).float().cpu()
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
-        return L, ab
+        # As a file keeps it, so that colours from a file and from the model are the same bits.
+        return Chroma(ab.half().float(), photo.size, self.about)
+
+    @property
+    def about(self) -> str:
+        """The program and the weights."""
+        return f"colorizer {VERSION}, {self.weights.name}, weights sha256 {self.weights.sha256[:16]}"
 
     def _render_size(self, photo: Image.Image) -> tuple[int, int]:
         """(width, height) at which the model sees a photo: whole, and shaped as in its training."""
@@ -120,27 +122,3 @@ class Colorizer:
         limit = _MAX_ASPECT * self.image_size
         width, height = (min(limit, round(side * scale)) for side in photo.size)
         return width, height
-
-
-def gray_picture(rgb: np.ndarray) -> np.ndarray:
-    """A picture of the same L* without colour: (H, W, 3) uint8 sRGB -> (H, W, 3) uint8 sRGB."""
-    return _join_full_size(rgb, lambda L, _: torch.zeros(1, 2, 1, 1).expand(-1, -1, *L.shape[-2:]))
-
-
-@torch.inference_mode()
-def _join_full_size(rgb: np.ndarray, colors: Rows) -> np.ndarray:
-    """L* of a photo (H, W, 3), and the colours of each of its rows."""
-    height, width = rgb.shape[:2]
-    result = np.empty_like(rgb)
-    rows = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        strip = slice(top, min(top + rows, height))
-        L = rgb_to_lab(_to_float(torch.from_numpy(rgb[strip].copy())))[:, :1]
-        colored = lab_to_rgb(join(L, colors(L, strip)), gamut="chroma")[0]
-        result[strip] = (colored * 255).round().byte().permute(1, 2, 0).numpy()
-    return result
-
-
-def _to_float(rgb_uint8: Tensor) -> Tensor:
-    """(H, W, 3) uint8 -> (1, 3, H, W) float32 in [0, 1]."""
-    return rgb_uint8.permute(2, 0, 1)[None].float() / 255

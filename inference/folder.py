@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from data.photos import PhotoError, save_photo
+from data.originals import Original
+from data.photos import PhotoError
 from data.places import find_photos
+from data.saving import save_original
 from distributed import gather, share
 from errors import UserError
 from figures import progress_bar
@@ -42,7 +42,7 @@ def default_output(folder: Path) -> Path:
 
 
 def color_folder(
-    colorize: Callable[[Path], np.ndarray],
+    colorize: Callable[[Path], Original],
     folder: Path,
     output: Path,
     *,
@@ -56,7 +56,7 @@ def color_folder(
     so that a run that was stopped goes on where it was.
 
     Args:
-        colorize: a path -> (H, W, 3) uint8.
+        colorize: a path -> the colored photo.
         folder: where the photos are.
         output: where they go.
         recursive: whether the folders below count too.
@@ -104,7 +104,7 @@ def write_report(output: Path, results: list[Result]) -> None:
 
 
 def _color(
-    colorize: Callable[[Path], np.ndarray],
+    colorize: Callable[[Path], Original],
     path: Path,
     name: Path,
     output: Path,
@@ -119,7 +119,7 @@ def _color(
     except UserError as error:
         return Result(name.as_posix(), "failed", str(error))
     try:
-        save_photo(
+        save_original(
             target, picture, quality=quality
         )  # a full disk ends the run: no photo after this one would fare better
     except PhotoError as error:

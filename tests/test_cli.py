@@ -20,6 +20,7 @@ MAIN = Path(main.__file__)
 
 FLAGS = [
     "--accumulate",
+    "--apply_chroma",
     "--average",
     "--batch_size",
     "--compile",
@@ -59,6 +60,7 @@ FLAGS = [
     "--resume",
     "--run_dir",
     "--saturation",
+    "--save_chroma",
     "--schedule",
     "--seed",
     "--side_by_side",

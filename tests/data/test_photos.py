@@ -11,8 +11,7 @@ import skimage.data
 from conftest import swapped_profile
 from PIL import Image, ImageCms
 
-from data.photos import PhotoError, is_gray, load_photo, photo_format, resize, save_photo
-from errors import UserError
+from data.photos import PhotoError, is_gray, load_photo, resize
 
 PIXELS = skimage.data.coffee()[100:180, 150:270]  # (80, 120, 3)
 
@@ -233,19 +232,3 @@ def test_is_gray():
     jpeg = io.BytesIO()
     Image.fromarray(gray).save(jpeg, "JPEG")
     assert is_gray(Image.open(jpeg).convert("RGB"))
-
-
-@pytest.mark.parametrize("suffix", [".png", ".bmp", ".tiff"])
-def test_save(tmp_path, suffix):
-    path = tmp_path / "new folder" / f"x{suffix}"
-    save_photo(path, PIXELS, quality=95)
-    assert (load(path) == PIXELS).all()
-    assert [p.name for p in path.parent.iterdir()] == [path.name]
-
-
-def test_save_refuses_what_it_cannot_write(tmp_path):
-    with pytest.raises(UserError, match="ending"):
-        photo_format(tmp_path / "x.psd")
-    with pytest.raises(UserError, match=r"\.png"):
-        save_photo(tmp_path / "wide.webp", np.zeros((2, 20_000, 3), np.uint8), quality=95)
-    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,112 @@
+"""Colours joined to a photo: its lightness and depth stay, and a file of them gives the same bits."""
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from data.metadata import Metadata
+from data.originals import Original, load_original, to_dtype
+from data.saving import save_original
+from errors import UserError
+from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
+from models import build_model
+from models.checkpoint import save_weights
+
+COLORS = skimage.data.chelsea()[100:151, 100:170]  # (51, 70, 3)
+DEEP = COLORS.astype(np.uint16) * 257
+FLOAT = (DEEP / 65535).astype(np.float32)
+FLOAT[:4] *= 0.001  # next to black
+
+
+@pytest.fixture(scope="module")
+def vivid(tmp_path_factory):
+    """Untrained weights whose colours go far out of sRGB."""
+    torch.manual_seed(0)
+    model = build_model("model1")
+    with torch.no_grad():
+        model.decoder[8].weight.mul_(30)
+    path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
+    save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
+    return path
+
+
+@pytest.fixture
+def chroma():
+    ab = torch.randn(1, 2, 32, 32, generator=torch.Generator().manual_seed(0)) * 40
+    return Chroma(ab.half().float(), (70, 51), "colorizer, some weights")
+
+
+def lightness(pixels):
+    """By scikit-image, in float64."""
+    scale = {"uint8": 255, "uint16": 65535, "float32": 1}[pixels.dtype.name]
+    return skimage.color.rgb2lab(pixels.astype(np.float64) / scale)[..., 0]
+
+
+@pytest.mark.parametrize(
+    ("pixels", "tolerance"), [(COLORS, 0.5), (DEEP, 0.02), (FLOAT, 1e-3)], ids=["8 bit", "16 bit", "float"]
+)
+@pytest.mark.parametrize("upsample", ["guided", "bilinear"])
+def test_lightness_stays(pixels, tolerance, chroma, upsample):
+    colored = apply_chroma(Original(pixels), chroma, upsample=upsample, saturation=1).pixels
+    assert colored.dtype == pixels.dtype
+    assert np.abs(lightness(colored) - lightness(pixels)).max() <= tolerance
+    assert np.ptp(to_dtype(colored, "uint8").astype(int), axis=2).mean() > 20
+
+
+def test_alpha_and_metadata_stay(chroma):
+    alpha = np.arange(51 * 70, dtype=np.uint16).reshape(51, 70)
+    original = Original(DEEP, alpha, Metadata(dpi=(200.0, 200.0)))
+    colored = apply_chroma(original, chroma, upsample="guided", saturation=1)
+    assert (colored.alpha == alpha).all()
+    assert colored.metadata.dpi == (200.0, 200.0)
+    exif = Image.Exif()
+    exif.load(colored.metadata.exif)
+    assert exif[305] == "colorizer, some weights: colours inferred"
+    assert b"compositeWithTrainedAlgorithmicMedia" in colored.metadata.xmp
+
+
+def test_without_color_is_gray_of_the_same_lightness():
+    gray = without_color(Original(DEEP)).pixels
+    assert np.ptp(gray.astype(int), axis=2).max() <= 2
+    assert np.abs(lightness(gray) - lightness(DEEP)).max() < 0.02
+
+
+def test_file_and_back(tmp_path, chroma):
+    save_chroma(tmp_path / "x.chroma.safetensors", chroma)
+    again = load_chroma(tmp_path / "x.chroma.safetensors")
+    assert torch.equal(again.ab, chroma.ab)
+    assert (again.size, again.by) == (chroma.size, chroma.by)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
+def test_chroma_from_a_file_gives_the_same_bytes(cli, vivid, tmp_path, suffix):
+    photo, chroma = tmp_path / "old.png", tmp_path / "old.chroma.safetensors"
+    save_original(photo, Original(DEEP), quality=95)
+    first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
+    argv = ["--mode=predict", f"--image_path={photo}", "--saturation=0.7"]
+    more = [f"--weights={vivid}", f"--output_path={first}", f"--save_chroma={chroma}"]
+    assert cli(*argv, *more).code == 0
+    assert chroma.stat().st_size < 20_000
+    assert cli(*argv, f"--output_path={second}", f"--apply_chroma={chroma}").code == 0
+    assert first.read_bytes() == second.read_bytes()
+    if suffix != ".jpg":
+        found = load_original(first, max_pixels=10**6).pixels
+        assert found.dtype == np.uint16
+        assert np.abs(lightness(found) - lightness(DEEP)).max() < 0.02
+
+
+def test_chroma_of_something_else(cli, tmp_path, chroma):
+    with pytest.raises(UserError, match="of a photo of 70x51, not 51x70"):
+        apply_chroma(Original(COLORS.swapaxes(0, 1)), chroma, upsample="guided", saturation=1)
+    save_file({"ab": torch.zeros(3)}, tmp_path / "x.safetensors")
+    with pytest.raises(UserError, match="holds no chroma"):
+        load_chroma(tmp_path / "x.safetensors")
+    save_original(tmp_path / "x.png", Original(COLORS), quality=95)
+    argv = ["--mode=predict", f"--image_path={tmp_path / 'x.png'}"]
+    outcome = cli(*argv, f"--apply_chroma={tmp_path / 'none'}")
+    assert outcome.code == 2
+    assert "does not exist" in outcome.error
