@@ -205,6 +205,11 @@ class PredictConfig:
         None, "where the photos of a folder go, under their own names (default <folder>_colorized beside it)"
     )
     recursive: bool = setting(False, "color the photos in the folders below too")
+    render_size: str | None = setting(
+        None,
+        "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "
+        "consistent of several",
+    )
     upsample: str = setting(
         "guided",
         "how the colours get to the photo's own size; guided: along its edges",
@@ -214,7 +219,15 @@ class PredictConfig:
     quality: int = setting(95, "of JPEG and WebP pictures", low=1, high=100)
     save_chroma: Path | None = setting(None, "keep the predicted colours alone in this small file too")
     apply_chroma: Path | None = setting(None, "take the colours from such a file instead of from a model")
+    save_confidence: Path | None = setting(
+        None, "write a gray picture of how sure the colours are, white where they are"
+    )
     side_by_side: bool = setting(False, "write a gray | color picture")
+
+    def __post_init__(self) -> None:
+        size = self.render_size
+        if size not in (None, "auto") and not (size.isdecimal() and 32 <= int(size) <= 4096):
+            raise UserError(f"--render_size={size}: must be auto or a number from 32 to 4096")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -242,7 +255,8 @@ class Config(DataConfig, TrainConfig, PredictConfig):
 
     def __post_init__(self) -> None:
         validate(self)
-        super().__post_init__()
+        DataConfig.__post_init__(self)
+        PredictConfig.__post_init__(self)
 
     @property
     def run_path(self) -> Path:

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from config import Config
-from data.originals import Original, beside, load_original
+from data.originals import Original, beside, from_array, load_original
 from data.photos import photo_format
 from data.saving import save_original
 from distributed import world
@@ -35,6 +35,8 @@ def run(config: Config) -> int:
     if config.output_dir or config.recursive:
         raise UserError(f"--output_dir and --recursive are for folders, and {config.image_path} is none")
     output = _output_path(config, config.image_path)
+    for path in (config.save_chroma, config.save_confidence):
+        _check_free(path, config)
     original = load_original(config.image_path, max_pixels=config.max_pixels)
     if config.apply_chroma:
         return _apply(config, config.apply_chroma, original, output)
@@ -52,6 +54,10 @@ def run(config: Config) -> int:
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
         print(config.save_chroma)
+    if config.save_confidence:
+        sure = colorizer.confidence(original)
+        save_original(config.save_confidence, from_array(sure), quality=config.quality)
+        print(config.save_confidence)
     return 0
 
 
@@ -74,6 +80,9 @@ def _write(config: Config, original: Original, chroma: Chroma, output: Path) -> 
 def _run_folder(config: Config, folder: Path) -> int:
     if config.output_path:
         raise UserError(f"--output_path is for one photo, and {folder} is a folder: use --output_dir")
+    for flag in ("save_chroma", "apply_chroma", "save_confidence"):
+        if getattr(config, flag):
+            raise UserError(f"--{flag} is for one photo, and {folder} is a folder: leave it out")
     output = config.output_dir or default_output(folder)
     weights, config = choose_weights(config)
     if config.dry_run:
@@ -109,6 +118,7 @@ def _load(config: Config, weights: Weights) -> Colorizer:
         weights,
         image_size=config.image_size,
         resize=config.resize,
+        render_size=config.render_size,
         upsample=config.upsample,
         saturation=config.saturation,
         device=config.device,
@@ -121,6 +131,10 @@ def _output_path(config: Config, image_path: Path) -> Path:
     photo_format(path)
     if path.exists() and image_path.exists() and path.samefile(image_path):
         raise UserError(f"--output_path={path} is the photo itself: name another")
-    if path.exists() and not config.overwrite:
-        raise UserError(f"{path} exists: add --overwrite, or name another with --output_path")
+    _check_free(path, config)
     return path
+
+
+def _check_free(path: Path | None, config: Config) -> None:
+    if path is not None and path.exists() and not config.overwrite:
+        raise UserError(f"{path} exists: add --overwrite, or name another")

@@ -7,18 +7,23 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from PIL import Image
+from torch import Tensor
 
 from config import VERSION, Config
 from data.originals import Original, from_array, from_image, load_original
 from device import find_device
 from errors import UserError
+from inference.agreement import STRIDE, confidence, most_consistent
 from inference.chroma import Chroma, apply_chroma, lightness_seen
 from models.checkpoint import Weights, load_weights
 from models.shipped import find_weights
 
 # A panorama is not shown to the model longer than this many times its short side.
 _MAX_ASPECT = 4
+# What 'auto' compares, times the size of the training.
+_RENDER_SIZES = (1, 0.75, 1.25, 1.5)
 
 
 class Colorizer:
@@ -30,6 +35,7 @@ class Colorizer:
         *,
         image_size: int | None = None,
         resize: str | None = None,
+        render_size: str | None = None,
         upsample: str = Config.upsample,
         saturation: float = Config.saturation,
         device: str = "auto",
@@ -39,6 +45,7 @@ class Colorizer:
             weights: a model and what its file says of it.
             image_size, resize: how the model sees a photo; None: as the weights say, else by the
                 defaults of the configuration.
+            render_size: side at which the model looks instead of `image_size`; 'auto' compares several.
             upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
             device: 'auto', 'cpu', 'cuda' or 'mps'.
@@ -50,6 +57,7 @@ class Colorizer:
         self.model = weights.model.to(self.device).eval()
         self.image_size: int = image_size or weights.info.get("image_size", Config.image_size)
         self.resize: str = resize or weights.info.get("resize", Config.resize)
+        self.render_size = render_size
         self.upsample, self.saturation = upsample, saturation
 
     @classmethod
@@ -102,23 +110,42 @@ class Colorizer:
             UserError: the model's colours are not finite.
         """
         photo = original.preview()
-        L = lightness_seen(photo, self._render_size(photo))
-        ab = self.model(L.to(self.device)).float().cpu()
+        ab = self._predict(self._look(photo))
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
         return Chroma(ab.half().float(), photo.size, self.about)
+
+    @torch.inference_mode()
+    def confidence(self, original: Original) -> np.ndarray:
+        """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure."""
+        photo = original.preview()
+        sure = confidence(self._predict, self._look(photo))
+        sure = F.interpolate(sure, photo.size[::-1], mode="bilinear", antialias=True)
+        return (sure[0, 0] * 255).round().byte().numpy()
+
+    def _predict(self, L: Tensor) -> Tensor:
+        return self.model(L.to(self.device)).float().cpu()
+
+    def _look(self, photo: Image.Image) -> Tensor:
+        """L* of a photo at the size at which the model sees it."""
+        if self.render_size != "auto":
+            side = int(self.render_size or self.image_size)
+            return lightness_seen(photo, self._shape(photo, side))
+        sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
+        views = [lightness_seen(photo, self._shape(photo, side)) for side in sides]
+        return views[most_consistent(self._predict, views)]
 
     @property
     def about(self) -> str:
         """The program and the weights."""
         return f"colorizer {VERSION}, {self.weights.name}, weights sha256 {self.weights.sha256[:16]}"
 
-    def _render_size(self, photo: Image.Image) -> tuple[int, int]:
+    def _shape(self, photo: Image.Image, side: int) -> tuple[int, int]:
         """(width, height) at which the model sees a photo: whole, and shaped as in its training."""
         if self.resize == "squash":
-            return self.image_size, self.image_size
-        scale = self.image_size / min(photo.size)
-        limit = _MAX_ASPECT * self.image_size
-        width, height = (min(limit, round(side * scale)) for side in photo.size)
+            return side, side
+        scale = side / min(photo.size)
+        limit = _MAX_ASPECT * side
+        width, height = (min(limit, round(length * scale)) for length in photo.size)
         return width, height

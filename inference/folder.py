@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
+
+import torch
 
 from data.originals import Original
 from data.photos import PhotoError
 from data.places import find_photos
 from data.saving import save_original
-from distributed import gather, share
+from distributed import gather, num_cores, share
 from errors import UserError
 from figures import progress_bar
 from files import check_writable, write_csv
@@ -75,14 +78,26 @@ def color_folder(
         )
         raise UserError(f"--image_path={folder} holds no photo: {hint}")
     check_writable(output)
-    results = []
     own = share(paths)
-    with progress_bar("coloring", len(own)) as bar:
-        for path in own:
-            results.append(_color(colorize, path, path.relative_to(folder), output, overwrite, quality))
-            bar.update()
-            if results[-1].reason:
-                bar.write(results[-1].reason, file=sys.stderr)
+    # A photo for each core, from file to file: so decoding, network and encoding of several overlap, and
+    # none of them has to be divided among the cores.
+    with (
+        progress_bar("coloring", len(own)) as bar,
+        ThreadPoolExecutor(num_cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        futures = [
+            pool.submit(_color, colorize, path, path.relative_to(folder), output, overwrite, quality)
+            for path in own
+        ]
+        try:
+            for future in as_completed(futures):
+                bar.update()
+                if reason := future.result().reason:
+                    bar.write(reason, file=sys.stderr)
+        except BaseException:  # a full disk, Ctrl-C: what is under way is finished, the rest is not begun
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    results = [future.result() for future in futures]
     return [result for part in gather(results) for result in part]
 
 

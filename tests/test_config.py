@@ -35,6 +35,8 @@ def test_published_defaults():
         ("resize", "stretch"),
         ("split", "holdout"),
         ("mode", "serve"),
+        ("render_size", "large"),
+        ("render_size", "16"),
         ("split_ratio", (0.5, 0.5)),
         ("split_ratio", (0.5, 0.6, -0.1)),
         ("split_ratio", (0.5, 0.2, 0.2)),

@@ -1,0 +1,64 @@
+"""How far a model agrees with itself on one photo: at other sizes, mirrored, a little lighter or darker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data.color import L_SCALE
+
+Predict = Callable[[Tensor], Tensor]
+"""L* (1, 1, h, w) -> ab (1, 2, h, w)."""
+
+STRIDE = 32
+"""Sizes to look at are multiples of it, so that no model has to pad."""
+
+_SIZES = (0.75, 1.25)
+_GAMMAS = (0.9, 1.1)
+# The spread at which confidence has fallen to 1/e, CIELAB units.
+_SCALE = 10.0
+
+
+def confidence(predict: Predict, L: Tensor) -> Tensor:
+    """How sure a model is of each pixel's colour, by how much it changes when the photo hardly does.
+
+    The photo is shown as it is, mirrored, smaller, larger, lighter and darker; the root mean square
+    distance of those colours from their mean is the spread, and confidence is exp(-spread / 10).
+
+    Args:
+        predict: the model.
+        L: (1, 1, h, w), in [0, 100].
+    Returns:
+        (1, 1, h, w) in (0, 1].
+    """
+    height, width = L.shape[-2:]
+    views = [predict(L), predict(L.flip(-1)).flip(-1)]
+    for factor in _SIZES:
+        size = [max(STRIDE, round(side * factor / STRIDE) * STRIDE) for side in (height, width)]
+        views.append(_resize(predict(_resize(L, size)), (height, width)))
+    views += [predict(L_SCALE * (L / L_SCALE) ** gamma) for gamma in _GAMMAS]
+    ab = torch.cat(views)
+    spread = (ab - ab.mean(dim=0)).square().sum(dim=1, keepdim=True).mean(dim=0, keepdim=True).sqrt()
+    return (-spread / _SCALE).exp()
+
+
+def most_consistent(predict: Predict, views: Sequence[Tensor]) -> int:
+    """Which size to look at a photo in: the one whose colours are nearest to those of the others.
+
+    Args:
+        predict: the model.
+        views: L* of one photo at several sizes.
+    Returns:
+        Index of the view with the smallest mean distance to the rest.
+    """
+    common = views[0].shape[-2:]
+    ab = torch.cat([_resize(predict(L), common) for L in views])
+    distance = (ab[:, None] - ab[None]).square().sum(dim=2).sqrt().mean(dim=(2, 3))
+    return int(distance.sum(dim=1).argmin())
+
+
+def _resize(image: Tensor, size: Sequence[int]) -> Tensor:
+    return F.interpolate(image, tuple(size), mode="bilinear", antialias=True)

@@ -1,0 +1,93 @@
+"""Confidence and the choice of a size, with models whose doubts are known."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+import torch.nn.functional as F
+from PIL import Image
+
+from data.originals import from_array
+from inference.agreement import confidence, most_consistent
+from inference.colorizer import Colorizer
+from models import build_model
+from models.checkpoint import save_weights
+
+
+@pytest.fixture
+def L():
+    return torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0)) * 100
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    torch.manual_seed(0)
+    path = tmp_path_factory.mktemp("weights") / "model1.safetensors"
+    save_weights(path, "model1", build_model("model1"), {"image_size": 64})
+    return path
+
+
+def test_a_model_that_never_changes_its_mind_is_sure(L):
+    sure = confidence(lambda seen: torch.full((1, 2, *seen.shape[-2:]), 30.0), L)
+    assert sure.shape == L.shape
+    assert torch.equal(sure, torch.ones_like(sure))
+
+
+def test_doubt_is_where_the_colours_change():
+    """Colours that depend on the side they are on: a mirrored photo says otherwise, but in the middle."""
+
+    def left_is_red(seen):
+        ramp = torch.linspace(-60, 60, seen.shape[-1]).expand(1, 1, *seen.shape[-2:])
+        return torch.cat((ramp, torch.zeros_like(ramp)), dim=1)
+
+    sure = confidence(left_is_red, torch.full((1, 1, 64, 64), 50.0))[0, 0, 32]
+    assert sure[31] > 0.9
+    assert sure[0] < 0.2
+    # By hand: five views say -60, one says 60, so the spread is 120 * sqrt(5) / 6; edges aside.
+    assert sure[4] == pytest.approx(np.exp(-12 * 5**0.5 / 6 * (1 - 8 / 63)), rel=0.05)
+
+
+def test_most_consistent_is_the_one_nearest_to_the_others(L):
+    views = [F.interpolate(L, (side, side)) for side in (32, 64, 96, 128)]
+    answers = {32: 50.0, 64: 11.0, 96: 10.0, 128: -40.0}
+    assert (
+        most_consistent(lambda seen: torch.full_like(seen, answers[seen.shape[-1]]).repeat(1, 2, 1, 1), views)
+        == 1
+    )
+
+
+@pytest.mark.parametrize("size", ["auto", "32", "96"])
+def test_render_size(weights, size):
+    original = from_array(skimage.data.chelsea()[:90, :120])
+    chroma = Colorizer.load(weights, device="cpu", render_size=size).infer(original)
+    allowed = (64, 32, 96) if size == "auto" else (int(size),)
+    assert chroma.ab.shape[-1] in allowed
+    assert Colorizer.load(weights, device="cpu", render_size=size).color(original).pixels.shape == (
+        90,
+        120,
+        3,
+    )
+
+
+def test_confidence_of_a_photo(cli, weights, tmp_path):
+    photo = tmp_path / "x.png"
+    Image.fromarray(skimage.data.chelsea()[:90, :120]).save(photo)
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={weights}"]
+    sure = tmp_path / "sure.png"
+    assert cli(*argv, f"--save_confidence={sure}").code == 0
+    with Image.open(sure) as image:
+        assert image.size == (120, 90)
+        assert np.ptp(np.asarray(image)) > 5
+    outcome = cli(*argv, f"--save_confidence={sure}", f"--output_path={tmp_path / 'y.png'}")
+    assert outcome.code == 2
+    assert f"{sure} exists" in outcome.error
+    assert not (tmp_path / "y.png").exists()
+
+
+@pytest.mark.parametrize("flag", ["save_chroma", "apply_chroma", "save_confidence"])
+def test_flags_of_one_photo_are_not_for_folders(cli, weights, tmp_path, flag):
+    (tmp_path / "folder").mkdir()
+    argv = ["--mode=predict", f"--image_path={tmp_path / 'folder'}", f"--weights={weights}"]
+    outcome = cli(*argv, f"--{flag}={tmp_path / 'x'}")
+    assert outcome.code == 2
+    assert f"--{flag} is for one photo" in outcome.error
