@@ -1,0 +1,248 @@
+"""Mutated photographs through predict: no traceback, no hang, no half-written picture, bounded memory.
+
+    python -m benchmarks.fuzz_predict --cases=10000
+
+Small files of every format that predict reads are cut short, have bits flipped, bytes overwritten, sizes in
+their headers replaced, parts repeated or another ending. Each goes through the program as a person would
+run it. What must hold: exit code 0 with a picture that opens, or 2 with one line and no picture; under 20
+seconds; the process never above 2 GB. A worker that dies is counted, and its case kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import multiprocessing
+import os
+import random
+import resource
+import signal
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.data
+from PIL import Image
+
+from files import write_json
+
+LIMIT_S = 20
+LIMIT_MB = 2000
+_PIXELS = "--max_pixels=30000000"
+
+
+def originals() -> dict[str, bytes]:
+    """Whole files, by ending, one for each way in which pixels are kept."""
+    from data.metadata import Metadata
+    from data.originals import Original
+    from data.saving import save_original
+
+    rgb = skimage.data.chelsea()[100:164, 100:196]
+    alpha = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
+    exif = Image.Exif()
+    exif[274], exif[271] = 6, "Camera"
+    metadata = Metadata(exif.tobytes(), b"<x:xmpmeta></x:xmpmeta>", (300.0, 300.0))
+    found: dict[str, bytes] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, pixels, mask in (
+            ("8.jpg", rgb, None),
+            ("8.webp", rgb, alpha),
+            ("8.png", rgb, alpha),
+            ("16.png", rgb.astype(np.uint16) * 257, alpha.astype(np.uint16) * 257),
+            ("8.tif", rgb, None),
+            ("16.tif", rgb.astype(np.uint16) * 257, None),
+            ("float.tif", (rgb / 255).astype(np.float32), None),
+        ):
+            path = Path(folder) / name
+            save_original(path, Original(pixels, mask, metadata), quality=90)
+            found[name] = path.read_bytes()
+    image = Image.fromarray(rgb)
+    for name, picture, options in (
+        ("gray.jpg", image.convert("L"), {}),
+        ("progressive.jpg", image, {"progressive": True}),
+        ("cmyk.jpg", image.convert("CMYK"), {}),
+        ("palette.png", image.quantize(32), {}),
+        ("bits.png", image.convert("1"), {}),
+        ("i16.png", Image.fromarray(rgb[..., 0].astype(np.uint16) * 257), {}),
+        ("lzw.tif", image, {"compression": "tiff_lzw"}),
+        ("jpeg.tif", image, {"compression": "jpeg"}),
+        ("g4.tif", image.convert("1"), {"compression": "group4"}),
+        ("frames.gif", image.quantize(64), {"save_all": True, "append_images": [image.quantize(16)]}),
+        ("8.bmp", image, {}),
+    ):
+        buffer = io.BytesIO()
+        formats = {"jpg": "JPEG", "tif": "TIFF", "gif": "GIF", "bmp": "BMP", "png": "PNG"}
+        picture.save(buffer, formats[name.rpartition(".")[2]], **options)
+        found[name] = buffer.getvalue()
+    return found
+
+
+def truncate(data: bytearray, rng: random.Random) -> None:
+    """Cut the end off."""
+    del data[rng.randrange(len(data)) :]
+
+
+def flip_bits(data: bytearray, rng: random.Random) -> None:
+    """Flip a few bits anywhere."""
+    for _ in range(rng.choice((1, 4, 30))):
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+
+
+def lie_in_the_header(data: bytearray, rng: random.Random) -> None:
+    """Replace a number near the beginning or the end by an extreme one."""
+    reach = min(len(data), 400)
+    place = rng.randrange(reach) if rng.random() < 0.7 else len(data) - 1 - rng.randrange(reach)
+    number = rng.choice((0, 1, 0xFF, 0x7FFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF))
+    width = rng.choice((1, 2, 4))
+    data[place : place + width] = (number & (256**width - 1)).to_bytes(width, rng.choice(("big", "little")))
+
+
+def repeat_a_part(data: bytearray, rng: random.Random) -> None:
+    """Insert a part of the file once more somewhere else."""
+    start = rng.randrange(len(data))
+    place = rng.randrange(len(data))
+    data[place:place] = data[start : start + rng.randrange(1, 600)]
+
+
+def fill_with_noise(data: bytearray, rng: random.Random) -> None:
+    """Overwrite a stretch with noise."""
+    start = rng.randrange(len(data))
+    stretch = min(rng.randrange(1, 200), len(data) - start)
+    data[start : start + stretch] = rng.randbytes(stretch)
+
+
+MUTATIONS: tuple[Callable[[bytearray, random.Random], None], ...] = (
+    truncate,
+    flip_bits,
+    lie_in_the_header,
+    repeat_a_part,
+    fill_with_noise,
+)
+
+
+def make_case(number: int, files: dict[str, bytes]) -> tuple[str, bytes]:
+    """Name and contents of a mutated file; all of it follows from the number."""
+    rng = random.Random(number)
+    name = rng.choice(sorted(files))
+    data = bytearray(files[name])
+    for mutation in rng.sample(MUTATIONS, rng.choice((1, 1, 2))):
+        if data:
+            mutation(data, rng)
+    ending = rng.choice(sorted(files)).rpartition(".")[2] if rng.random() < 0.1 else name.rpartition(".")[2]
+    return f"{number}_{name.partition('.')[0]}.{ending}", bytes(data)
+
+
+def run_case(name: str, data: bytes, folder: Path) -> str:
+    """What became of a case: 'colored', 'refused', or what is wrong."""
+    import main
+
+    photo, output = folder / name, folder / "out.tif"
+    photo.write_bytes(data)
+    output.unlink(missing_ok=True)
+    out, err = io.StringIO(), io.StringIO()
+    signal.alarm(LIMIT_S)
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = main.main(["--mode=predict", f"--image_path={photo}", f"--output_path={output}", _PIXELS])
+    except BaseException as error:
+        return f"{type(error).__name__}: {error}"
+    finally:
+        signal.alarm(0)
+        photo.unlink(missing_ok=True)
+    rest = [path.name for path in folder.iterdir() if path != output]
+    if rest:
+        return f"left {rest}"
+    complaints = [line for line in err.getvalue().splitlines() if line.startswith("error:")]
+    if code == 2 and len(complaints) == 1 and not output.exists():
+        return "refused"
+    if code == 0 and not complaints:
+        with Image.open(output) as image:
+            image.load()
+        return "colored"
+    return f"exit code {code}, {len(complaints)} complaints, picture {output.exists()}"
+
+
+class TookTooLong(Exception):
+    """A case ran into the limit of time."""
+
+
+def _raise(*_: Any) -> None:
+    raise TookTooLong
+
+
+def work(first: int, last: int, results: Any) -> None:
+    """Run cases in a process of their own, whose death is no harm."""
+    import torch
+
+    from inference import weights as chosen
+
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGALRM, _raise)
+    # The weights are the same for every case: loading them once is all that is left out.
+    loaded: dict[Path, Any] = {}
+    load = chosen.load_weights
+    chosen.load_weights = lambda path, **options: loaded.setdefault(path, load(path, **options))
+    quiet = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(quiet, 2)  # what C libraries print past Python
+    files = originals()
+    with tempfile.TemporaryDirectory() as name:
+        for number in range(first, last):
+            results.put((number, None, 0.0))
+            case, data = make_case(number, files)
+            outcome = run_case(case, data, Path(name))
+            scale = 1024 if sys.platform != "darwin" else 1024**2
+            memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+            results.put((number, outcome, memory))
+
+
+def fuzz(num_cases: int, first: int) -> dict[str, Any]:
+    """Run all cases, and count."""
+    counts: Counter[str] = Counter()
+    bad: list[dict[str, Any]] = []
+    peak, number, last = 0.0, first, first + num_cases
+    context = multiprocessing.get_context("spawn")
+    while number < last:
+        results = context.SimpleQueue()
+        process = context.Process(target=work, args=(number, last, results))
+        process.start()
+        at = number
+        while number < last:
+            while results.empty():
+                process.join(0.05)
+                if not process.is_alive() and results.empty():
+                    break
+            if results.empty():
+                break
+            at, outcome, memory = results.get()
+            if outcome is None:
+                continue
+            number, peak = at + 1, max(peak, memory)
+            counts[outcome if outcome in ("colored", "refused") else "wrong"] += 1
+            if outcome not in ("colored", "refused") or memory > LIMIT_MB:
+                bad.append({"case": at, "outcome": outcome, "memory_mb": memory})
+        process.join()
+        if number < last:  # it died in the middle of a case
+            bad.append({"case": at, "outcome": f"died with {process.exitcode}", "memory_mb": None})
+            counts["died"] += 1
+            number = at + 1
+    return {"cases": num_cases, "first": first, **counts, "peak_memory_mb": peak, "bad": bad}
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--cases", type=int, default=10_000)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--json", type=Path, help="write the counts to this file")
+    args = parser.parse_args()
+    found = fuzz(args.cases, args.first)
+    print({key: value for key, value in found.items() if key != "bad"})
+    for row in found["bad"]:
+        print(row)
+    if args.json:
+        write_json(args.json, found)
+    sys.exit(1 if found["bad"] else 0)
