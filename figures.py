@@ -42,7 +42,7 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.legend()
         axes.grid(alpha=0.3)
-    left.set_ylabel("loss (ab / 128)")
+    left.set_ylabel("loss")
     right.set_ylabel("PSNR, dB")
     _save(figure, path, dpi=100)
 

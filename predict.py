@@ -11,7 +11,14 @@ from data.photos import photo_format
 from data.saving import save_original
 from distributed import world
 from errors import UserError
-from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
+from inference.chroma import (
+    Chroma,
+    apply_chroma,
+    check_ending,
+    load_chroma,
+    save_chroma,
+    without_color,
+)
 from inference.colorizer import Colorizer
 from inference.folder import color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
@@ -34,17 +41,14 @@ def run(config: Config) -> int:
         return _run_folder(config, config.image_path)
     if config.output_dir or config.recursive:
         raise UserError(f"--output_dir and --recursive are for folders, and {config.image_path} is none")
-    output = _output_path(config, config.image_path)
-    for path in (config.save_chroma, config.save_confidence):
-        _check_free(path, config)
+    output = _check_outputs(config, config.image_path)
     original = load_original(config.image_path, max_pixels=config.max_pixels)
     if config.apply_chroma:
         return _apply(config, config.apply_chroma, original, output)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
-        height, width = original.pixels.shape[:2]
-        print(f"would write {output} ({width}x{height})")
+        print("would write {} ({}x{})".format(output, *original.size))
         return 0
     if not world().is_main:  # there is nothing to share
         return 0
@@ -125,16 +129,32 @@ def _load(config: Config, weights: Weights) -> Colorizer:
     )
 
 
-def _output_path(config: Config, image_path: Path) -> Path:
-    """Where the picture goes, checked before any work is done."""
-    path = config.output_path or image_path.with_name(f"{image_path.stem}_colorized.png")
-    photo_format(path)
-    if path.exists() and image_path.exists() and path.samefile(image_path):
-        raise UserError(f"--output_path={path} is the photo itself: name another")
-    _check_free(path, config)
-    return path
-
-
-def _check_free(path: Path | None, config: Config) -> None:
-    if path is not None and path.exists() and not config.overwrite:
-        raise UserError(f"{path} exists: add --overwrite, or name another")
+def _check_outputs(config: Config, photo: Path) -> Path:
+    """Where the picture goes; what would be written is checked before any work is done."""
+    output = config.output_path or photo.with_name(f"{photo.stem}_colorized.png")
+    photo_format(output)
+    if config.save_confidence:
+        photo_format(config.save_confidence)
+    if config.save_chroma:
+        check_ending(config.save_chroma)
+    if config.apply_chroma and (config.save_chroma or config.save_confidence):
+        raise UserError("--apply_chroma takes no model: leave --save_chroma and --save_confidence out")
+    flags = {
+        "output_path": output,
+        "save_chroma": config.save_chroma,
+        "save_confidence": config.save_confidence,
+    }
+    taken = {photo.resolve(): "the photo itself"}
+    if config.weights:
+        taken[config.weights.resolve()] = "the file of the weights"
+    if config.apply_chroma:
+        taken[config.apply_chroma.resolve()] = "the file of the chroma"
+    for flag, path in flags.items():
+        if path is None:
+            continue
+        if path.resolve() in taken:
+            raise UserError(f"--{flag}={path} is {taken[path.resolve()]}: name another")
+        if path.exists() and not config.overwrite:
+            raise UserError(f"{path} exists: add --overwrite, or name another with --{flag}")
+        taken[path.resolve()] = f"that of --{flag} too"
+    return output

@@ -20,7 +20,7 @@ from history import best_epoch, is_finished
 from inference.weights import describe, initial_weights
 from models import build_model
 from models.checkpoint import Weights, load_training_state
-from models.losses import build_criterion
+from models.losses import build_criterion, parse_loss
 from runs import (
     BEST,
     LAST,
@@ -45,7 +45,7 @@ def run(config: Config) -> int:
     device = find_device(config.device)
     reuse_freed_memory()
     config, initial = _resolve(config)
-    criterion = build_criterion(config.loss, vgg_weights=config.vgg_weights)
+    parse_loss(config.loss)
     state = load_training_state(config.run_path / LAST) if config.resume else None
     if state and is_finished(state["history"], config) and _is_tested(config):
         epochs, best = len(state["history"]), best_epoch(state["history"])
@@ -59,8 +59,10 @@ def run(config: Config) -> int:
     if state is None and not config.dry_run:
         # What can fail at once does so before thousands of photos are decoded.
         check_writable(config.run_path)
-        if initial is None:
-            with main_first():
+    if not config.dry_run:
+        with main_first():
+            criterion = build_criterion(config.loss, vgg_weights=config.vgg_weights)
+            if state is None and initial is None:
                 model.initialize()
     manifest = _open_manifest(config, listing, state)
     if config.dry_run:

@@ -75,11 +75,14 @@ def measure(weights: Path, photos: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
-    parser.add_argument("--weights", type=Path, nargs="*", help="default: those that ship")
     args = parser.parse_args()
     reuse_freed_memory()
-    files = args.weights or sorted(shipped.FOLDER.glob("*.safetensors"))
+    files = sorted(shipped.FOLDER.glob("*.safetensors"))
     rows = {path.stem: measure(path, args.photos) for path in files}
     command = "python -m benchmarks.bench_robustness --photos=PHOTOS"
-    write_json(RESULTS / "robustness.json", {"command": command, "machine": machine("cpu"), "rows": rows})
+    about = {"command": command, "machine": machine(find_device("auto").type)}
+    write_json(
+        RESULTS / "robustness.json",
+        about | {"rows": rows},
+    )
     print(f"written to {RESULTS / 'robustness.json'}; python -m benchmarks.results writes the page")

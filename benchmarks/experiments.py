@@ -19,6 +19,7 @@ from typing import Any
 import main
 from benchmarks.common import machine
 from benchmarks.results import RESULTS, trim
+from device import find_device
 from files import read_csv, read_json, write_json
 from runs import HISTORY, LAST
 
@@ -90,7 +91,7 @@ def run(name: str, flags: list[str]) -> dict[str, Any]:
         command = ["--mode=train", *given, f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"]
         print(f"\n== {name}: {row}\npython main.py {shlex.join(command)}", flush=True)
         if (folder / LAST).exists():
-            command = ["--mode=train", f"--run_dir={folder}", "--resume"]
+            command.append("--resume")  # a flag that contradicts the run is an error
         _call(command)
         _call(["--mode=test", "--split=val", f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"])
         history = [{k: float(v) for k, v in epoch.items()} for epoch in read_csv(folder / HISTORY)]
@@ -99,11 +100,17 @@ def run(name: str, flags: list[str]) -> dict[str, Any]:
     return {
         "experiment": name,
         "title": experiment.title,
-        "command": f"python -m benchmarks.experiments {name} {shlex.join(flags)}",
+        "command": f"python -m benchmarks.experiments {name} {shlex.join(map(_shorten, flags))}",
         "common": experiment.common,
-        "machine": machine("cpu"),
+        "machine": machine(find_device("auto").type),
         "rows": rows,
     }
+
+
+def _shorten(flag: str) -> str:
+    """--data_dir=some/where/photos/train -> --data_dir=photos/train."""
+    name, equals, value = flag.partition("=")
+    return name + equals + "/".join(Path(value).parts[-2:]) if name == "--data_dir" else flag
 
 
 def _call(argv: list[str]) -> None:

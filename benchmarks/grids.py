@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 
 from config import Config
-from data.originals import load_original, to_dtype
+from data.originals import load_original
 from data.places import list_photos
 from figures import write_examples
 from inference.chroma import without_color
 from inference.colorizer import Colorizer
 
-_NUM_PHOTOS, _COLUMNS = 40, 10
+_NUM_PHOTOS, _COLUMNS, _SIDE = 40, 10, 224
 
 
 def draw_grids(weights: Mapping[str, Path], folders: Sequence[Path], output: Path) -> None:
@@ -37,10 +37,15 @@ def draw_grids(weights: Mapping[str, Path], folders: Sequence[Path], output: Pat
                 *(colorizer.color(photo) for colorizer in colorizers.values()),
                 photo,
             ]
-            pictures = [to_dtype(original.pixels, "uint8") for original in seen]
+            pictures = [np.asarray(original.preview(_SIDE).resize(_shrunk(photo.size))) for original in seen]
             columns.append((Path(photos[i].name).stem[-20:], pictures))
         titles = ("gray", *colorizers, "photo")
         for number, start in enumerate(range(0, len(columns), _COLUMNS)):
             path = output / f"{folder.name}_{number}.png"
             write_examples(path, columns[start : start + _COLUMNS], titles)
             print(path)
+
+
+def _shrunk(size: tuple[int, int]) -> tuple[int, int]:
+    scale = _SIDE / max(size)
+    return max(1, round(scale * size[0])), max(1, round(scale * size[1]))

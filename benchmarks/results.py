@@ -18,6 +18,7 @@ from typing import Any
 import main
 from benchmarks.common import machine
 from benchmarks.grids import draw_grids
+from device import find_device
 from figures import write_curves
 from files import read_csv, read_json, write_json, write_text
 from models import shipped
@@ -181,10 +182,16 @@ if __name__ == "__main__":
     parser.add_argument("--photos", type=Path, help="folder that holds " + ", ".join(LISTS.values()))
     args = parser.parse_args()
     if args.measure:
+        if args.photos is None:
+            parser.error("--measure needs --photos=FOLDER")
         files = sorted(shipped.FOLDER.glob("*.safetensors"))
         scored = {path.stem: measure(path, args.photos) for path in files}
         command = "python -m benchmarks.results --measure --photos=PHOTOS"
-        write_json(RESULTS / "shipped.json", {"command": command, "machine": machine("cpu"), "rows": scored})
+        about = {"command": command, "machine": machine(find_device("auto").type)}
+        write_json(
+            RESULTS / "shipped.json",
+            about | {"rows": scored},
+        )
         folders = [*LISTS.values(), "historical"]
         draw_grids({path.stem: path for path in files}, [args.photos / f for f in folders], RUNS / "grids")
     draw_curves()

@@ -1,6 +1,6 @@
 """Make a weights file that ships out of a finished run.
 
-    python -m benchmarks.ship_weights runs/model1 --name=model1 --photos=FOLDER
+    python -m benchmarks.ship_weights runs/model1 --name=model1 --photos=FOLDER --data="5000 photos of ..."
 
 The weights are rounded to half precision, scored as they are then on the test list of scenes of FOLDER,
 and written to weights/NAME.safetensors with what they were trained on, their terms and their scores;
@@ -21,18 +21,13 @@ from models import shipped
 from models.checkpoint import load_weights, save_weights
 from runs import BEST
 
-DATA = (
-    "8108 photographs, short side at most 256 px: 5308 scenes in 27 classes of the SUN database close to "
-    "those of Places, weather skies, offices, landmarks and city facades; 2800 of Flickr8k: people, dogs, "
-    "sport, streets"
-)
 TERMS = (
     "for research use: the sources of the photographs state no terms for them, or research use; the "
     "licence of the code does not extend to these weights"
 )
 
 
-def ship(run_dir: Path, name: str, photos: Path) -> Path:
+def ship(run_dir: Path, name: str, photos: Path, data: str) -> Path:
     """Write weights/<name>.safetensors and the list of sums; returns the file."""
     best = load_weights(run_dir / BEST)
     path = shipped.FOLDER / f"{name}.safetensors"
@@ -44,7 +39,7 @@ def ship(run_dir: Path, name: str, photos: Path) -> Path:
     metrics["chroma_ratio"] = card["chroma_ratio"]
     for row in ("model", "gray"):
         metrics[row] = {m: v["mean"] for m, v in card[row].items()}
-    save_weights(path, best.name, model, best.info | {"data": DATA, "terms": TERMS, "metrics": metrics})
+    save_weights(path, best.name, model, best.info | {"data": data, "terms": TERMS, "metrics": metrics})
     files = sorted(shipped.FOLDER.glob("*.safetensors"))
     write_text(shipped.FOLDER / shipped.SUMS, "".join(f"{sha256(f)}  {f.name}\n" for f in files))
     return path
@@ -55,6 +50,7 @@ if __name__ == "__main__":
     parser.add_argument("run_dir", type=Path)
     parser.add_argument("--name", default="model1")
     parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument("--data", required=True, help="what the weights were trained on, in words")
     args = parser.parse_args()
-    written = ship(args.run_dir, args.name, args.photos)
+    written = ship(args.run_dir, args.name, args.photos, args.data)
     print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")

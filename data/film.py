@@ -41,7 +41,7 @@ def sepia(rgb: Tensor, u: Tensor) -> Tensor:
 
 
 def fading(rgb: Tensor, u: Tensor) -> Tensor:
-    """Blacks that turned gray by up to a third of the scale, whites that yellowed by up to a fifth."""
+    """Blacks that turned gray by up to a third of the scale, whites by up to a fifth."""
     black, white = _per_photo(0.33 * u[:, :1]), _per_photo(1 - 0.2 * u[:, 1:2])
     return black + (white - black) * rgb
 

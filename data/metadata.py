@@ -9,6 +9,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from xml.sax.saxutils import escape
 
 from PIL import ExifTags, Image, ImageCms
 
@@ -19,20 +20,24 @@ _EMPTY_XMP = (
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>'
     '<?xpacket end="w"?>'
 )
-# They describe the file that was, not the one that is written.
-_OF_THE_OLD_FILE = (
-    *(ExifTags.Base.ImageWidth, ExifTags.Base.ImageLength, ExifTags.Base.BitsPerSample),
-    *(ExifTags.Base.Compression, ExifTags.Base.PhotometricInterpretation, ExifTags.Base.StripOffsets),
-    *(ExifTags.Base.SamplesPerPixel, ExifTags.Base.RowsPerStrip, ExifTags.Base.StripByteCounts),
-    *(ExifTags.Base.PlanarConfiguration, ExifTags.Base.Predictor, ExifTags.Base.ColorMap),
-    *(ExifTags.Base.TileWidth, ExifTags.Base.TileLength, ExifTags.Base.TileOffsets),
-    *(ExifTags.Base.TileByteCounts, ExifTags.Base.ExtraSamples, ExifTags.Base.SampleFormat),
-    *(ExifTags.Base.FillOrder, ExifTags.Base.InterColorProfile, ExifTags.Base.XMLPacket),
-    *(ExifTags.Base.JPEGTables, ExifTags.Base.YCbCrSubSampling, ExifTags.Base.YCbCrPositioning),
-    *(ExifTags.Base.ReferenceBlackWhite, ExifTags.Base.NewSubfileType, ExifTags.Base.TransferFunction),
-    *(ExifTags.Base.WhitePoint, ExifTags.Base.PrimaryChromaticities, ExifTags.Base.Orientation),
+# Of a TIFF's own directory, what speaks of the photo: the rest describes how its old pixels are stored.
+DESCRIPTIVE = frozenset(
+    (
+        *(ExifTags.Base.DocumentName, ExifTags.Base.ImageDescription, ExifTags.Base.Make),
+        *(ExifTags.Base.Model, ExifTags.Base.PageName, ExifTags.Base.DateTime, ExifTags.Base.Artist),
+        *(ExifTags.Base.HostComputer, ExifTags.Base.Rating, ExifTags.Base.Copyright),
+        *(ExifTags.Base.XPTitle, ExifTags.Base.XPComment, ExifTags.Base.XPAuthor),
+        *(ExifTags.Base.XPKeywords, ExifTags.Base.XPSubject),
+    )
 )
-_SRGB, _WHITE_IS_ZERO = 1, 0
+# Of EXIF proper: an offset into the old file, and sizes that another program looks up.
+_OF_THE_OLD_FILE = (
+    ExifTags.IFD.Interop,
+    ExifTags.Base.ExifImageWidth,
+    ExifTags.Base.ExifImageHeight,
+)
+_SRGB = 1
+_TURNED = range(5, 9)  # orientations that exchange width and height
 # What a lying EXIF block makes Pillow raise.
 _UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error)
 
@@ -55,38 +60,24 @@ class Metadata:
     dpi: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the samples of a file are to be read.
-
-    Attributes:
-        orientation: of EXIF, 1 to 8; 1 is upright.
-        profile: an ICC profile, or None for sRGB.
-        is_inverted: whether 0 is white.
-    """
-
-    orientation: int = 1
-    profile: bytes | None = None
-    is_inverted: bool = False
-
-
-def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, Reading]:
+def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, int]:
     """Take what belongs to a photo, as far as it can be read; damaged parts are left out.
 
     Args:
         exif: of an opened picture.
-        info: of an opened picture: icc_profile, xmp, dpi.
+        info: of an opened picture: xmp, dpi.
+    Returns:
+        The metadata of the photo when it is upright, and its EXIF orientation, 1 to 8.
     """
-    xmp, profile = info.get("xmp") or b"", info.get("icc_profile")
-    block, orientation, is_inverted = b"", 1, False
+    block, orientation = b"", 1
     with contextlib.suppress(*_UNREADABLE):
         orientation = int(exif.get(ExifTags.Base.Orientation, 1))
-        is_inverted = exif.get(ExifTags.Base.PhotometricInterpretation) == _WHITE_IS_ZERO
         block = _clean(exif)
-    return (
-        Metadata(block, xmp.encode() if isinstance(xmp, str) else bytes(xmp), _sane_dpi(info.get("dpi"))),
-        Reading(orientation, profile if isinstance(profile, bytes) else None, is_inverted),
-    )
+    xmp = info.get("xmp")
+    xmp = xmp.encode() if isinstance(xmp, str) else xmp
+    dpi = _sane_dpi(info.get("dpi"))
+    dpi = dpi[::-1] if dpi and orientation in _TURNED else dpi
+    return Metadata(block, xmp if isinstance(xmp, bytes) else b"", dpi), orientation
 
 
 @functools.cache
@@ -106,6 +97,9 @@ def mark_inferred(metadata: Metadata, by: str) -> Metadata:
     """
     exif = Image.Exif()
     exif.load(metadata.exif)
+    for tag, value in list(exif.items()):
+        if isinstance(value, str):
+            exif[tag] = value.encode("latin-1", "replace")
     exif[ExifTags.Base.Software] = f"{by}: colours inferred"
     return Metadata(exif.tobytes(), _mark_xmp(metadata.xmp, by), metadata.dpi)
 
@@ -119,17 +113,18 @@ def _sane_dpi(dpi: Any) -> tuple[float, float] | None:
 
 
 def _clean(old: Image.Exif) -> bytes:
-    """The same tags without orientation, which is applied, and without what described the old pixels."""
+    """What EXIF says of the photo, without the orientation, which is applied, and without the old file."""
     new = Image.Exif()
-    for tag, value in old.items():
-        if tag not in _OF_THE_OLD_FILE and tag not in DIRECTORIES:
-            new[tag] = value
+    for tag in DESCRIPTIVE & set(old):
+        value = old[tag]
+        # Pillow reads text as Latin-1, whatever it is, and would write it as ASCII.
+        new[tag] = value.encode("latin-1", "replace") if isinstance(value, str) else value
     for ifd in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo):
-        values: dict[int, Any] = old.get_ifd(ifd)
+        values = {tag: value for tag, value in old.get_ifd(ifd).items() if tag not in _OF_THE_OLD_FILE}
+        if ExifTags.Base.ColorSpace in values and ifd == ExifTags.IFD.Exif:
+            values[ExifTags.Base.ColorSpace] = _SRGB
         if values:
-            new.get_ifd(ifd).update({k: v for k, v in values.items() if k != ExifTags.IFD.Interop})
-    if ExifTags.Base.ColorSpace in new.get_ifd(ExifTags.IFD.Exif):
-        new.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.ColorSpace] = _SRGB
+            new.get_ifd(ifd).update(values)
     return new.tobytes() if len(new) or new._ifds else b""
 
 
@@ -137,13 +132,14 @@ def _mark_xmp(xmp: bytes, by: str) -> bytes:
     text = xmp.decode("utf-8", "replace").rstrip("\0 \n")
     if "</rdf:RDF>" not in text:
         text = _EMPTY_XMP
-    # The orientation is applied, here too.
-    text = re.sub(r'\s*tiff:Orientation="\d+"|<tiff:Orientation>\d+</tiff:Orientation>', "", text)
+    # The orientation is applied; a property that stands twice would make the packet invalid.
+    for name in ("tiff:Orientation", "Iptc4xmpExt:DigitalSourceType", "colorizer:InferredBy"):
+        text = re.sub(rf'\s*{name}="[^"]*"|<{name}>[^<]*</{name}>', "", text)
     note = (
         '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        'xmlns:photoshop="http://ns.adobe.com/photoshop/1.0/">'
+        'xmlns:colorizer="urn:colorizer:1">'
         f"<Iptc4xmpExt:DigitalSourceType>{_SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>"
-        f"<photoshop:Instructions>Colours inferred by {by}</photoshop:Instructions></rdf:Description>"
+        f"<colorizer:InferredBy>{escape(by)}</colorizer:InferredBy></rdf:Description>"
     )
     head, _, tail = text.rpartition("</rdf:RDF>")
     return f"{head}{note}</rdf:RDF>{tail}".encode()

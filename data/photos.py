@@ -7,13 +7,14 @@ import functools
 import io
 import logging
 import struct
+import threading
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image, ImageChops, ImageCms, ImageOps
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from errors import UserError
 
@@ -42,6 +43,9 @@ _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 # A photo whose channels never differ by more is gray: JPEG and 8-bit rounding make up to this much.
 _GRAY_SPREAD = 2
+
+
+_opening = threading.Lock()
 
 
 class PhotoError(UserError):
@@ -96,8 +100,13 @@ def decode(
 @contextlib.contextmanager
 def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
     """Open a picture of at most so many pixels; within `decoding_errors`."""
-    Image.MAX_IMAGE_PIXELS = max_pixels  # Pillow itself refuses from twice this number on
-    with Image.open(file, formats=_readable_formats()) as image:
+    with _opening:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow's own, for the whole process
+        try:
+            picture = Image.open(file, formats=_readable_formats())
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with picture as image:
         if image.width * image.height > max_pixels:
             raise Image.DecompressionBombError
         yield image
@@ -138,14 +147,17 @@ def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
     if alpha is not None:
         white = Image.new("RGB", rgb.size, "white")
         rgb = Image.composite(rgb, white, alpha)
+    rgb = image.copy() if rgb is image else rgb
+    rgb.info.clear()  # the profile is applied: nobody must apply it again
     return rgb
 
 
 def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:
-    """`to_srgb`, but with the alpha apart: an RGB image, and one of mode L or None."""
+    """`to_srgb`, but with the alpha apart: an RGB image, which may be `image` itself, and one of mode L."""
     # Pillow inverts such TIFFs of 8 bits, but not of 16. The tag is lost with the first copy.
     inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # for it makes a copy in any case
+        image = ImageOps.exif_transpose(image)
     profile = image.info.get("icc_profile")
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bit(image, inverted)
@@ -159,9 +171,7 @@ def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image
     alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
     if alpha is not None:
         image = image.convert(image.mode[:-1])
-    rgb = _apply_profile(image, profile, name)
-    rgb.info.clear()  # the profile is applied: nobody must apply it again
-    return rgb, alpha
+    return _apply_profile(image, profile, name), alpha
 
 
 def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:
@@ -212,7 +222,7 @@ def _to_8_bit(image: Image.Image, inverted: bool) -> Image.Image:
 def _apply_profile(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
     """Colours as the embedded ICC profile means them; without one they are sRGB already."""
     if image.mode != "LAB" and profile is None:
-        return image.convert("RGB")
+        return image if image.mode == "RGB" else image.convert("RGB")
     try:
         lab = ImageCms.createProfile("LAB")
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile) if profile and image.mode != "LAB" else lab)

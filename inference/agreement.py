@@ -9,12 +9,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.color import L_SCALE
+from models.layers import STRIDE
 
 Predict = Callable[[Tensor], Tensor]
 """L* (1, 1, h, w) -> ab (1, 2, h, w)."""
-
-STRIDE = 32
-"""Sizes to look at are multiples of it, so that no model has to pad."""
 
 _SIZES = (0.75, 1.25)
 _GAMMAS = (0.9, 1.1)

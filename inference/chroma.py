@@ -14,16 +14,13 @@ from torch import Tensor
 
 from data.color import join, lab_to_rgb, rgb_to_lab
 from data.metadata import mark_inferred
-from data.originals import FULL, Original
+from data.originals import FULL, STRIP_PIXELS, Original
 from errors import UserError
 from files import write_bytes
 from inference.upsample import UPSAMPLERS, Rows
 from models.state import read_state_and_metadata
 
 _METADATA_KEY = "chroma"
-# Full-resolution colour maths runs on this many pixels at a time: its dozen temporaries would take
-# far more memory than the photo itself.
-_STRIP_PIXELS = 2**20
 
 
 @dataclass(frozen=True)
@@ -42,9 +39,18 @@ class Chroma:
 
 
 def save_chroma(path: Path, chroma: Chroma) -> None:
-    """Write a .safetensors file, whole or not at all."""
+    """Write a file, whole or not at all."""
     about = json.dumps({"size": chroma.size, "by": chroma.by})
     write_bytes(path, safetensors.torch.save({"ab": chroma.ab.half()}, {_METADATA_KEY: about}))
+
+
+def check_ending(path: Path) -> None:
+    """
+    Raises:
+        UserError: a file of that name would not be read again.
+    """
+    if path.suffix.lower() != ".safetensors":
+        raise UserError(f"--save_chroma={path}: the name must end with .safetensors")
 
 
 def load_chroma(path: Path) -> Chroma:
@@ -75,12 +81,12 @@ def apply_chroma(original: Original, chroma: Chroma, *, upsample: str, saturatio
     Raises:
         UserError: the chroma is of a photo of another size.
     """
-    height, width = original.pixels.shape[:2]
+    width, height = original.size
     if chroma.size != (width, height):
         raise UserError(
             f"the chroma is of a photo of {chroma.size[0]}x{chroma.size[1]}, not {width}x{height}"
         )
-    L = lightness_seen(original.preview(), (chroma.ab.shape[-1], chroma.ab.shape[-2]))
+    L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
     colors = UPSAMPLERS[upsample](L, saturation * chroma.ab, height, width)
     pixels = _join_full_size(original.pixels, colors)
     return Original(pixels, original.alpha, mark_inferred(original.metadata, chroma.by))
@@ -95,9 +101,9 @@ def without_color(original: Original) -> Original:
     return Original(_join_full_size(original.pixels, nothing), original.alpha, original.metadata)
 
 
-def lightness_seen(photo: Image.Image, size: tuple[int, int]) -> Tensor:
-    """L* (1, 1, h, w) of an RGB image resized to (w, h): what a model sees."""
-    small = np.array(photo.resize(size, Image.Resampling.BILINEAR))
+def lightness_seen(original: Original, size: tuple[int, int]) -> Tensor:
+    """L* (1, 1, h, w) of a photo resized to (w, h): what a model sees."""
+    small = np.array(original.preview(max(size)).resize(size, Image.Resampling.BILINEAR))
     return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])[:, :1]
 
 
@@ -109,7 +115,7 @@ def _join_full_size(pixels: np.ndarray, colors: Rows) -> np.ndarray:
     # A float photo keeps its lightness to 1e-3, which takes more digits than float32 has.
     dtype = torch.float64 if pixels.dtype.kind == "f" else torch.float32
     result = np.empty(pixels.shape, pixels.dtype)
-    rows = max(1, _STRIP_PIXELS // width)
+    rows = max(1, STRIP_PIXELS // width)
     for top in range(0, height, rows):
         strip = slice(top, min(top + rows, height))
         # torch has few operations for uint16: the conversion is left to numpy.

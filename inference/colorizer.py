@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +17,10 @@ from config import VERSION, Config
 from data.originals import Original, from_array, from_image, load_original
 from device import find_device
 from errors import UserError
-from inference.agreement import STRIDE, confidence, most_consistent
+from inference.agreement import confidence, most_consistent
 from inference.chroma import Chroma, apply_chroma, lightness_seen
 from models.checkpoint import Weights, load_weights
+from models.layers import STRIDE
 from models.shipped import find_weights
 
 # A panorama is not shown to the model longer than this many times its short side.
@@ -58,6 +61,9 @@ class Colorizer:
         self.image_size: int = image_size or weights.info.get("image_size", Config.image_size)
         self.resize: str = resize or weights.info.get("resize", Config.resize)
         self.render_size = render_size
+        # Several threads may share a colorizer, but not every kind of GPU.
+        on_cpu = self.device.type == "cpu"
+        self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
         self.upsample, self.saturation = upsample, saturation
 
     @classmethod
@@ -109,31 +115,31 @@ class Colorizer:
         Raises:
             UserError: the model's colours are not finite.
         """
-        photo = original.preview()
-        ab = self._predict(self._look(photo))
+        ab = self._predict(self._look(original))
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
-        return Chroma(ab.half().float(), photo.size, self.about)
+        return Chroma(ab.half().float(), original.size, self.about)
 
     @torch.inference_mode()
     def confidence(self, original: Original) -> np.ndarray:
         """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure."""
-        photo = original.preview()
-        sure = confidence(self._predict, self._look(photo))
-        sure = F.interpolate(sure, photo.size[::-1], mode="bilinear", antialias=True)
+        sure = confidence(self._predict, self._look(original))
+        sure = F.interpolate(sure, original.size[::-1], mode="bilinear", antialias=True)
         return (sure[0, 0] * 255).round().byte().numpy()
 
     def _predict(self, L: Tensor) -> Tensor:
-        return self.model(L.to(self.device)).float().cpu()
+        with self._one_at_a_time:
+            return self.model(L.to(self.device)).float().cpu()
 
-    def _look(self, photo: Image.Image) -> Tensor:
+    def _look(self, original: Original) -> Tensor:
         """L* of a photo at the size at which the model sees it."""
         if self.render_size != "auto":
             side = int(self.render_size or self.image_size)
-            return lightness_seen(photo, self._shape(photo, side))
+            return lightness_seen(original, self._shape(original.size, side))
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
-        views = [lightness_seen(photo, self._shape(photo, side)) for side in sides]
+        # No size twice: it would agree with itself.
+        views = [lightness_seen(original, self._shape(original.size, side)) for side in dict.fromkeys(sides)]
         return views[most_consistent(self._predict, views)]
 
     @property
@@ -141,11 +147,11 @@ class Colorizer:
         """The program and the weights."""
         return f"colorizer {VERSION}, {self.weights.name}, weights sha256 {self.weights.sha256[:16]}"
 
-    def _shape(self, photo: Image.Image, side: int) -> tuple[int, int]:
+    def _shape(self, size: tuple[int, int], side: int) -> tuple[int, int]:
         """(width, height) at which the model sees a photo: whole, and shaped as in its training."""
         if self.resize == "squash":
             return side, side
-        scale = side / min(photo.size)
+        scale = side / min(size)
         limit = _MAX_ASPECT * side
-        width, height = (min(limit, round(length * scale)) for length in photo.size)
+        width, height = (min(limit, round(length * scale)) for length in size)
         return width, height

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,16 +79,22 @@ def color_folder(
         raise UserError(f"--image_path={folder} holds no photo: {hint}")
     check_writable(output)
     own = share(paths)
-    # A photo for each core, from file to file: so decoding, network and encoding of several overlap, and
-    # none of them has to be divided among the cores.
+    results = _color_all(
+        lambda path: _color(colorize, path, path.relative_to(folder), output, overwrite, quality), own
+    )
+    return [result for part in gather(results) for result in part]
+
+
+def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
+    """Color one photo for each core at a time, from file to file.
+
+    So decoding, network and encoding of several overlap, and none of them has to be divided among cores.
+    """
     with (
-        progress_bar("coloring", len(own)) as bar,
+        progress_bar("coloring", len(paths)) as bar,
         ThreadPoolExecutor(num_cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
     ):
-        futures = [
-            pool.submit(_color, colorize, path, path.relative_to(folder), output, overwrite, quality)
-            for path in own
-        ]
+        futures = [pool.submit(color, path) for path in paths]
         try:
             for future in as_completed(futures):
                 bar.update()
@@ -97,8 +103,7 @@ def color_folder(
         except BaseException:  # a full disk, Ctrl-C: what is under way is finished, the rest is not begun
             pool.shutdown(wait=False, cancel_futures=True)
             raise
-    results = [future.result() for future in futures]
-    return [result for part in gather(results) for result in part]
+    return [future.result() for future in futures]
 
 
 def photos_to_color(folder: Path, output: Path, *, recursive: bool) -> list[Path]:
@@ -110,7 +115,14 @@ def photos_to_color(folder: Path, output: Path, *, recursive: bool) -> list[Path
     folder, output = folder.resolve(), output.resolve()
     if output == folder:
         raise UserError(f"--output_dir={output} is the folder of the photos: name another")
-    return [path for path in find_photos(folder, recursive=recursive) if output not in path.parents]
+    paths = list(find_photos(folder, recursive=recursive))
+    if folder in output.parents:
+        paths = [path for path in paths if output not in path.parents]
+    sources = set(paths)
+    for path in paths:
+        if output / path.relative_to(folder) in sources:
+            raise UserError(f"--output_dir={output} would put a picture over {path.name}: name another")
+    return paths
 
 
 def write_report(output: Path, results: list[Result]) -> None:
@@ -133,6 +145,8 @@ def _color(
         picture = colorize(path)
     except UserError as error:
         return Result(name.as_posix(), "failed", str(error))
+    except MemoryError:
+        return Result(name.as_posix(), "failed", f"{path} is too large for the memory of this machine")
     try:
         save_original(
             target, picture, quality=quality

@@ -72,14 +72,11 @@ LOSSES: dict[str, Term | type[PerceptualLoss]] = {
 """A class is built when its name is asked for, with the `vgg_weights` of the configuration."""
 
 
-def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
-    """Parse 'mse' or 'mse:1,chroma:0.5' into a function that gives the weighted terms by name.
+def parse_loss(spec: str) -> dict[str, float]:
+    """'mse' or 'mse:1,chroma:0.5' -> the weight of each term.
 
-    Args:
-        spec: names of `LOSSES`, each with a weight or with 1.
-        vgg_weights: of the perceptual term; see `PerceptualLoss`.
     Raises:
-        UserError: a name is unknown, a weight is not a number above 0, or a term lacks its weights.
+        UserError: a name is unknown, or a weight is not a number above 0.
     """
     weights: dict[str, float] = {}
     for part in spec.split(","):
@@ -92,6 +89,19 @@ def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
             weights[name] = 0.0
         if not 0 < weights[name] < float("inf"):
             raise UserError(f"--loss={spec}: the weight of {name} must be a number above 0")
+    return weights
+
+
+def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
+    """Turn what `parse_loss` takes into a function that gives the weighted terms by name.
+
+    Args:
+        spec: names of `LOSSES`, each with a weight or with 1.
+        vgg_weights: of the perceptual term; see `PerceptualLoss`.
+    Raises:
+        UserError: as of `parse_loss`, or a term lacks its weights.
+    """
+    weights = parse_loss(spec)
     terms: dict[str, Term] = {}
     for name in weights:
         found = LOSSES[name]

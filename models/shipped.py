@@ -22,7 +22,7 @@ def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:
     """
     if weights is not None:
         shipped = FOLDER / f"{weights}.safetensors"
-        return shipped if not weights.exists() and shipped.exists() else weights
+        return shipped if not weights.is_file() and shipped.exists() else weights
     places = [path for path in (best, FOLDER / f"{name}.safetensors") if path is not None]
     for path in places:
         if path.exists():

@@ -129,7 +129,7 @@ def test_crop_trained_weights_see_the_whole_photo(tmp_path):
 def test_strips_leave_no_seams(vivid, monkeypatch):
     photo = skimage.data.chelsea()
     whole = Colorizer.load(vivid, device="cpu")(photo)
-    monkeypatch.setattr("inference.chroma._STRIP_PIXELS", 1000)
+    monkeypatch.setattr("inference.chroma.STRIP_PIXELS", 1000)
     assert (Colorizer.load(vivid, device="cpu")(photo) == whole).all()
 
 
@@ -169,6 +169,21 @@ def test_nothing_is_written_over(cli, photo, vivid, tmp_path):
     assert outcome.code == 2
     assert "is the photo itself" in outcome.error
     assert photo.read_bytes() == before
+
+
+@pytest.mark.parametrize("flag", ["save_confidence", "save_chroma"])
+def test_no_output_over_another_file(cli, photo, vivid, tmp_path, flag):
+    before = photo.read_bytes()
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}", "--overwrite"]
+    same = tmp_path / ("x.safetensors" if flag == "save_chroma" else "x.png")
+    for path, output in ((photo, tmp_path / "y.png"), (same, same), (tmp_path / "x.txt", tmp_path / "y.png")):
+        outcome = cli(*argv, f"--{flag}={path}", f"--output_path={output}")
+        assert outcome.code == 2, path
+        assert path.name in outcome.error
+    outcome = cli(*argv, f"--{flag}={vivid}")
+    assert outcome.code == 2
+    assert photo.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [photo.name]
 
 
 def test_reference_state_dict(cli, photo, tmp_path, model_name):

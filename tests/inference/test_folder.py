@@ -129,3 +129,17 @@ def test_a_picture_that_its_format_cannot_hold(cli, weights, tmp_path):
     assert outcome.code == 1
     assert "1 colored, 0 skipped, 1 failed" in outcome.out
     assert "a.webp cannot hold this picture" in outcome.err
+
+
+def test_pictures_that_would_land_on_photos(cli, folder, weights):
+    """photos/a to photos: what comes out of a/a/x.jpg would be a/x.jpg."""
+    inner = folder / "class0"
+    fill(inner / "class0")
+    for path in sorted((inner / "class0").rglob("*.*")):
+        path.rename(inner / "class0" / path.name)
+    before = {path: path.read_bytes() for path in folder.rglob("*.*")}
+    argv = ["--mode=predict", f"--image_path={inner}", f"--output_dir={folder}", f"--weights={weights}"]
+    outcome = cli(*argv, "--recursive", "--overwrite")
+    assert {path: path.read_bytes() for path in before} == before
+    assert outcome.code == 2
+    assert "would put a picture over" in outcome.error

@@ -28,7 +28,7 @@ def folder(tmp_path, monkeypatch):
     return folder
 
 
-def test_which_weights_are_used(folder, tmp_path):
+def test_which_weights_are_used(folder, tmp_path, monkeypatch):
     best, named = tmp_path / "best.safetensors", tmp_path / "named.pth"
     with pytest.raises(UserError, match=r"no weights for model2.*--mode=train.*--weights"):
         find_weights(None, best, "model2")
@@ -36,6 +36,9 @@ def test_which_weights_are_used(folder, tmp_path):
     best.touch()
     assert find_weights(None, best, "model1") == best
     assert find_weights(named, best, "model1") == named
+    assert find_weights(Path("model1"), best, "model2") == folder / "model1.safetensors"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "model1").mkdir()  # such as that of a run
     assert find_weights(Path("model1"), best, "model2") == folder / "model1.safetensors"
     assert find_weights(Path("model9"), best, "model1") == Path("model9")
 
