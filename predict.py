@@ -68,6 +68,8 @@ def run(config: Config) -> int:
 def _apply(config: Config, path: Path, original: Original, output: Path) -> int:
     """Color with what an earlier prediction kept; no model is loaded."""
     chroma = load_chroma(path)
+    if config.dry_run:
+        print("would write {} ({}x{})".format(output, *original.size))
     if world().is_main and not config.dry_run:
         _write(config, original, chroma, output)
     return 0

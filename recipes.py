@@ -18,7 +18,7 @@ RECIPES: dict[str, dict[str, Any]] = {
         "patience": 40,  # a schedule is meant to be run to its end
     },
 }
-"""Name -> settings that differ from the published defaults. `docs/weights.md` says what was measured."""
+"""Name -> settings that differ from the published defaults; docs/weights.md says what came of them."""
 
 FINE_TUNING_LR = 1e-4
 """Learning rate of a training that starts from given weights."""

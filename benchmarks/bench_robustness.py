@@ -15,8 +15,7 @@ from typing import Any
 
 import torch
 
-from benchmarks.common import machine
-from benchmarks.results import LISTS, RESULTS, RUNS, trim
+from benchmarks.results import LISTS, RESULTS, RUNS, trim, write_scores
 from config import Config
 from data.color import join, lab_to_rgb
 from data.dataset import make_loader, open_split
@@ -25,7 +24,6 @@ from data.loader import PhotoLoader
 from device import find_device, reuse_freed_memory
 from evaluate import BATCH_SIZE
 from figures import progress_bar
-from files import write_json
 from models import shipped
 from models.base import ColorizationModel
 from models.checkpoint import load_weights
@@ -79,10 +77,5 @@ if __name__ == "__main__":
     reuse_freed_memory()
     files = sorted(shipped.FOLDER.glob("*.safetensors"))
     rows = {path.stem: measure(path, args.photos) for path in files}
-    command = "python -m benchmarks.bench_robustness --photos=PHOTOS"
-    about = {"command": command, "machine": machine(find_device("auto").type)}
-    write_json(
-        RESULTS / "robustness.json",
-        about | {"rows": rows},
-    )
+    write_scores("robustness", "python -m benchmarks.bench_robustness --photos=PHOTOS", rows)
     print(f"written to {RESULTS / 'robustness.json'}; python -m benchmarks.results writes the page")

@@ -151,7 +151,7 @@ def run_case(name: str, data: bytes, folder: Path) -> str:
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
             code = main.main(["--mode=predict", f"--image_path={photo}", f"--output_path={output}", _PIXELS])
-    except BaseException as error:
+    except (Exception, SystemExit) as error:  # whatever comes out of the program is the finding
         return f"{type(error).__name__}: {error}"
     finally:
         signal.alarm(0)

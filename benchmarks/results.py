@@ -81,6 +81,12 @@ def _part(whole: dict[str, Any], rows: list[dict[str, str]]) -> dict[str, Any]:
     return trim(summarize(scores, seed=42) | same | {"num_photos": len(chosen)})
 
 
+def write_scores(name: str, command: str, rows: dict[str, Any]) -> None:
+    """Write docs/results/<name>.json: what was scored, by which command, on which machine."""
+    about = {"command": command, "machine": machine(find_device("auto").type)}
+    write_json(RESULTS / f"{name}.json", about | {"rows": rows})
+
+
 def page() -> str:
     """The text of docs/results.md, from docs/results/*.json alone."""
     parts = [_HEAD, *_test_lists(read_json(RESULTS / "shipped.json"))]
@@ -186,12 +192,7 @@ if __name__ == "__main__":
             parser.error("--measure needs --photos=FOLDER")
         files = sorted(shipped.FOLDER.glob("*.safetensors"))
         scored = {path.stem: measure(path, args.photos) for path in files}
-        command = "python -m benchmarks.results --measure --photos=PHOTOS"
-        about = {"command": command, "machine": machine(find_device("auto").type)}
-        write_json(
-            RESULTS / "shipped.json",
-            about | {"rows": scored},
-        )
+        write_scores("shipped", "python -m benchmarks.results --measure --photos=PHOTOS", scored)
         folders = [*LISTS.values(), "historical"]
         draw_grids({path.stem: path for path in files}, [args.photos / f for f in folders], RUNS / "grids")
     draw_curves()

@@ -100,9 +100,8 @@ def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[R
                 bar.update()
                 if reason := future.result().reason:
                     bar.write(reason, file=sys.stderr)
-        except BaseException:  # a full disk, Ctrl-C: what is under way is finished, the rest is not begun
+        finally:  # after a full disk or Ctrl-C what is under way is finished, the rest is not begun
             pool.shutdown(wait=False, cancel_futures=True)
-            raise
     return [future.result() for future in futures]
 
 

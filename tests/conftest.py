@@ -13,10 +13,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import skimage.data
+import torch
 from PIL import Image, ImageCms
 
 import main
-from models import MODELS
+from models import MODELS, build_model
+from models.checkpoint import save_weights
 
 MAIN = Path(main.__file__)
 
@@ -112,6 +114,18 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
         return runs[name]
 
     return train
+
+
+@pytest.fixture(scope="session")
+def vivid(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Untrained weights whose colours go far out of sRGB."""
+    torch.manual_seed(0)
+    model = build_model("model1")
+    with torch.no_grad():
+        model.decoder[8].weight.mul_(30)
+    path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
+    save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
+    return path
 
 
 @pytest.fixture(params=list(MODELS))

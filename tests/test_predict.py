@@ -25,18 +25,6 @@ def photo(tmp_path):
     return path
 
 
-@pytest.fixture(scope="module")
-def vivid(tmp_path_factory):
-    """Untrained weights whose colours go far out of sRGB."""
-    torch.manual_seed(0)
-    model = build_model("model1")
-    with torch.no_grad():
-        model.decoder[8].weight.mul_(30)
-    path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
-    save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
-    return path
-
-
 def lightness(pixels):
     return skimage.color.rgb2lab(pixels)[..., 0]
 

@@ -13,25 +13,11 @@ from data.originals import Original, load_original, to_dtype
 from data.saving import save_original
 from errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
-from models import build_model
-from models.checkpoint import save_weights
 
 COLORS = skimage.data.chelsea()[100:151, 100:170]  # (51, 70, 3)
 DEEP = COLORS.astype(np.uint16) * 257
 FLOAT = (DEEP / 65535).astype(np.float32)
 FLOAT[:4] *= 0.001  # next to black
-
-
-@pytest.fixture(scope="module")
-def vivid(tmp_path_factory):
-    """Untrained weights whose colours go far out of sRGB."""
-    torch.manual_seed(0)
-    model = build_model("model1")
-    with torch.no_grad():
-        model.decoder[8].weight.mul_(30)
-    path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
-    save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
-    return path
 
 
 @pytest.fixture
