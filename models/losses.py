@@ -8,6 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+import metrics
 from data.batch import Batch
 from data.color import AB_SCALE, chroma, join, lab_to_rgb
 from errors import UserError
@@ -48,6 +49,16 @@ def psnr(ab: Tensor, batch: Batch) -> Tensor:
     return ((pred - target).square().mean(dim=(1, 2, 3)) + 1e-5).log10().mean()
 
 
+def ssim(ab: Tensor, batch: Batch) -> Tensor:
+    """1 - SSIM, mean over the photos, on sRGB after clipping: what test reports, as a loss.
+
+    Colours that do not follow the edges of the lightness put edges of their own into the channels,
+    which is how a colorizer comes to score below no colour at all.
+    """
+    pred, target = lab_to_rgb(join(batch.L, ab)), lab_to_rgb(join(batch.L, batch.ab))
+    return 1 - metrics.ssim(pred, target).mean()
+
+
 def chroma_error(ab: Tensor, batch: Batch) -> Tensor:
     """Mean squared error of the chroma / 128, whatever the hue: against brown results.
 
@@ -66,6 +77,7 @@ LOSSES: dict[str, Term | type[PerceptualLoss]] = {
     "smooth_l1": smooth_l1,
     "delta_e": delta_e,
     "psnr": psnr,
+    "ssim": ssim,
     "chroma": chroma_error,
     "perceptual": PerceptualLoss,
 }

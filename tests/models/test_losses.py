@@ -5,6 +5,7 @@ from urllib.error import URLError
 import pytest
 import torch
 import torch.hub
+from skimage.metrics import structural_similarity
 from torch import nn
 from torchvision.models import vgg16
 
@@ -52,18 +53,41 @@ def test_terms_are_weighted_and_named():
     assert {name: term.item() for name, term in terms.items()} == pytest.approx({"mse": 0.125, "l1": 0.125})
 
 
-def test_psnr_is_the_metric():
+@pytest.fixture
+def noise():
     lab = rgb_to_lab(torch.rand(3, 3, 16, 16, generator=torch.Generator().manual_seed(0)))
-    batch = Batch(lab[:, :1], lab[:, 1:], ("a", "b", "c"))
-    pred = 0.3 * batch.ab
-    expected = metrics.psnr(lab_to_rgb(join(batch.L, pred)), lab_to_rgb(lab)).mean() / -10
-    assert build_criterion("psnr")(pred, batch)["psnr"].item() == pytest.approx(expected.item(), abs=1e-3)
+    return Batch(lab[:, :1], lab[:, 1:], ("a", "b", "c"))
+
+
+def test_psnr_is_the_metric(noise):
+    pred = 0.3 * noise.ab
+    truth = lab_to_rgb(join(noise.L, noise.ab))
+    expected = metrics.psnr(lab_to_rgb(join(noise.L, pred)), truth).mean() / -10
+    assert build_criterion("psnr")(pred, noise)["psnr"].item() == pytest.approx(expected.item(), abs=1e-3)
+
+
+def test_ssim_is_one_minus_that_of_scikit_image(noise):
+    pred = 0.3 * noise.ab
+    pairs = zip(lab_to_rgb(join(noise.L, pred)), lab_to_rgb(join(noise.L, noise.ab)), strict=True)
+    found = [
+        structural_similarity(
+            x.numpy(),
+            y.numpy(),
+            gaussian_weights=True,
+            use_sample_covariance=False,
+            channel_axis=0,
+            data_range=1,
+        )
+        for x, y in pairs
+    ]
+    expected = 1 - sum(found) / len(found)
+    assert build_criterion("ssim")(pred, noise)["ssim"].item() == pytest.approx(expected, abs=1e-5)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_gradients_are_finite_at_gray_and_at_the_truth(name):
-    pred = torch.zeros(2, 2, 4, 4, requires_grad=True)
-    target = torch.zeros(2, 2, 4, 4)
+    pred = torch.zeros(2, 2, 12, 12, requires_grad=True)
+    target = torch.zeros(2, 2, 12, 12)
     target[1] = 10
     build_criterion(name)(pred, batch_of(target))[name].backward()
     assert pred.grad.isfinite().all()
