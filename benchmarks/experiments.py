@@ -4,7 +4,7 @@
 
 Flags beyond the experiment's name go to every training. Runs stay in runs/experiments/ and are gone on
 with where they stopped; scores on the validation photos go to docs/results/<experiment>.json, from which
-`python -m benchmarks.results` writes the page.
+`python -m benchmarks.results` writes the page. With --photos=FOLDER the test lists of FOLDER are scored too.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any
 
 import main
 from benchmarks.common import machine
-from benchmarks.results import RESULTS, trim
+from benchmarks.results import RESULTS, measure, trim
 from device import find_device
 from files import read_csv, read_json, write_json
-from runs import HISTORY, LAST
+from runs import BEST, HISTORY, LAST
 
 RUNS = Path("runs/experiments")
 
@@ -80,7 +80,7 @@ EXPERIMENTS = {
 }
 
 
-def run(name: str, flags: list[str]) -> dict[str, Any]:
+def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
     """Train and score every row; what is finished is not done again."""
     experiment = EXPERIMENTS[name]
     rows = []
@@ -97,10 +97,13 @@ def run(name: str, flags: list[str]) -> dict[str, Any]:
         history = [{k: float(v) for k, v in epoch.items()} for epoch in read_csv(folder / HISTORY)]
         card = trim(read_json(folder / "metrics_val.json"))
         rows.append({"name": row, "flags": own, "card": card, "history": history})
+        if photos:
+            rows[-1]["lists"] = measure(folder / BEST, photos)
+    shown = [*map(_shorten, flags), *(["--photos=PHOTOS"] if photos else [])]
     return {
         "experiment": name,
         "title": experiment.title,
-        "command": f"python -m benchmarks.experiments {name} {shlex.join(map(_shorten, flags))}",
+        "command": f"python -m benchmarks.experiments {name} {shlex.join(shown)}",
         "common": experiment.common,
         "machine": machine(find_device("auto").type),
         "rows": rows,
@@ -122,6 +125,7 @@ def _call(argv: list[str]) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS)
+    parser.add_argument("--photos", type=Path, help="score the test lists of this folder too")
     args, rest = parser.parse_known_args()
-    write_json(RESULTS / f"{args.experiment}.json", run(args.experiment, rest))
+    write_json(RESULTS / f"{args.experiment}.json", run(args.experiment, rest, args.photos))
     print(f"written to {RESULTS / args.experiment}.json")

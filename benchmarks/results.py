@@ -46,18 +46,22 @@ def measure(weights: Path, photos: Path) -> dict[str, Any]:
     for name in LISTS:
         cards[name] = score_list(name, weights, photos)
         if name == "scenes":
-            cards["nature"] = _part(cards[name], read_csv(RUNS / weights.stem / name / "per_image.csv"))
+            cards["nature"] = _part(cards[name], read_csv(_run_dir(name, weights) / "per_image.csv"))
     return cards
 
 
 def score_list(name: str, weights: Path, photos: Path) -> dict[str, Any]:
     """The card of a weights file on one list, as `trim` leaves it."""
-    run_dir = RUNS / weights.stem / name
+    run_dir = _run_dir(name, weights)
     argv = ["--mode=test", "--split=all", f"--data_dir={photos / LISTS[name]}", f"--weights={weights}"]
     code = main.main([*argv, f"--run_dir={run_dir}", f"--pack_dir={RUNS / 'pack'}"])
     if code:
         sys.exit(code)
     return trim(read_json(run_dir / "metrics.json"))
+
+
+def _run_dir(name: str, weights: Path) -> Path:
+    return RUNS / weights.parent.name / weights.stem / name
 
 
 def trim(card: dict[str, Any]) -> dict[str, Any]:
@@ -89,7 +93,9 @@ def write_scores(name: str, command: str, rows: dict[str, Any]) -> None:
 
 def page() -> str:
     """The text of docs/results.md, from docs/results/*.json alone."""
-    parts = [_HEAD, *_test_lists(read_json(RESULTS / "shipped.json"))]
+    parts = [_HEAD, *_shipped(read_json(RESULTS / "shipped.json"))]
+    if (RESULTS / "training.json").exists():
+        parts += [_TRAINING]
     for path in _experiments():
         parts += _experiment(path.stem, read_json(path))
     if (RESULTS / "robustness.json").exists():
@@ -98,8 +104,8 @@ def page() -> str:
 
 
 def draw_curves() -> None:
-    """Draw the validation curves of every experiment."""
-    for path in _experiments():
+    """Draw the validation curves of every experiment, and of the weights that ship."""
+    for path in (*_experiments(), *RESULTS.glob("training.json")):
         rows = read_json(path)["rows"]
         gains: dict[str, list[float]]
         gains = {row["name"]: [e["val_psnr"] - e["val_psnr_gray"] for e in row["history"]] for row in rows}
@@ -110,10 +116,16 @@ def _experiments() -> list[Path]:
     return [path for path in sorted(RESULTS.glob("*.json")) if "experiment" in read_json(path)]
 
 
-def _test_lists(found: dict[str, Any]) -> list[str]:
+def _shipped(found: dict[str, Any]) -> list[str]:
     parts = ["## The weights that ship, on test lists\n", f"`{found['command']}` ({_machine(found)})\n"]
+    return parts + _test_lists(found["rows"])
+
+
+def _test_lists(rows: dict[str, dict[str, Any]]) -> list[str]:
+    """A table for each list. Args: rows: name -> list -> card."""
+    parts = []
     for name in ("scenes", "nature", "life", "faces"):
-        cards = {row: sets[name] for row, sets in found["rows"].items()}
+        cards = {row: sets[name] for row, sets in rows.items()}
         first = next(iter(cards.values()))
         parts += [f"### {name}: {first['num_photos']} photos at {first['image_size']} px\n", table(cards)]
     return parts
@@ -124,7 +136,7 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
     card, epochs = rows[0]["card"], max(len(row["history"]) for row in rows)
     gammas = {row["name"]: row["history"][-1].get("gamma") for row in rows}
     ends = ", ".join(f"{row} {gamma:.3f}" for row, gamma in gammas.items() if gamma is not None)
-    return [
+    parts = [
         f"## {found['title']}\n",
         f"`{found['command']}` with `{found['common']}` ({_machine(found)}): "
         f"{card['num_photos']} validation photos at {card['image_size']} px, {epochs} epochs.\n",
@@ -132,6 +144,10 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
         f"γ at the end: {ends}.\n",
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
     ]
+    if "lists" in rows[0]:
+        parts += ["The same trainings on the test lists.\n"]
+        parts += _test_lists({row["name"]: row["lists"] for row in rows})
+    return parts
 
 
 def _robustness(found: dict[str, Any]) -> list[str]:
@@ -169,6 +185,10 @@ def _cell(value: dict[str, float], digits: int) -> str:
     return f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
 
 
+_TRAINING = """The last stage of their trainings, as `python -m benchmarks.ship_weights` kept it:
+
+![validation PSNR above gray over the epochs](results/training.png)
+"""
 _HEAD = """# Results
 
 Every table here is written by `python -m benchmarks.results` from the JSON files in

@@ -4,7 +4,7 @@
 
 The weights are rounded to half precision, scored as they are then on the test list of scenes of FOLDER,
 and written to weights/NAME.safetensors with what they were trained on, their terms and their scores;
-the list of sums follows.
+the list of sums follows, and the run's history goes to docs/results/training.json.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from typing import Any
 
 import torch
 
-from benchmarks.results import LISTS, score_list
-from files import sha256, write_text
+from benchmarks.results import LISTS, RESULTS, score_list
+from files import read_csv, read_json, sha256, write_json, write_text
 from models import shipped
 from models.checkpoint import load_weights, save_weights
-from runs import BEST
+from runs import BEST, HISTORY
 
 TERMS = (
     "for research use: the sources of the photographs state no terms for them, or research use; the "
@@ -42,7 +42,16 @@ def ship(run_dir: Path, name: str, photos: Path, data: str) -> Path:
     save_weights(path, best.name, model, best.info | {"data": data, "terms": TERMS, "metrics": metrics})
     files = sorted(shipped.FOLDER.glob("*.safetensors"))
     write_text(shipped.FOLDER / shipped.SUMS, "".join(f"{sha256(f)}  {f.name}\n" for f in files))
+    _keep_history(name, run_dir)
     return path
+
+
+def _keep_history(name: str, run_dir: Path) -> None:
+    path = RESULTS / "training.json"
+    rows = {row["name"]: row for row in read_json(path)["rows"]} if path.exists() else {}
+    epochs = [{k: float(v) for k, v in epoch.items()} for epoch in read_csv(run_dir / HISTORY)]
+    rows[name] = {"name": name, "history": epochs}
+    write_json(path, {"rows": [rows[key] for key in sorted(rows)]})
 
 
 if __name__ == "__main__":
