@@ -8,7 +8,7 @@ from typing import Any
 RECIPES: dict[str, dict[str, Any]] = {
     "published": {},  # the defaults of config.py
     "best": {
-        "loss": "psnr:0.1,delta_e:0.35,chroma:2",
+        "loss": "psnr:0.1,delta_e:0.5,chroma:3,ssim:0.1",
         "batch_size": 32,
         "smallest_crop": 0.5,
         "schedule": "cosine",

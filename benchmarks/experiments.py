@@ -55,7 +55,8 @@ EXPERIMENTS = {
                 "psnr",
                 "mse:1,chroma:0.5",
                 "delta_e:1,chroma:2",
-                "psnr:0.1,delta_e:0.35,chroma:2",
+                "psnr:0.1,delta_e:0.5,chroma:3",
+                "psnr:0.1,delta_e:0.5,chroma:3,ssim:0.1",
             )
         },
     ),
