@@ -28,6 +28,8 @@ UNREADABLE = (
 )
 """What `torch.load` raises on files that are damaged or hold more than tensors."""
 
+_COUNT = "num_batches_tracked"
+
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a state dict from .safetensors or, with `weights_only=True`, from .pth.
@@ -70,12 +72,15 @@ def read_state_and_metadata(path: Path) -> tuple[dict[str, Tensor], dict[str, st
 def check_state(state: dict[str, Tensor], expected: Mapping[str, Tensor], source: str, model: str) -> None:
     """Check that names and shapes are exactly those of a model, and every number finite.
 
-    A single number may be stored as () or (1,); it is brought to the shape expected.
+    A single number may be stored as () or (1,); it is brought to the shape expected. The counts of steps that
+    batch norm takes, which it uses nowhere here and older files lack, are taken as 0.
 
     Raises:
         UserError: names the first difference.
     """
     for name, tensor in expected.items():
+        if name.endswith(_COUNT) and name.removesuffix(_COUNT) + "running_mean" in state:
+            state.setdefault(name, torch.zeros_like(tensor))
         if name not in state:
             raise UserError(f"{source} does not fit {model}: it lacks {name}")
         if state[name].numel() == tensor.numel() == 1:

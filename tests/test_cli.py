@@ -53,6 +53,7 @@ FLAGS = [
     "--pack_dir",
     "--patience",
     "--precision",
+    "--preset",
     "--quality",
     "--recipe",
     "--recursive",

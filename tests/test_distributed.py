@@ -65,7 +65,7 @@ def gradients(batch, train_mode, num_parts):
                 module.running_var.uniform_(0.5, 2)
     own = list(distributed.share(range(len(batch))))
     part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
-    loss = stepper.backward(part, len(batch))
+    loss = torch.stack(list(stepper.backward(part, len(batch)).values())).sum()
     loss = distributed.sum_over_processes(loss) / distributed.world().size
     found = {name: p.grad for name, p in model.named_parameters()} | dict(model.named_buffers())
     return loss, found
