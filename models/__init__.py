@@ -8,10 +8,12 @@ from errors import UserError
 from models.base import ColorizationModel
 from models.gae import GAE
 from models.resnet_baseline import ResNetBaseline
+from models.zhang2016 import Zhang2016
 
 MODELS: dict[str, type[ColorizationModel]] = {
     "model1": GAE,
     "model2": ResNetBaseline,
+    "zhang2016": Zhang2016,
 }
 
 

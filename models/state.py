@@ -28,7 +28,7 @@ UNREADABLE = (
 )
 """What `torch.load` raises on files that are damaged or hold more than tensors."""
 
-_COUNT = "num_batches_tracked"
+_MEAN = "running_mean"
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
@@ -66,21 +66,21 @@ def read_state_and_metadata(path: Path) -> tuple[dict[str, Tensor], dict[str, st
         raise UserError(
             f"weights {path} are no plain state dict: save them with torch.save(model.state_dict(), PATH)"
         )
+    for name in [name for name in state if name.endswith(_MEAN)]:
+        # Batch norm's count of steps, which nothing here uses and older files lack.
+        state.setdefault(name.removesuffix(_MEAN) + "num_batches_tracked", torch.tensor(0))
     return dict(state), {}
 
 
 def check_state(state: dict[str, Tensor], expected: Mapping[str, Tensor], source: str, model: str) -> None:
     """Check that names and shapes are exactly those of a model, and every number finite.
 
-    A single number may be stored as () or (1,); it is brought to the shape expected. The counts of steps that
-    batch norm takes, which it uses nowhere here and older files lack, are taken as 0.
+    A single number may be stored as () or (1,); it is brought to the shape expected.
 
     Raises:
         UserError: names the first difference.
     """
     for name, tensor in expected.items():
-        if name.endswith(_COUNT) and name.removesuffix(_COUNT) + "running_mean" in state:
-            state.setdefault(name, torch.zeros_like(tensor))
         if name not in state:
             raise UserError(f"{source} does not fit {model}: it lacks {name}")
         if state[name].numel() == tensor.numel() == 1:

@@ -71,6 +71,7 @@ FLAGS = [
     "--split",
     "--split_ratio",
     "--subset_size",
+    "--temperature",
     "--upsample",
     "--version",
     "--vgg_weights",
