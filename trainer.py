@@ -197,9 +197,11 @@ class Trainer:
     def describe(self, row: dict[str, Any]) -> str:
         """One line about an epoch."""
         own = "".join(f" · {name} {value:.4f}" for name, value in self.kept.report().items())
+        terms = [f"{k.removeprefix('train_')} {row[k]:.4f}" for k in row if k.startswith("train_")][1:]
+        losses = f" ({', '.join(terms)})" if terms else ""
         best = " *" if best_epoch(self.history) == row["epoch"] else ""
         return (
-            f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f} "
+            f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f}{losses} "
             f"val {row['val_loss']:.5f}{best} · PSNR {row['val_psnr']:.2f} dB "
             f"(gray {row['val_psnr_gray']:.2f}){own} · chroma {row['chroma_ratio']:.2f} of true "
             f"· {row['images_per_s']:.0f} photos/s"

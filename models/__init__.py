@@ -7,6 +7,7 @@ from typing import Any
 from errors import UserError
 from models.base import ColorizationModel
 from models.gae import GAE
+from models.iizuka2016 import Iizuka2016
 from models.resnet_baseline import ResNetBaseline
 from models.zhang2016 import Zhang2016
 
@@ -14,6 +15,7 @@ MODELS: dict[str, type[ColorizationModel]] = {
     "model1": GAE,
     "model2": ResNetBaseline,
     "zhang2016": Zhang2016,
+    "iizuka2016": Iizuka2016,
 }
 
 

@@ -70,6 +70,7 @@ FLAGS = [
     "--smallest_crop",
     "--split",
     "--split_ratio",
+    "--style_image",
     "--subset_size",
     "--temperature",
     "--upsample",
