@@ -5,12 +5,15 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from tqdm import tqdm
 
 from config import Config
+from data.batch import Batch
 from data.dataset import make_loader
 from data.loader import epoch_seed
 from data.split import Manifest
@@ -93,7 +96,8 @@ class Trainer:
                 "add photos, or set --split_ratio or --limit"
             )
         if state is None:
-            self.model.measure(self.train_loader)
+            with progress_bar("measuring photos", len(self.train_loader)) as bar:
+                self.model.measure(_watch(self.train_loader, bar))
         self.average = WeightAverage(model, config.average) if config.average else None
         self.criterion = criterion
         self.stepper = Stepper(
@@ -243,3 +247,9 @@ class Trainer:
         if self.average:
             self.average.load_state_dict(state["average"])
         self.history = state["history"]
+
+
+def _watch(batches: Iterable[Batch], bar: tqdm) -> Iterator[Batch]:
+    for batch in batches:
+        yield batch
+        bar.update(len(batch))

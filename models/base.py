@@ -163,12 +163,13 @@ class ColorizationModel(nn.Module):
         Returns:
             None: it is another model's.
         """
+        found = None
         for preset in PRESETS:
             settings = {**known, "preset": preset}
             with torch.device("meta"):
                 expected = cls(cls.Settings(**settings)).state_dict()
-            if expected.keys() != state.keys():
-                return None
-            if all(state[k].shape == v.shape or state[k].numel() == 1 for k, v in expected.items()):
-                return settings
-        return known
+            if expected.keys() == state.keys():
+                if all(state[k].shape == v.shape or state[k].numel() == 1 for k, v in expected.items()):
+                    return settings
+                found = known
+        return found

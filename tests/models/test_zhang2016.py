@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import SETTINGS, crops
+from PIL import Image
 from torch import nn
 
 from data.batch import Batch
@@ -11,6 +13,7 @@ from data.color import rgb_to_lab
 from models import build_model
 from models.checkpoint import load_weights, save_weights
 from models.zhang2016 import NUM_BINS, gamut_bins, rebalance, soft_encode
+from runs import BEST, LAST
 
 # The paper's table: block, then (channels in, out, stride, dilation) of each 3x3 convolution.
 TABLE = {
@@ -186,3 +189,26 @@ def test_loss_and_weights_of_a_batch_by_a_loop():
     assert losses["cross_entropy"].item() == pytest.approx(np.mean(found), rel=1e-4)
     expected = rebalance(torch.from_numpy(counts), gamut_bins())
     assert torch.allclose(model.class_weights, expected)
+
+
+def test_temperature_is_a_setting_of_predict(cli, trained, tmp_path):
+    Image.fromarray(crops(1)[0]).save(tmp_path / "x.png")
+    argv = ["--mode=predict", f"--run_dir={trained('zhang2016')}", f"--image_path={tmp_path / 'x.png'}"]
+    for flags in ((), ("--temperature=0.38",), ("--temperature=0.05",)):
+        name = f"--output_path={tmp_path / 'T'.join(['', *flags, '.png'])}".replace("--temperature=", "")
+        assert cli(*argv, *flags, name).code == 0
+    default, same, colder = (tmp_path / name for name in ("T.png", "T0.38T.png", "T0.05T.png"))
+    assert default.read_bytes() == same.read_bytes() != colder.read_bytes()
+    outcome = cli(*argv, "--temperature=0")
+    assert "--temperature=0.0: must be at least 0.01" in outcome.error
+
+
+def test_fine_tuning_of_published_weights(cli, photos, published, tmp_path):
+    """Bins and preset come from the file; their weights from the photos."""
+    flags = ["--mode=train", f"--data_dir={photos}", f"--init_weights={published[1]}", *SETTINGS]
+    assert cli(*flags, f"--run_dir={tmp_path / 'run'}", "--epochs=1").code == 0
+    model = load_weights(tmp_path / "run" / BEST).model
+    assert model.settings.num_bins == 313
+    assert torch.equal(model.model_out.weight, published[0].model_out.weight)
+    weights = torch.load(tmp_path / "run" / LAST, weights_only=True)["model"]["class_weights"]
+    assert weights.min() < 1 < weights.max()
