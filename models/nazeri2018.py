@@ -91,12 +91,15 @@ class Nazeri2018(ColorizationModel):
 
     def updates(self) -> list[Update]:
         """The discriminator learns from the colours as they are; then the U-Net, from what it has learned."""
-        judge = list(self.discriminator.parameters())
-        own = {id(p) for p in judge}
-        painter = [p for p in self.parameters() if id(p) not in own and p.requires_grad]
-        return [Update(judge, self._judge, BETAS, DISCRIMINATOR_LR), Update(painter, self.step, BETAS)]
+        discriminator = list(self.discriminator.parameters())
+        own = {id(p) for p in discriminator}
+        generator = [p for p in self.parameters() if id(p) not in own and p.requires_grad]
+        return [
+            Update(discriminator, self._discriminator_step, BETAS, DISCRIMINATOR_LR),
+            Update(generator, self.step, BETAS),
+        ]
 
-    def _judge(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
+    def _discriminator_step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
         """How far the discriminator is from telling true colours and predicted ones."""
         with torch.no_grad():
             ab = self(batch.L)
