@@ -217,6 +217,9 @@ class PredictConfig:
     )
     saturation: float = setting(1.0, "factor of the predicted chroma", low=0, high=10)
     quality: int = setting(95, "of JPEG and WebP pictures", low=1, high=100)
+    style_image: Path | None = setting(
+        None, "color in the style of this other photo; for models that know a whole photo's features"
+    )
     save_chroma: Path | None = setting(None, "keep the predicted colours alone in this small file too")
     apply_chroma: Path | None = setting(None, "take the colours from such a file instead of from a model")
     save_confidence: Path | None = setting(

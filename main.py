@@ -45,13 +45,15 @@ class Parser(argparse.ArgumentParser):
 def build_parser() -> Parser:
     """One flag for every setting of the configuration and of the models."""
     from models import MODELS
+    from models.base import ModelSettings
 
     parser = Parser(prog="main.py", description="Colorize photographs.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
-    for section in (Config, DataConfig, TrainConfig, PredictConfig):
-        _add_flags(parser, (section.__doc__ or "").rstrip("."), section)
+    for section in (Config, DataConfig, TrainConfig, PredictConfig, ModelSettings):
+        _add_flags(parser, (section.__doc__ or "").partition(";")[0].rstrip("."), section)
     for name, model in MODELS.items():
-        _add_flags(parser, f"Settings of {name}", model.Settings)
+        if model.Settings is not ModelSettings:
+            _add_flags(parser, f"Settings of {name}", model.Settings)
     return parser
 
 

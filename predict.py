@@ -127,6 +127,7 @@ def _load(config: Config, weights: Weights) -> Colorizer:
         render_size=config.render_size,
         upsample=config.upsample,
         saturation=config.saturation,
+        style_image=config.style_image,
         device=config.device,
     )
 
@@ -139,8 +140,9 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         photo_format(config.save_confidence)
     if config.save_chroma:
         check_ending(config.save_chroma)
-    if config.apply_chroma and (config.save_chroma or config.save_confidence):
-        raise UserError("--apply_chroma takes no model: leave --save_chroma and --save_confidence out")
+    for flag in ("save_chroma", "save_confidence", "style_image"):
+        if config.apply_chroma and getattr(config, flag):
+            raise UserError(f"--apply_chroma takes no model: leave --{flag} out")
     flags = {
         "output_path": output,
         "save_chroma": config.save_chroma,

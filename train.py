@@ -53,6 +53,8 @@ def run(config: Config) -> int:
         return 0
     torch.manual_seed(config.seed)
     model = initial.model if initial else build_model(config.model, **config.model_settings)
+    if "loss" in config.given and not model.takes_loss:
+        raise UserError(f"--loss: {config.model} is trained with a loss of its own: leave it out")
     if config.freeze_encoder:
         model.freeze_encoder()
     listing = open_listing(config)
@@ -72,9 +74,7 @@ def run(config: Config) -> int:
         return 0
 
     origin = _origin(config, initial)
-    trainer = Trainer(config, model, criterion, manifest, device, origin)
-    if state is not None:
-        trainer.load_state(state)
+    trainer = Trainer(config, model, criterion, manifest, device, origin, state)
     if world().is_main:
         _open_run(config, listing, manifest, vars(model.settings), origin)
     trainer.fit()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import torch
+from torch import Tensor
+from tqdm import tqdm
 
 from config import Config
+from data.batch import Batch
 from data.dataset import make_loader
 from data.loader import epoch_seed
 from data.split import Manifest
@@ -30,6 +35,8 @@ from sync_batch_norm import synchronize_batch_norm
 from validation import validate
 from weight_average import WeightAverage
 
+log = logging.getLogger(__name__)
+
 _CHECK_EVERY = 20
 """Steps between two looks at the device for a loss that was not finite."""
 
@@ -49,6 +56,7 @@ class Trainer:
         manifest: Manifest,
         device: torch.device,
         origin: dict[str, Any] | None = None,
+        state: dict[str, Any] | None = None,
     ) -> None:
         """
         Args:
@@ -58,8 +66,9 @@ class Trainer:
             manifest: the photos of each split.
             device: where to compute.
             origin: what the weights that the model comes with say of themselves; it is kept in the file.
+            state: what `save_state` wrote, to go on from there.
         Raises:
-            UserError: too few photos.
+            UserError: too few photos, or the state is of another model.
         """
         smallest = 2 * world().size
         if config.batch_size < smallest:  # before anything is packed
@@ -70,12 +79,25 @@ class Trainer:
         self.config = config
         self.manifest = manifest
         self.origin = origin
+        model.prepare(manifest.classes)
         if world().size > 1:
             synchronize_batch_norm(model, device)
         # Channels last is the layout that convolution kernels want; the state dict is the same.
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.compile:
             compile_if_possible(self.model, config.image_size, device)
+        self.train_loader, self.val_loader = (
+            make_loader(config, manifest.of(split, config.limit), device, manifest.classes)
+            for split in ("train", "val")
+        )
+        if len(self.train_loader) < smallest or len(self.val_loader) < 1:
+            raise UserError(
+                f"training needs at least {smallest} photos to train on and 1 to validate on: "
+                "add photos, or set --split_ratio or --limit"
+            )
+        if state is None:
+            with progress_bar("measuring photos", len(self.train_loader)) as bar:
+                self.model.measure(_watch(self.train_loader, bar))
         self.average = WeightAverage(model, config.average) if config.average else None
         self.criterion = criterion
         self.stepper = Stepper(
@@ -87,13 +109,8 @@ class Trainer:
             num_parts=config.accumulate,
         )
         self.history: History = []
-        self.train_loader = make_loader(config, manifest.of("train", config.limit), device)
-        self.val_loader = make_loader(config, manifest.of("val", config.limit), device)
-        if len(self.train_loader) < smallest or len(self.val_loader) < 1:
-            raise UserError(
-                f"training needs at least {smallest} photos to train on and 1 to validate on: "
-                "add photos, or set --split_ratio or --limit"
-            )
+        if state is not None:
+            self._load_state(state)
 
     def fit(self) -> None:
         """Train until finished; after each epoch everything is on disk, by the main process.
@@ -135,37 +152,45 @@ class Trainer:
         """Train one epoch and validate; a row of history.csv."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))
         start = time.perf_counter()
-        train_loss, num_photos = self.train_epoch(epoch)
+        losses, num_photos = self.train_epoch(epoch)
         seconds = time.perf_counter() - start
+        if warning := self.model.warn_of(losses):
+            log.warning("epoch %d: %s", epoch, warning)
+        terms = {f"train_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
         return {
             "epoch": epoch,
-            "train_loss": train_loss,
+            "train_loss": sum(losses.values()),
+            **terms,
             **validate(self.kept, self.val_loader, self.criterion, self.stepper.dtype),
             **self.kept.report(),
-            "lr": self.stepper.optimizer.param_groups[0]["lr"],
+            "lr": self.stepper.lr,
             "images_per_s": num_photos / seconds,
         }
 
-    def train_epoch(self, epoch: int) -> tuple[float, int]:
-        """One pass over the training photos: mean loss per photo, and how many there were."""
+    def train_epoch(self, epoch: int) -> tuple[dict[str, float], int]:
+        """One pass over the training photos: mean losses per photo by name, and how many there were."""
         self.model.train()
         loader, stepper = self.train_loader, self.stepper
-        total, num_photos = torch.zeros((), device=loader.device), 0
+        sums: dict[str, Tensor] = {}
+        num_photos = 0
         name = f"epoch {epoch}/{self.config.epochs}"
         with progress_bar(name, len(loader)) as bar:
             batches = loader.training_epoch(self.config.seed, epoch)
             for step, (batch, num_global) in enumerate(batches, start=1):
                 stepper.set_lr(self.lr(epoch - 1 + num_photos / len(loader)))
-                total += stepper.step(step, batch, num_global)
+                for term, loss in stepper.step(step, batch, num_global).items():
+                    sums[term] = sums.get(term, 0) + loss
                 if self.average:
                     self.average.update(self.model)
                 num_photos += num_global
                 bar.update(num_global)
                 if step % _CHECK_EVERY == 0:
                     stepper.guard.check(epoch)
-                    bar.set_postfix(loss=f"{total.item() * world().size / num_photos:.4f}")
+                    total = torch.stack(list(sums.values())).sum().item()
+                    bar.set_postfix(loss=f"{total * world().size / num_photos:.4f}")
         stepper.guard.check(epoch)
-        return sum_over_processes(total).item() / num_photos, num_photos
+        means = sum_over_processes(torch.stack(list(sums.values()))) / num_photos
+        return dict(zip(sums, means.tolist(), strict=True)), num_photos
 
     def lr(self, epochs_done: float) -> float:
         """The learning rate after so many epochs and parts of one."""
@@ -176,9 +201,11 @@ class Trainer:
     def describe(self, row: dict[str, Any]) -> str:
         """One line about an epoch."""
         own = "".join(f" · {name} {value:.4f}" for name, value in self.kept.report().items())
+        terms = [f"{k.removeprefix('train_')} {row[k]:.4f}" for k in row if k.startswith("train_")][1:]
+        losses = f" ({', '.join(terms)})" if terms else ""
         best = " *" if best_epoch(self.history) == row["epoch"] else ""
         return (
-            f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f} "
+            f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f}{losses} "
             f"val {row['val_loss']:.5f}{best} · PSNR {row['val_psnr']:.2f} dB "
             f"(gray {row['val_psnr_gray']:.2f}){own} · chroma {row['chroma_ratio']:.2f} of true "
             f"· {row['images_per_s']:.0f} photos/s"
@@ -212,12 +239,7 @@ class Trainer:
         if world().is_main:
             save_training_state(self.config.run_path / LAST, state)
 
-    def load_state(self, state: dict[str, Any]) -> None:
-        """Take over what `save_state` wrote.
-
-        Raises:
-            UserError: it is of another model.
-        """
+    def _load_state(self, state: dict[str, Any]) -> None:
         last = str(self.config.run_path / LAST)
         check_state(state["model"], self.model.state_dict(), last, self.config.model)
         self.model.load_state_dict(state["model"])
@@ -225,3 +247,9 @@ class Trainer:
         if self.average:
             self.average.load_state_dict(state["average"])
         self.history = state["history"]
+
+
+def _watch(batches: Iterable[Batch], bar: tqdm) -> Iterator[Batch]:
+    for batch in batches:
+        yield batch
+        bar.update(len(batch))

@@ -16,11 +16,14 @@ class Batch:
         L: (N, 1, H, W) float32, lightness in [0, 100].
         ab: (N, 2, H, W) float32, true a* and b*.
         names: N names, as in the manifest.
+        labels: (N,) int64, the class of each photo, -1 where it has none of those trained on; None where
+            the photos have no classes.
     """
 
     L: Tensor
     ab: Tensor
     names: tuple[str, ...]
+    labels: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -28,7 +31,8 @@ class Batch:
     def split(self, num: int) -> list[Batch]:
         """The same photos in `num` batches of nearly equal size, in order."""
         ends = [len(self) * i // num for i in range(num + 1)]
-        return [
-            Batch(self.L[start:end], self.ab[start:end], self.names[start:end])
-            for start, end in pairwise(ends)
-        ]
+        return [self._part(slice(start, end)) for start, end in pairwise(ends)]
+
+    def _part(self, which: slice) -> Batch:
+        labels = None if self.labels is None else self.labels[which]
+        return Batch(self.L[which], self.ab[which], self.names[which], labels)

@@ -110,8 +110,17 @@ def _is_same(entry: Entry) -> bool:
         return False
 
 
-def make_loader(config: Config, entries: Sequence[Entry], device: torch.device) -> PhotoLoader:
-    """Pack some photos of a manifest, as far as that is not done, and load from the pack."""
+def make_loader(
+    config: Config, entries: Sequence[Entry], device: torch.device, classes: Sequence[str] = ()
+) -> PhotoLoader:
+    """Pack some photos of a manifest, as far as that is not done, and load from the pack.
+
+    Args:
+        config: of the run.
+        entries: the photos.
+        device: where the batches go.
+        classes: of which the labels are the indices; none: no labels.
+    """
     packer = Packer(
         config.pack_dir or config.run_path / PACK,
         image_size=config.image_size,
@@ -127,4 +136,5 @@ def make_loader(config: Config, entries: Sequence[Entry], device: torch.device) 
         on_device=config.on_device,
         smallest_crop=config.smallest_crop,
         film_augment=config.film_augment,
+        classes=classes,
     )

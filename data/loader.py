@@ -34,6 +34,7 @@ class PhotoLoader:
         on_device: str = "auto",
         smallest_crop: float = SMALLEST_CROP,
         film_augment: bool = False,
+        classes: Sequence[str] = (),
     ) -> None:
         """
         Args:
@@ -44,12 +45,14 @@ class PhotoLoader:
                 turn comes, 'auto' decides by the free memory. On the CPU they are the same.
             smallest_crop: in training, the share of a photo's area that a crop keeps at least.
             film_augment: in training, L* is as old film may have kept it; the true colours stay.
+            classes: of which the batches' labels are the indices; none: no labels.
         """
         self.pack = pack
         self.batch_size = batch_size
         self.device = device
         self.smallest_crop = smallest_crop
         self.film_augment = film_augment
+        self.labels = self._label(classes) if classes else None
         self.resident = self._copy_all() if self._fits(on_device) else None
 
     def __len__(self) -> int:
@@ -119,7 +122,12 @@ class PhotoLoader:
         lab = rgb_to_lab(rgb)
         L = lab[:, :1] if film is None else film_lightness(rgb, film)
         names = tuple(self.pack.photos[i].name for i in indices)
-        return Batch(L=L, ab=lab[:, 1:], names=names)
+        labels = None if self.labels is None else self.labels[list(indices)]
+        return Batch(L=L, ab=lab[:, 1:], names=names, labels=labels)
+
+    def _label(self, classes: Sequence[str]) -> Tensor:
+        index = {name: i for i, name in enumerate(classes)}
+        return torch.tensor([index.get(photo.label, -1) for photo in self.pack.photos], device=self.device)
 
     def _fits(self, on_device: str) -> bool:
         if self.device.type != "cuda" or on_device == "no" or not len(self.pack):

@@ -65,6 +65,12 @@ class Manifest:
         """Photos in each split."""
         return {s: sum(e.split == s for e in self.entries) for s in SPLITS}
 
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Classes of the training photos in order of name; none where there are not two to tell apart."""
+        found = sorted({e.photo.label for e in self.entries if e.split == "train"} - {""})
+        return tuple(found) if len(found) > 1 else ()
+
     def write(self, path: Path) -> None:
         """Write manifest.csv."""
         write_text(path, _to_csv(self.entries))

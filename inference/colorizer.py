@@ -41,6 +41,7 @@ class Colorizer:
         render_size: str | None = None,
         upsample: str = Config.upsample,
         saturation: float = Config.saturation,
+        style_image: Path | None = None,
         device: str = "auto",
     ) -> None:
         """
@@ -51,9 +52,10 @@ class Colorizer:
             render_size: side at which the model looks instead of `image_size`; 'auto' compares several.
             upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
+            style_image: another photo in whose style to color, by a model that can.
             device: 'auto', 'cpu', 'cuda' or 'mps'.
         Raises:
-            UserError: the device is not there.
+            UserError: the device is not there, the photo cannot be read, or the model takes no style.
         """
         self.weights = weights
         self.device = find_device(device)
@@ -65,6 +67,7 @@ class Colorizer:
         on_cpu = self.device.type == "cpu"
         self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
         self.upsample, self.saturation = upsample, saturation
+        self.guide = self._read_style(style_image) if style_image else {}
 
     @classmethod
     def load(cls, weights: str | Path = "model1", **options: Any) -> Colorizer:
@@ -130,7 +133,14 @@ class Colorizer:
 
     def _predict(self, L: Tensor) -> Tensor:
         with self._one_at_a_time:
-            return self.model(L.to(self.device)).float().cpu()
+            return self.model(L.to(self.device), **self.guide).float().cpu()
+
+    def _read_style(self, path: Path) -> dict[str, Tensor]:
+        if self.model.guide != "style":
+            raise UserError(f"--style_image: {self.weights.name} takes no style from a photo: leave it out")
+        original = load_original(path, max_pixels=Config.max_pixels)
+        L = lightness_seen(original, self._shape(original.size, self.image_size))
+        return {"style": L.to(self.device)}
 
     def _look(self, original: Original) -> Tensor:
         """L* of a photo at the size at which the model sees it."""

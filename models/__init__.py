@@ -7,11 +7,17 @@ from typing import Any
 from errors import UserError
 from models.base import ColorizationModel
 from models.gae import GAE
+from models.iizuka2016 import Iizuka2016
+from models.nazeri2018 import Nazeri2018
 from models.resnet_baseline import ResNetBaseline
+from models.zhang2016 import Zhang2016
 
 MODELS: dict[str, type[ColorizationModel]] = {
     "model1": GAE,
     "model2": ResNetBaseline,
+    "zhang2016": Zhang2016,
+    "iizuka2016": Iizuka2016,
+    "nazeri2018": Nazeri2018,
 }
 
 

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor, nn
 
-from config import validate
+from config import setting, validate
 from data.batch import Batch
 from errors import UserError
 
 Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
 """(predicted ab in CIELAB units, the batch with the true ones) -> named, weighted terms of the loss."""
 
+PRESETS = ("paper", "small")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """Base of each model's own settings; its fields become flags of the command line."""
+    """Settings of every model; a subclass adds a model's own. They become flags of the command line."""
+
+    preset: str = setting(
+        "paper",
+        "paper: as many channels as published; small: a fraction of them, to train without a GPU",
+        choices=PRESETS,
+    )
 
     def __post_init__(self) -> None:
         validate(self)
+
+
+@dataclass(frozen=True)
+class Update:
+    """One of the updates that a training step consists of.
+
+    Attributes:
+        parameters: what it moves; no other update of the model moves them.
+        losses: (batch, criterion) -> the named terms that they minimise, means over the photos. Nothing
+            but `parameters` gets gradients from them.
+        betas: decays of Adam's two moments.
+        lr_factor: the learning rate over that of the training.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    losses: Callable[[Batch, Criterion], dict[str, Tensor]]
+    betas: tuple[float, float] = (0.9, 0.999)
+    lr_factor: float = 1.0
 
 
 class ColorizationModel(nn.Module):
@@ -35,6 +62,12 @@ class ColorizationModel(nn.Module):
     Settings: ClassVar[type[Any]] = ModelSettings
     summary: ClassVar[str] = ""
     """One line for the model table."""
+    guide: ClassVar[str] = ""
+    """Name of the optional argument that `forward` takes beside L*, such as 'style'; '' for none."""
+    takes_loss: ClassVar[bool] = True
+    """Whether it is trained with `--loss`; else its steps leave the criterion alone."""
+    training_only: ClassVar[tuple[str, ...]] = ()
+    """Modules and buffers that `prepare` adds: in the training state, but not in files of weights."""
 
     def __init__(self, settings: Any) -> None:
         super().__init__()
@@ -55,6 +88,10 @@ class ColorizationModel(nn.Module):
         """The named terms of the training loss of one batch; their sum is minimised."""
         return criterion(self(batch.L), batch)
 
+    def updates(self) -> list[Update]:
+        """What a training step does, one after the other; most models minimise the loss of `step`."""
+        return [Update([p for p in self.parameters() if p.requires_grad], self.step)]
+
     def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
         """The named terms of the validation loss, and the colours: (N, 2, H, W) as of `forward`.
 
@@ -62,6 +99,10 @@ class ColorizationModel(nn.Module):
         """
         ab = self(batch.L)
         return criterion(ab, batch), ab
+
+    def warn_of(self, losses: Mapping[str, float]) -> str:
+        """What is wrong with a training whose losses had these means over an epoch; '' for nothing."""
+        return ""
 
     def freeze_encoder(self) -> None:
         """Leave `self.encoder` as it is: no gradients, and batch-norm statistics that do not move.
@@ -85,9 +126,50 @@ class ColorizationModel(nn.Module):
     def initialize(self) -> None:
         """Take the weights that a new training starts from, such as a pretrained encoder."""
 
+    def prepare(self, classes: Sequence[str]) -> None:
+        """Add what only a training needs: the parts named in `training_only`.
+
+        Args:
+            classes: of the training photos, of which the labels of a batch are indices; may be none.
+        """
+
+    def measure(self, photos: Iterable[Batch]) -> None:
+        """Take statistics of the training photos, before the first step of a new training.
+
+        Args:
+            photos: this process's share of them, as they are.
+        """
+
     def constrain(self) -> None:
         """Bring parameters back into their domain after an update."""
 
     def report(self) -> dict[str, float]:
         """Numbers of the model's own to log after each epoch."""
         return {}
+
+    def predicting_state(self) -> dict[str, Tensor]:
+        """The state dict without the parts that only a training needs."""
+        state: dict[str, Tensor] = self.state_dict()
+        return {k: v for k, v in state.items() if k.partition(".")[0] not in self.training_only}
+
+    @classmethod
+    def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
+        """With which settings a model has the names and, as far as there are such settings, the shapes of
+        a plain state dict.
+
+        Args:
+            state: of any model.
+            known: settings that a subclass has found already.
+        Returns:
+            None: it is another model's.
+        """
+        found = None
+        for preset in PRESETS:
+            settings = {**known, "preset": preset}
+            with torch.device("meta"):
+                expected = cls(cls.Settings(**settings)).state_dict()
+            if expected.keys() == state.keys():
+                if all(state[k].shape == v.shape or state[k].numel() == 1 for k, v in expected.items()):
+                    return settings
+                found = known
+        return found

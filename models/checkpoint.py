@@ -14,7 +14,7 @@ from torch import Tensor
 
 from errors import UserError
 from files import sha256, write_bytes
-from models import MODELS, build_model, find_model
+from models import MODELS, build_model
 from models.base import ColorizationModel
 from models.shipped import check_shipped
 from models.state import UNREADABLE, check_state, read_state_and_metadata
@@ -48,10 +48,10 @@ def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str
     Args:
         path: where to.
         name: key of the model in `MODELS`.
-        model: its state dict is saved, frozen weights too.
+        model: all that predicting needs of it is saved, frozen weights too.
         info: JSON values to keep beside it.
     """
-    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.predicting_state().items()}
     about = {"format": FORMAT, "model": name, "settings": vars(model.settings), "info": info}
     # One entry, because safetensors writes several in no fixed order: equal runs, equal bytes.
     write_bytes(path, safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(about)}))
@@ -74,8 +74,17 @@ def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any
     if name is not None and found not in (None, name):
         raise UserError(f"weights {path} are of {found}, not of {name}: use --model={found}")
     name = name or found or next(iter(MODELS))
-    model = build_model(name, **{**stored, **(settings or {})})
-    check_state(state, model.state_dict(), f"weights {path}", name)
+    settings = settings or {}
+    model = build_model(name, **{**stored, **settings})
+    try:
+        check_state(state, model.state_dict(), f"weights {path}", name)
+    except UserError as error:
+        # Most settings may be told anew, but not those that the shapes depend on.
+        for key in settings:
+            if settings[key] != stored.get(key, settings[key]):
+                flag = f"--{key}={settings[key]}"
+                raise UserError(f"{flag}: weights {path} are of {stored[key]}: leave it out") from error
+        raise
     model.load_state_dict(state)
     model.constrain()
     for key, value in model.state_dict().items():
@@ -112,7 +121,7 @@ def _describe(
 ) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
     """(model, settings, info) of a file, as far as it says."""
     if _METADATA_KEY not in metadata:
-        return _recognize(state), {}, {}
+        return (*_recognize(state), {})
     try:
         about = json.loads(metadata[_METADATA_KEY])
         if about["format"] > FORMAT:
@@ -125,11 +134,10 @@ def _describe(
         raise UserError(f"weights {path} do not describe themselves: get an intact copy") from error
 
 
-def _recognize(state: dict[str, Tensor]) -> str | None:
-    """The model whose names these are, when there is one."""
-    for name in MODELS:
-        with torch.device("meta"):
-            expected = find_model(name)(MODELS[name].Settings()).state_dict()
-        if expected.keys() == state.keys():
-            return name
-    return None
+def _recognize(state: dict[str, Tensor]) -> tuple[str | None, dict[str, Any]]:
+    """The model whose names these are, when there is one, and the settings that they fit."""
+    for name, model in MODELS.items():
+        settings = model.settings_of(state)
+        if settings is not None:
+            return name, settings
+    return None, {}

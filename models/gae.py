@@ -40,7 +40,8 @@ class GAE(ColorizationModel):
 
     def __init__(self, settings: GAESettings) -> None:
         super().__init__(settings)
-        channels = (1, 32, 64, 128, 256, 512)
+        width = {"paper": 32, "small": 16}[settings.preset]
+        channels = (1, width, 2 * width, 4 * width, 8 * width, 16 * width)
         layers: list[nn.Module] = []
         for c_in, c_out in pairwise(channels):
             layers += [
@@ -49,7 +50,7 @@ class GAE(ColorizationModel):
                 nn.ReLU(inplace=True),
             ]
         self.encoder = nn.Sequential(*layers)
-        self.decoder = ab_decoder()
+        self.decoder = ab_decoder(channels[-1], width)
         self.gamma_correction = GammaCorrection(settings.gamma_mode)
 
     def forward(self, L: Tensor) -> Tensor:

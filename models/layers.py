@@ -11,24 +11,26 @@ STRIDE = 32
 """Five stride-2 layers: what the height and width of their input must be multiples of."""
 
 
-def pad_to_stride(x: Tensor) -> Tensor:
-    """Repeat the last row and column until height and width are multiples of `STRIDE`.
+def pad_to_stride(x: Tensor, stride: int = STRIDE) -> Tensor:
+    """Repeat the last row and column until height and width are multiples of `stride`.
 
     Args:
         x: (N, C, H, W).
+        stride: product of the strides of the layers to come.
     Returns:
-        (N, C, ceil(H / 32) * 32, ceil(W / 32) * 32); cut the result back with `[..., :H, :W]`.
+        (N, C, ceil(H / stride) * stride, ceil(W / stride) * stride); cut the result back with
+        `[..., :H, :W]`.
     """
     height, width = x.shape[-2:]
-    return F.pad(x, (0, -width % STRIDE, 0, -height % STRIDE), mode="replicate")
+    return F.pad(x, (0, -width % stride, 0, -height % stride), mode="replicate")
 
 
-def ab_decoder() -> nn.Sequential:
+def ab_decoder(c_in: int, width: int) -> nn.Sequential:
     """Five 3x3 stride-2 transposed convolutions, ReLU between them, tanh last.
 
-    (N, 512, h, w) -> (N, 2, 32h, 32w) in (-1, 1).
+    (N, c_in, h, w) -> (N, 2, 32h, 32w) in (-1, 1); `width` channels before the last.
     """
-    channels = (512, 256, 128, 64, 32, 2)
+    channels = (c_in, 8 * width, 4 * width, 2 * width, width, 2)
     layers: list[nn.Module] = []
     for c_in, c_out in pairwise(channels):
         layers += [

@@ -41,7 +41,7 @@ class ResNetBaseline(ColorizationModel):
     def __init__(self, settings: ResNetBaselineSettings) -> None:
         super().__init__(settings)
         self.encoder = nn.Sequential(*list(_resnet18().children())[:-2])
-        self.decoder = ab_decoder()
+        self.decoder = ab_decoder(512, {"paper": 32, "small": 16}[settings.preset])
         self.freeze_encoder()
 
     def forward(self, L: Tensor) -> Tensor:

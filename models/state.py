@@ -28,6 +28,8 @@ UNREADABLE = (
 )
 """What `torch.load` raises on files that are damaged or hold more than tensors."""
 
+_MEAN = "running_mean"
+
 
 def read_state(path: Path) -> dict[str, Tensor]:
     """Read a state dict from .safetensors or, with `weights_only=True`, from .pth.
@@ -64,6 +66,9 @@ def read_state_and_metadata(path: Path) -> tuple[dict[str, Tensor], dict[str, st
         raise UserError(
             f"weights {path} are no plain state dict: save them with torch.save(model.state_dict(), PATH)"
         )
+    for name in [name for name in state if name.endswith(_MEAN)]:
+        # Batch norm's count of steps, which nothing here uses and older files lack.
+        state.setdefault(name.removesuffix(_MEAN) + "num_batches_tracked", torch.tensor(0))
     return dict(state), {}
 
 

@@ -61,6 +61,12 @@ def swapped_profile() -> bytes:
     return bytes(profile)
 
 
+def flags_of(name: str) -> list[str]:
+    """What a training of a model is to be told here: the models of some hundred layers are kept small."""
+    extra = {"model1": [], "model2": ["--encoder_weights=random"]}
+    return [f"--model={name}", *extra.get(name, ["--preset=small"])]
+
+
 @pytest.fixture(scope="session")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of photos. Read only: tests that change it make their own with `fill`."""
@@ -108,9 +114,8 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
     def train(name: str) -> Path:
         if name not in runs:
             runs[name] = tmp_path_factory.mktemp("runs") / name
-            extra = ["--encoder_weights=random"] if name == "model2" else []
-            argv = ["--mode=train", f"--model={name}", f"--data_dir={photos}", f"--run_dir={runs[name]}"]
-            assert main.main([*argv, *SETTINGS, *extra]) == 0
+            argv = ["--mode=train", *flags_of(name), f"--data_dir={photos}", f"--run_dir={runs[name]}"]
+            assert main.main([*argv, *SETTINGS]) == 0
         return runs[name]
 
     return train

@@ -65,16 +65,26 @@ def gradients(batch, train_mode, num_parts):
                 module.running_var.uniform_(0.5, 2)
     own = list(distributed.share(range(len(batch))))
     part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
-    loss = stepper.backward(part, len(batch))
+    loss = torch.stack(list(stepper.backward(part, len(batch)).values())).sum()
     loss = distributed.sum_over_processes(loss) / distributed.world().size
     found = {name: p.grad for name, p in model.named_parameters()} | dict(model.named_buffers())
     return loss, found
 
 
-def one_of_two(rank, port, folder, *args):
+def join_two(rank, port):
     names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
     os.environ.update(zip(names, map(str, (rank, rank, 2, 2, "127.0.0.1", port)), strict=True))
     torch.set_num_threads(1)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def one_of_two(rank, port, folder, *args):
+    join_two(rank, port)
     with distributed.session(torch.device("cpu")):
         torch.save(gradients(*args), folder / f"{rank}.pt")
 
@@ -86,10 +96,7 @@ def test_two_processes_give_the_gradients_of_one(tmp_path, train_mode, num_parts
     L = 100 * torch.rand(7, 1, 64, 64, generator=generator, dtype=torch.float64)
     ab = 100 * torch.rand(7, 2, 64, 64, generator=generator, dtype=torch.float64) - 50
     batch = Batch(L, ab, tuple("abcdefg"))
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    args = (port, tmp_path, batch, train_mode, num_parts)
+    args = (free_port(), tmp_path, batch, train_mode, num_parts)
     torch.multiprocessing.spawn(one_of_two, args, nprocs=2)
     if train_mode and num_parts > 1:  # batch norm sees parts: another result, but all get there
         assert (tmp_path / "1.pt").exists()
@@ -100,6 +107,45 @@ def test_two_processes_give_the_gradients_of_one(tmp_path, train_mode, num_parts
         assert (found_loss - loss).abs() < 1e-12
         for name, value in expected.items():
             assert (found[name] - value).abs().max() < 1e-10, name
+
+
+def after_two_steps(batch):
+    """Weights after two steps, each of two updates, and the losses of the second; in float64."""
+    torch.manual_seed(0)
+    model = build_model("nazeri2018", preset="small")
+    model.prepare(())
+    model = model.double().train()
+    if distributed.world().size > 1:
+        synchronize_batch_norm(model, torch.device("cpu"))
+    criterion = build_criterion("mse")
+    stepper = Stepper(model, criterion, lr=1e-3, device=torch.device("cpu"), dtype=torch.float32)
+    own = list(distributed.share(range(len(batch))))
+    part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
+    for number in (1, 2):
+        found = stepper.step(number, part, len(batch))
+    losses = {name: distributed.sum_over_processes(loss) for name, loss in found.items()}
+    return losses, {name: p.detach() for name, p in model.named_parameters()}
+
+
+def two_steps_of_one_of_two(rank, port, folder, batch):
+    join_two(rank, port)
+    with distributed.session(torch.device("cpu")):
+        torch.save(after_two_steps(batch), folder / f"{rank}.pt")
+
+
+def test_two_processes_make_the_updates_of_one(tmp_path):
+    generator = torch.Generator().manual_seed(1)
+    L = 100 * torch.rand(5, 1, 32, 32, generator=generator, dtype=torch.float64)
+    ab = 100 * torch.rand(5, 2, 32, 32, generator=generator, dtype=torch.float64) - 50
+    batch = Batch(L, ab, tuple("abcde"))
+    torch.multiprocessing.spawn(two_steps_of_one_of_two, (free_port(), tmp_path, batch), nprocs=2)
+    losses, weights = after_two_steps(batch)
+    for rank in range(2):
+        found_losses, found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        for name, value in losses.items():
+            assert found_losses[name].item() == pytest.approx(value.item(), rel=1e-8), name
+        for name, value in weights.items():
+            assert (found[name] - value).abs().max() < 1e-6, name
 
 
 @pytest.fixture(scope="module")

@@ -175,9 +175,9 @@ def test_no_output_over_another_file(cli, photo, vivid, tmp_path, flag):
 
 
 def test_reference_state_dict(cli, photo, tmp_path, model_name):
-    """A plain .pth has no settings: the flag says the model, the defaults the rest."""
+    """A plain .pth has no settings: the flag says the model, its shapes the preset, the defaults the rest."""
     torch.manual_seed(0)
-    torch.save(build_model(model_name).state_dict(), tmp_path / "reference.pth")
+    torch.save(build_model(model_name, preset="small").state_dict(), tmp_path / "reference.pth")
     argv = ["--mode=predict", f"--image_path={photo}", f"--weights={tmp_path / 'reference.pth'}"]
     assert cli(*argv, f"--model={model_name}").code == 0
     dry = cli(*argv, f"--model={model_name}", f"--output_path={tmp_path / 'x.png'}", "--dry_run")

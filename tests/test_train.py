@@ -17,7 +17,7 @@ import pytest
 import skimage.color
 import skimage.metrics
 import torch
-from conftest import SETTINGS, fill
+from conftest import SETTINGS, fill, flags_of
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -90,8 +90,7 @@ def test_the_split_is_written_and_covers_all(trained, photos):
 
 
 def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, model_name):
-    extra = [f"--model={model_name}"]
-    extra += ["--encoder_weights=random"] if model_name == "model2" else []
+    extra = flags_of(model_name)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert cli(*arguments(photos, whole, *extra, "--epochs=4")).code == 0
     assert cli(*arguments(photos, parts, *extra, "--epochs=1")).code == 0

@@ -17,12 +17,13 @@ from files import sha256
 def loader_of(photos, tmp_path):
     """Make a loader of the first `num` test photos."""
 
-    def make(num=None, batch_size=5):
+    def make(num=None, batch_size=5, classes=()):
         entries = [
             Entry("train", photo, sha256(photo.path)) for photo in list_photos(str(photos)).photos[:num]
         ]
         packer = Packer(tmp_path, image_size=32, resize="squash", max_pixels=10**8, num_workers=2)
-        return PhotoLoader(packer.pack(entries), batch_size=batch_size, device=torch.device("cpu"))
+        pack, device = packer.pack(entries), torch.device("cpu")
+        return PhotoLoader(pack, batch_size=batch_size, device=device, classes=classes)
 
     return make
 
@@ -77,6 +78,17 @@ def test_chosen_photos(loader_of):
     chosen = loader.batch([7, 2])
     assert chosen.names == (whole[1].names[2], whole[0].names[2])
     assert torch.equal(chosen.ab[0], whole[1].ab[2])
+
+
+def test_labels_are_indices_of_the_classes(loader_of):
+    assert next(iter(loader_of())).labels is None
+    loader = loader_of(classes=("another", "class1"))
+    batches = [*loader, *(batch for batch, _ in loader.training_epoch(0, 1)), loader.batch([3, 1])]
+    for batch in batches:
+        expected = [1 if name.startswith("class1/") else -1 for name in batch.names]
+        assert batch.labels.tolist() == expected
+        assert [part.labels.tolist() for part in batch.split(1)] == [expected]
+        assert [label for part in batch.split(2) for label in part.labels.tolist()] == expected
 
 
 def test_film_changes_the_lightness_alone_and_no_other_random_number(loader_of):

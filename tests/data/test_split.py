@@ -4,6 +4,7 @@ import dataclasses
 import os
 import random
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from conftest import NUM_PHOTOS, crops, fill
 from PIL import Image
 
 from data.places import Listing, Photo, list_photos
-from data.split import SPLITS, draw, order, read_manifest, share_out
+from data.split import SPLITS, Entry, Manifest, draw, order, read_manifest, share_out
 from errors import UserError
 from files import read_csv, sha256
 
@@ -175,6 +176,16 @@ def test_manifest_round_trip(photos, tmp_path):
     assert read_manifest(path, left).missing == (gone,)
     with pytest.raises(UserError, match="--data_dir"):
         read_manifest(path, dataclasses.replace(listing, photos=()))
+
+
+def test_classes_are_those_of_the_training_photos():
+    def manifest(*rows):
+        entries = [Entry(split, Photo(label, Path(label), label, ""), "") for split, label in rows]
+        return Manifest(tuple(entries), "")
+
+    three = [("train", "sea"), ("train", ""), ("train", "field"), ("train", "sea"), ("val", "attic")]
+    assert manifest(*three).classes == ("field", "sea")
+    assert manifest(("train", "sea"), ("train", "")).classes == ()
 
 
 def test_file_that_is_no_manifest(photos, tmp_path):

@@ -44,11 +44,11 @@ def test_settings_come_from_the_file_unless_given(tmp_path):
     assert load_weights(path, settings={"gamma_mode": "power"}).model.settings.gamma_mode == "power"
 
 
-@pytest.mark.parametrize("name", ["model1", "model2"])
-def test_plain_state_dict_is_recognized(tmp_path, name):
-    path = save(tmp_path, build_model(name).state_dict())
-    assert load_weights(path).name == name
-    assert load_weights(path, name=name).name == name
+def test_plain_state_dict_without_counts_of_steps(tmp_path, state):
+    old = {name: value for name, value in state.items() if "num_batches" not in name}
+    loaded = load_weights(save(tmp_path, old), name="model1").model.state_dict()
+    assert loaded.keys() == state.keys()
+    assert all(torch.equal(loaded[name], value) for name, value in old.items())
 
 
 def test_gamma_saved_with_one_dimension(tmp_path, state):

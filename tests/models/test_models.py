@@ -4,28 +4,41 @@ import copy
 
 import pytest
 import torch
+import torch.nn.functional as F
 
 from data.batch import Batch
 from data.color import rgb_to_lab
 from errors import UserError
 from models import MODELS, build_model
+from models.base import PRESETS
 from models.checkpoint import load_weights, save_weights
 from models.losses import build_criterion
+from stepper import Stepper
 
 
 @pytest.fixture
-def model(model_name):
+def model(model_name, batch):
+    """As a training has it before its first step."""
     torch.manual_seed(0)
-    return build_model(model_name)
+    model = build_model(model_name, preset="small")
+    model.prepare(("field", "street"))
+    model.measure([batch])
+    return model
+
+
+def make_stepper(model, lr):
+    criterion = build_criterion("mse")
+    return Stepper(model, criterion, lr=lr, device=torch.device("cpu"), dtype=torch.float32)
 
 
 @pytest.fixture
 def batch():
     """Eight smooth photos whose colour follows from their lightness: something to learn."""
-    ramp = torch.linspace(0.1, 0.9, 64)
-    value = (ramp[None, :] * torch.linspace(0.5, 1, 8)[:, None])[:, None, None, :].expand(-1, 1, 64, -1)
+    ramp = torch.linspace(0.1, 0.9, 32)
+    value = (ramp[None, :] * torch.linspace(0.5, 1, 8)[:, None])[:, None, None, :].expand(-1, 1, 32, -1)
     lab = rgb_to_lab(torch.cat((value, value**1.5, 1 - value), dim=1))
-    return Batch(L=lab[:, :1], ab=lab[:, 1:], names=tuple("abcdefgh"))
+    labels = torch.tensor([0, 1, 0, 1, 0, 1, 0, -1])
+    return Batch(L=lab[:, :1], ab=lab[:, 1:], names=tuple("abcdefgh"), labels=labels)
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (33, 70), (1, 1), (31, 224)])
@@ -47,42 +60,49 @@ def test_one_photo_is_as_in_a_batch(model):
 
 
 def test_gradients_reach_every_trainable_parameter(model, batch):
-    losses = model.train().step(batch, build_criterion("mse"))
-    sum(losses.values()).backward()
-    for name, parameter in model.named_parameters():
-        if parameter.requires_grad:
-            assert parameter.grad is not None, name
-            assert parameter.grad.isfinite().all(), name
-            assert parameter.grad.abs().max() > 0, name
+    stepper = make_stepper(model.train(), 1e-3)
+    trainable = {name: p for name, p in model.named_parameters() if p.requires_grad}
+    found = {}
+    for turn in range(len(stepper.updates)):
+        stepper.backward(batch, len(batch), turn)
+        found |= {name: p.grad for name, p in trainable.items() if p.grad is not None}
+    assert found.keys() == trainable.keys()
+    for name, gradient in found.items():
+        assert gradient.isfinite().all(), name
+        assert gradient.abs().max() > 0, name
+
+
+def test_every_update_moves_its_own_parameters_alone(model, batch):
+    stepper = make_stepper(model.train(), 1e-3)
+    for turn, update in enumerate(stepper.updates):
+        stepper.backward(batch, len(batch), turn)
+        own = {id(p) for p in update.parameters}
+        assert all((p.grad is not None) == (id(p) in own) for p in model.parameters())
 
 
 def test_frozen_parts_do_not_move(model, batch):
     frozen = {name for name, p in model.named_parameters() if not p.requires_grad}
     prefixes = {name.partition(".")[0] for name in frozen}
     before = copy.deepcopy(model.state_dict())
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.01)
-    model.train()
-    for _ in range(2):
-        sum(model.step(batch, build_criterion("mse")).values()).backward()
-        optimizer.step()
+    stepper = make_stepper(model.train(), 0.01)
+    for number in (1, 2):
+        stepper.step(number, batch, len(batch))
     moved = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
     assert moved
     assert not {name for name in moved if name.partition(".")[0] in prefixes}
 
 
 def test_overfits_one_batch(model, batch):
-    criterion = build_criterion("mse")
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
-    model.train()
-    first = None
-    for _ in range(150):
-        loss = sum(model.step(batch, criterion).values())
-        first = first or loss.item()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        model.constrain()
-    assert loss.item() < 0.1 * first
+    """Judged by the colours alone, whatever is minimised."""
+    stepper = make_stepper(model.train(), 1e-3)
+    error = first = F.mse_loss(model(batch.L), batch.ab).item()
+    number = 0
+    while error >= 0.1 * first and number < 100:
+        number += 1
+        stepper.step(number, batch, len(batch))
+        if number % 10 == 0:
+            error = F.mse_loss(model(batch.L), batch.ab).item()
+    assert error < 0.1 * first
 
 
 def test_saved_and_loaded_equal_bits(model, model_name, tmp_path):
@@ -90,11 +110,31 @@ def test_saved_and_loaded_equal_bits(model, model_name, tmp_path):
     save_weights(path, model_name, model, {"image_size": 96})
     weights = load_weights(path)
     assert (weights.name, weights.info) == (model_name, {"image_size": 96})
-    for name, value in model.state_dict().items():
-        assert torch.equal(weights.model.state_dict()[name], value)
+    state = weights.model.state_dict()
+    assert state.keys() == model.predicting_state().keys()
+    assert not {name.partition(".")[0] for name in state} & set(model.training_only)
+    for name, value in state.items():
+        assert torch.equal(model.state_dict()[name], value)
     first = path.read_bytes()
     save_weights(path, model_name, model, {"image_size": 96})
     assert path.read_bytes() == first
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_plain_state_dict_tells_model_and_preset(model_name, preset, tmp_path):
+    torch.manual_seed(0)
+    state = build_model(model_name, preset=preset).state_dict()
+    torch.save(state, tmp_path / "x.pth")
+    weights = load_weights(tmp_path / "x.pth")
+    assert (weights.name, weights.model.settings.preset) == (model_name, preset)
+    assert all(torch.equal(value, state[name]) for name, value in weights.model.state_dict().items())
+
+
+def test_another_preset_than_that_of_the_weights(model, model_name, tmp_path):
+    path = tmp_path / "x.safetensors"
+    save_weights(path, model_name, model, {})
+    with pytest.raises(UserError, match=r"--preset=paper: weights .* are of small: leave it out"):
+        load_weights(path, settings={"preset": "paper"})
 
 
 def test_report_is_finite(model):

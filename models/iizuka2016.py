@@ -1,0 +1,123 @@
+"""iizuka2016: local features fused with features of the whole photo, trained to tell scenes apart as well.
+
+Source: Iizuka, Simo-Serra and Ishikawa 2016, "Let there be Color!"; layers as in its table 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data.batch import Batch
+from data.color import AB_SCALE, L_SCALE
+from models.base import ColorizationModel, Criterion, ModelSettings
+from models.layers import pad_to_stride
+
+SCENE_WEIGHT = 1 / 300
+"""alpha of the paper: of the classification in the loss."""
+_STRIDE = 8
+
+
+class Iizuka2016(ColorizationModel):
+    """Low-level features; from them mid-level and global ones; both fused, and colours from those.
+
+    The global features are those of the photo at a fixed size, or of another photo, whose style the colours
+    then have. Batch norm follows every 3x3 convolution but the last, as the paper has it in training.
+    """
+
+    Settings = ModelSettings
+    summary: ClassVar[str] = "Iizuka et al. 2016: local and global features fused, scenes told apart as well"
+    guide = "style"
+    training_only = ("scenes",)
+    scenes: nn.Module | None
+
+    def __init__(self, settings: ModelSettings) -> None:
+        super().__init__(settings)
+        c, self.side = {"paper": (64, 224), "small": (16, 128)}[settings.preset]
+        self.low = _convolutions((1, c, 2 * c, 2 * c, 4 * c, 4 * c, 8 * c), (2, 1, 2, 1, 2, 1))
+        self.mid = _convolutions((8 * c, 8 * c, 4 * c), (1, 1))
+        num_features = 8 * c * (self.side // 32) ** 2
+        self.whole = nn.Sequential(
+            *_convolutions((8 * c,) * 5, (2, 1, 2, 1)),
+            nn.Flatten(),
+            nn.Linear(num_features, 16 * c),
+            nn.ReLU(inplace=True),
+            nn.Linear(16 * c, 8 * c),
+            nn.ReLU(inplace=True),
+        )
+        self.whole_to_fusion = nn.Sequential(nn.Linear(8 * c, 4 * c), nn.ReLU(inplace=True))
+        self.fusion = nn.Sequential(nn.Conv2d(8 * c, 4 * c, 1), nn.ReLU(inplace=True))
+        self.color = nn.Sequential(
+            *_convolutions((4 * c, 2 * c), (1,)),
+            nn.Upsample(scale_factor=2),
+            *_convolutions((2 * c, c, c), (1, 1)),
+            nn.Upsample(scale_factor=2),
+            *_convolutions((c, c // 2), (1,)),
+            nn.Conv2d(c // 2, 2, 3, padding=1),
+            nn.Sigmoid(),
+        )
+        self.scenes = None
+        self.num_known = 8 * c
+
+    def forward(self, L: Tensor, style: Tensor | None = None) -> Tensor:
+        """Predict colours.
+
+        Args:
+            L: (N, 1, H, W) in [0, 100]; see the base class.
+            style: (1, 1, h, w) or (N, 1, h, w), L* of photos in whose style to color; None: their own.
+        Returns:
+            (N, 2, H, W), a* and b*.
+        """
+        return self._color(L, style)[0]
+
+    def _color(self, L: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """The colours, and what is known of the whole photo: (N, num_known)."""
+        height, width = L.shape[-2:]
+        low = self.low(pad_to_stride(L, _STRIDE) / L_SCALE)  # (N, 8c, H'/8, W'/8)
+        known = self.whole(self._low_of_whole(L, low) if style is None else self._low_of_whole(style))
+        mid = self.mid(low)  # (N, 4c, H'/8, W'/8)
+        features = self.whole_to_fusion(known)[:, :, None, None].expand(len(mid), -1, *mid.shape[-2:])
+        x = self.fusion(torch.cat((features, mid), dim=1))  # (N, 4c, H'/8, W'/8)
+        x = self.color(x).to(L.dtype)  # (N, 2, H'/2, W'/2) in [0, 1]
+        ab = AB_SCALE * (2 * F.interpolate(x, scale_factor=2, mode="bilinear") - 1)
+        return ab[..., :height, :width], known
+
+    def _low_of_whole(self, L: Tensor, low: Tensor | None = None) -> Tensor:
+        """Low-level features at the fixed size; those that there are where that is the photo's size."""
+        side = (self.side, self.side)
+        if low is not None and L.shape[-2:] == side:
+            return low
+        features: Tensor = self.low(F.interpolate(L, side, mode="bilinear", antialias=True) / L_SCALE)
+        return features
+
+    def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
+        """The loss of the colours and, where the photos have classes, of telling these apart."""
+        ab, known = self._color(batch.L)
+        losses = criterion(ab, batch)
+        if self.scenes is None or batch.labels is None:
+            return losses
+        # A photo without a class has no error; it counts all the same, so that parts of a batch add up.
+        error = F.cross_entropy(self.scenes(known), batch.labels, ignore_index=-1, reduction="sum")
+        return losses | {"scene": SCENE_WEIGHT * error / len(batch)}
+
+    def prepare(self, classes: Sequence[str]) -> None:
+        """Add the classification, unless there is nothing to tell apart."""
+        if classes:
+            hidden = self.num_known // 2
+            self.scenes = nn.Sequential(
+                nn.Linear(self.num_known, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, len(classes))
+            )
+
+
+def _convolutions(channels: Sequence[int], strides: Sequence[int]) -> nn.Sequential:
+    """3x3 convolutions, each with batch norm and ReLU."""
+    layers: list[nn.Module] = []
+    for (c_in, c_out), stride in zip(pairwise(channels), strides, strict=True):
+        conv = nn.Conv2d(c_in, c_out, 3, stride=stride, padding=1)
+        layers += [conv, nn.BatchNorm2d(c_out), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)

@@ -1,0 +1,219 @@
+"""zhang2016: every pixel's colour as one of some hundred classes, the rare ones weighing more.
+
+Source: Zhang, Isola and Efros 2016, "Colorful Image Colorization"; equations are numbered as there. Layers
+and names of the state dict are those of the authors' PyTorch release, whose files of weights load.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from config import setting
+from data.batch import Batch
+from data.color import rgb_to_lab
+from distributed import sum_over_processes
+from models.base import ColorizationModel, Criterion, ModelSettings
+from models.layers import pad_to_stride
+
+GRID = 10
+"""CIELAB units from one bin to the next."""
+NUM_BINS = 262
+"""What `gamut_bins` finds. The published list has 313, by a rule that is not published."""
+NUM_NEIGHBORS = 5
+SIGMA = 5.0
+"""Of the Gaussians by which targets are spread over bins, and frequencies smoothed; CIELAB units."""
+UNIFORM_SHARE = 0.5
+"""lambda of eq. 4."""
+
+# The published network's scales.
+_L_CENTER, _L_SCALE, _AB_SCALE = 50.0, 100.0, 110.0
+_STRIDE = 8
+# Colours that are compared with all bins at a time.
+_ROWS = 2**16
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zhang2016Settings(ModelSettings):
+    """Settings of zhang2016."""
+
+    temperature: float = setting(
+        0.38,
+        "T of the annealed mean, in predict too: towards 1 the mean of the likely colours, duller; towards 0 "
+        "the likeliest one, spottier",
+        low=0.01,
+        high=10,
+    )
+    # No flag: a file of weights brings its own bins.
+    num_bins: int = NUM_BINS
+
+
+class Zhang2016(ColorizationModel):
+    """Eight blocks of convolutions, dilated ones among them, to a distribution over bins of colour."""
+
+    Settings = Zhang2016Settings
+    summary: ClassVar[str] = "Zhang et al. 2016: classification over bins of colour, rare ones weigh more"
+    takes_loss = False
+    training_only = ("class_weights",)
+    class_weights: Tensor
+
+    def __init__(self, settings: Zhang2016Settings) -> None:
+        super().__init__(settings)
+        c = {"paper": 64, "small": 16}[settings.preset]
+        self.model1 = _block(1, c, 2, stride=2)
+        self.model2 = _block(c, 2 * c, 2, stride=2)
+        self.model3 = _block(2 * c, 4 * c, 3, stride=2)
+        self.model4 = _block(4 * c, 8 * c, 3)
+        self.model5 = _block(8 * c, 8 * c, 3, dilation=2)
+        self.model6 = _block(8 * c, 8 * c, 3, dilation=2)
+        self.model7 = _block(8 * c, 8 * c, 3)
+        self.model8 = nn.Sequential(
+            nn.ConvTranspose2d(8 * c, 4 * c, 4, stride=2, padding=1),
+            nn.ReLU(inplace=True),
+            *_block(4 * c, 4 * c, 2)[:-1],
+            nn.Conv2d(4 * c, settings.num_bins, 1),
+        )
+        self.model_out = nn.Conv2d(settings.num_bins, 2, 1, bias=False).requires_grad_(False)
+        if settings.num_bins == NUM_BINS:  # others come with the weights
+            centers = gamut_bins() / _AB_SCALE
+            self.model_out.weight.data.copy_(centers.T[:, :, None, None])
+
+    @property
+    def bin_centers(self) -> Tensor:
+        """(Q, 2), CIELAB units."""
+        return _AB_SCALE * self.model_out.weight[:, :, 0, 0].T
+
+    def forward(self, L: Tensor) -> Tensor:
+        """L* (N, 1, H, W) in [0, 100] -> a*, b* (N, 2, H, W); see the base class."""
+        return self._annealed_mean(self.logits(L), L)
+
+    def logits(self, L: Tensor) -> Tensor:
+        """L* (N, 1, H, W) -> (N, Q, H' / 4, W' / 4), where H' and W' are the next multiples of 8."""
+        x = (pad_to_stride(L, _STRIDE) - _L_CENTER) / _L_SCALE  # (N, 1, H', W') in [-0.5, 0.5]
+        x = self.model3(self.model2(self.model1(x)))  # (N, 4c, H'/8, W'/8)
+        x = self.model7(self.model6(self.model5(self.model4(x))))  # (N, 8c, H'/8, W'/8)
+        logits: Tensor = self.model8(x)  # (N, Q, H'/4, W'/4)
+        return logits.to(L.dtype)
+
+    def _annealed_mean(self, logits: Tensor, L: Tensor) -> Tensor:
+        """Eq. 5, and colours for every pixel from those of every fourth."""
+        height, width = L.shape[-2:]
+        with torch.autocast(L.device.type, enabled=False):  # bfloat16 would move the bins
+            z = (logits / self.settings.temperature).softmax(dim=1)
+            ab = _AB_SCALE * self.model_out(z)
+            ab = F.interpolate(ab, scale_factor=4, mode="bilinear")
+        return ab[..., :height, :width]
+
+    def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
+        """Cross-entropy with the soft-encoded colours, eq. 2."""
+        return {"cross_entropy": self._cross_entropy(self.logits(batch.L), batch.ab)}
+
+    def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
+        """The same, and the colours."""
+        logits = self.logits(batch.L)
+        losses = {"cross_entropy": self._cross_entropy(logits, batch.ab)}
+        return losses, self._annealed_mean(logits, batch.L)
+
+    def _cross_entropy(self, logits: Tensor, ab: Tensor) -> Tensor:
+        index, share = soft_encode(_colors(ab), self.bin_centers)  # (M, 5) each
+        log_z = logits.log_softmax(dim=1).movedim(1, -1).flatten(0, -2)  # (M, Q)
+        per_pixel = -(share * log_z.gather(1, index)).sum(dim=1)
+        return (self.class_weights[index[:, 0]] * per_pixel).mean()
+
+    def prepare(self, classes: Sequence[str]) -> None:
+        """Add the weights of the bins, all 1 until `measure`."""
+        weights = torch.ones(self.settings.num_bins, device=self.model_out.weight.device)
+        self.register_buffer("class_weights", weights)
+
+    @torch.no_grad()
+    def measure(self, photos: Iterable[Batch]) -> None:
+        """Weigh the bins by how rare they are in these photos."""
+        centers = self.bin_centers
+        counts = torch.zeros(len(centers), dtype=torch.int64, device=centers.device)
+        for batch in photos:
+            index, _ = soft_encode(_colors(batch.ab), centers)
+            counts += index[:, 0].bincount(minlength=len(centers))
+        counts = sum_over_processes(counts)
+        self.class_weights.copy_(rebalance(counts.cpu(), centers.cpu()))
+
+    @classmethod
+    def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
+        """See the base class. The authors' release takes the mean of the softmax as it is: T is 1."""
+        bins = state.get("model_out.weight", torch.empty(2, NUM_BINS))
+        num_bins = max(1, bins.shape[1:2].numel())
+        return super().settings_of(state, **known, num_bins=num_bins, temperature=1.0)
+
+
+@functools.cache
+def gamut_bins() -> Tensor:
+    """The bins of colour: points of the grid whose square of 10x10 units holds a colour of sRGB.
+
+    A line of constant a* and b* that meets the solid of sRGB's colours also meets its surface. So it is
+    enough to look at the six faces of the RGB cube, 128x128 colours each: the bin that the gamut touches
+    least it enters by 0.1 units, far more than rounding.
+
+    Returns:
+        (262, 2) float32 on the CPU, ordered by a*, then b*; CIELAB units.
+    """
+    line = torch.linspace(0, 1, 128, dtype=torch.float64, device="cpu")
+    u, v = torch.meshgrid(line, line, indexing="ij")
+    ends = (torch.zeros_like(u), torch.ones_like(u))
+    faces = [torch.stack(rgb) for end in ends for rgb in ((end, u, v), (u, end, v), (u, v, end))]
+    ab = rgb_to_lab(torch.stack(faces))[:, 1:].movedim(1, -1).reshape(-1, 2)
+    return (GRID * (ab / GRID).round().unique(dim=0)).float()
+
+
+def soft_encode(ab: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
+    """Spread colours over their nearest bins, by a Gaussian of the distance.
+
+    Args:
+        ab: (M, 2), CIELAB units.
+        centers: (Q, 2), of the bins.
+    Returns:
+        (M, 5) int64, the nearest bins, the very nearest first; and (M, 5), the share of each.
+    """
+    found = []
+    for part in ab.split(_ROWS):
+        # Not by a matrix product, whose differences of squares lose digits.
+        distance = torch.cdist(part, centers, compute_mode="donot_use_mm_for_euclid_dist")
+        found.append(distance.topk(min(NUM_NEIGHBORS, len(centers)), largest=False))
+    nearest = torch.cat([values for values, _ in found])
+    return torch.cat([index for _, index in found]), (-nearest.square() / (2 * SIGMA**2)).softmax(dim=1)
+
+
+def rebalance(counts: Tensor, centers: Tensor) -> Tensor:
+    """Weights of the bins, eq. 4: the inverse of their frequency, mixed with a uniform one.
+
+    Args:
+        counts: (Q,), pixels nearest to each bin.
+        centers: (Q, 2), CIELAB units.
+    Returns:
+        (Q,) float32, of mean 1 over the pixels.
+    """
+    centers = centers.double()
+    kernel = (-(centers[:, None] - centers).square().sum(dim=2) / (2 * SIGMA**2)).exp()
+    kernel /= kernel.sum(dim=0)  # each bin's pixels are shared out, none is lost at the gamut's edge
+    smoothed = kernel @ (counts.double() / counts.sum())
+    weights = 1 / ((1 - UNIFORM_SHARE) * smoothed + UNIFORM_SHARE / len(centers))
+    return (weights / (weights * smoothed).sum()).float()
+
+
+def _colors(ab: Tensor) -> Tensor:
+    """True colours (N, 2, H, W) -> (M, 2): the mean of the 4x4 pixels of each place of the logits."""
+    return F.avg_pool2d(pad_to_stride(ab, _STRIDE), 4).movedim(1, -1).flatten(0, -2)
+
+
+def _block(c_in: int, c_out: int, num: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:
+    """`num` 3x3 convolutions with ReLU, the last one with the stride; one batch norm at the end."""
+    layers: list[nn.Module] = []
+    for i in range(num):
+        s = stride if i == num - 1 else 1
+        conv = nn.Conv2d(c_in if i == 0 else c_out, c_out, 3, stride=s, padding=dilation, dilation=dilation)
+        layers += [conv, nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers, nn.BatchNorm2d(c_out))

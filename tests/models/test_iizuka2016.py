@@ -1,0 +1,120 @@
+"""iizuka2016 against the paper's table, and what scenes and styles are to do."""
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import crops
+from PIL import Image
+
+from data.batch import Batch
+from files import read_csv
+from models import build_model
+from models.losses import build_criterion
+from runs import BEST, HISTORY, LAST
+
+# Table 1 of the paper: channels in and out, and the stride, of each 3x3 convolution.
+LOW = [(1, 64, 2), (64, 128, 1), (128, 128, 2), (128, 256, 1), (256, 256, 2), (256, 512, 1)]
+WHOLE = [(512, 512, 2), (512, 512, 1), (512, 512, 2), (512, 512, 1)]
+MID = [(512, 512, 1), (512, 256, 1)]
+COLOR = [(256, 128, 1), (128, 64, 1), (64, 64, 1), (64, 32, 1)]
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    return build_model("iizuka2016", preset="small").eval()
+
+
+def photos(num, side=64):
+    L = 100 * torch.rand(num, 1, side, side, generator=torch.Generator().manual_seed(1))
+    return Batch(L, torch.full((num, 2, side, side), 20.0), tuple(map(str, range(num))))
+
+
+def test_parameters_and_layers():
+    rows = [*LOW, *WHOLE, *MID, *COLOR]
+    convolutions = sum(9 * c_in * c_out + c_out for c_in, c_out, _ in rows) + 9 * 32 * 2 + 2
+    norms = sum(2 * c_out for _, c_out, _ in rows)
+    full = 7 * 7 * 512 * 1024 + 1024 + 1024 * 512 + 512 + 512 * 256 + 256
+    fusion = 512 * 256 + 256
+    model = build_model("iizuka2016").eval()
+    total = sum(p.numel() for p in model.parameters())
+    assert total == convolutions + norms + full + fusion == 42_178_722
+    model.prepare([str(i) for i in range(205)])  # the Places of the paper
+    assert sum(p.numel() for p in model.parameters()) == total + 512 * 256 + 256 + 256 * 205 + 205
+    for part, table in ((model.low, LOW), (model.mid, MID), (model.whole, WHOLE), (model.color, COLOR)):
+        found = [m for m in part if isinstance(m, torch.nn.Conv2d)]
+        kinds = [(m.in_channels, m.out_channels, m.stride[0]) for m in found]
+        assert kinds[: len(table)] == table
+    shapes = {}
+    for name in ("low", "mid", "whole", "fusion", "color"):
+        getattr(model, name).register_forward_hook(
+            lambda _, __, y, name=name: shapes.update({name: tuple(y.shape[1:])})
+        )
+    with torch.inference_mode():
+        assert model(torch.rand(1, 1, 224, 224) * 100).shape == (1, 2, 224, 224)
+    assert shapes == {
+        "low": (512, 28, 28),
+        "whole": (512,),
+        "mid": (256, 28, 28),
+        "fusion": (256, 28, 28),
+        "color": (2, 112, 112),
+    }
+
+
+def test_loss_of_the_scenes_by_hand(model):
+    batch, criterion = photos(3), build_criterion("mse")
+    assert model.step(batch, criterion).keys() == {"mse"}
+    model.prepare(())
+    assert model.scenes is None
+    model.prepare(("field", "sea", "street"))
+    assert model.step(batch, criterion).keys() == {"mse"}
+    labels = torch.tensor([2, 0, -1])
+    with torch.no_grad():
+        losses = model.step(Batch(batch.L, batch.ab, batch.names, labels), criterion)
+        log_p = model.scenes(model._color(batch.L)[1]).log_softmax(1)
+    assert losses["mse"] == criterion(model(batch.L), batch)["mse"]
+    assert losses["scene"].item() == pytest.approx(-(log_p[0, 2] + log_p[1, 0]).item() / 3 / 300)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize("side", [128, 96])
+def test_style(model, side):
+    """A photo's own style changes nothing; another's changes colours; neither size nor number matters."""
+    for module in model.modules():
+        if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):  # their own would make all photos the same
+            torch.nn.init.kaiming_normal_(module.weight)
+    L = photos(2, side).L
+    plain = model(L)
+    assert torch.allclose(model(L, style=L), plain, atol=1e-4)
+    other = F.interpolate(L[1:] / 5, scale_factor=2)
+    styled = model(L, style=other)
+    assert (styled - plain).abs().max() > 1e-3
+    assert torch.allclose(model(L, style=other.expand(2, -1, -1, -1)), styled, atol=1e-4)
+
+
+def test_classes_of_folders_reach_the_training(trained):
+    run_dir = trained("iizuka2016")
+    rows = read_csv(run_dir / HISTORY)
+    assert all(float(row["train_scene"]) > 0 for row in rows)
+    for row in rows:
+        assert float(row["train_loss"]) == pytest.approx(float(row["train_mse"]) + float(row["train_scene"]))
+    state = torch.load(run_dir / LAST, weights_only=True)["model"]
+    assert state["scenes.2.bias"].shape == (2,)
+
+
+def test_style_image(cli, trained, tmp_path):
+    for i, crop in enumerate(crops(2)):
+        Image.fromarray(crop).save(tmp_path / f"{i}.png")
+
+    def predict(name, *flags):
+        flags = (f"--image_path={tmp_path / '0.png'}", f"--output_path={tmp_path / name}", *flags)
+        return cli("--mode=predict", f"--run_dir={trained('iizuka2016')}", "--saturation=9", *flags)
+
+    style = f"--style_image={tmp_path / '1.png'}"
+    assert predict("plain.png").code == predict("styled.png", style).code == 0
+    assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "styled.png").read_bytes()
+    outcome = predict("x.png", f"--style_image={tmp_path / 'none.png'}")
+    assert (outcome.code, "none.png does not exist" in outcome.error) == (2, True)
+    outcome = predict("x.png", style, f"--weights={trained('model1') / BEST}")
+    assert outcome.code == 2
+    assert "--style_image: model1 takes no style from a photo: leave it out" in outcome.error

@@ -1,0 +1,169 @@
+"""nazeri2018 against the authors' layers, and its step against two optimizers written out."""
+
+import copy
+import logging
+
+import pytest
+import torch
+import torch.nn.functional as F
+from conftest import SETTINGS, flags_of
+from safetensors.torch import load_file
+from torch import nn
+
+from data.batch import Batch
+from data.color import rgb_to_lab
+from files import read_csv
+from models import build_model
+from models.losses import build_criterion
+from runs import BEST, HISTORY, LAST
+from stepper import Stepper
+
+# Places365 in the authors' code: channels in and out of each 4x4 convolution.
+ENCODER = [(1, 64), (64, 64), (64, 128), (128, 256), (256, 512), (512, 512), (512, 512), (512, 512)]
+DECODER = [(512, 512), (1024, 512), (1024, 512), (1024, 256), (512, 128), (256, 64), (128, 64)]
+DISCRIMINATOR = [(3, 64), (64, 128), (128, 256), (256, 512)]
+
+
+@pytest.fixture
+def model():
+    torch.manual_seed(0)
+    model = build_model("nazeri2018", preset="small")
+    model.prepare(())
+    return model.train()
+
+
+@pytest.fixture
+def batch():
+    lab = rgb_to_lab(torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)))
+    return Batch(lab[:, :1], lab[:, 1:], tuple("abcd"))
+
+
+def make_stepper(model, num_parts=1):
+    options = {"lr": 1e-3, "device": torch.device("cpu"), "dtype": torch.float32, "num_parts": num_parts}
+    return Stepper(model, build_criterion("mse"), **options)
+
+
+def size_of(rows, norms):
+    return sum(16 * c_in * c_out + c_out for c_in, c_out in rows) + sum(2 * c_out for _, c_out in norms)
+
+
+def test_parameters_and_layers():
+    model = build_model("nazeri2018").eval()
+    generator = size_of([*ENCODER, *DECODER], [*ENCODER, *DECODER]) + 128 * 2 + 2
+    assert sum(p.numel() for p in model.parameters()) == generator == 42_023_682
+    for blocks, table in ((model.encoder, ENCODER), (model.decoder, DECODER)):
+        found = [m for block in blocks for m in block if isinstance(m, (nn.Conv2d, nn.ConvTranspose2d))]
+        assert [(m.in_channels, m.out_channels) for m in found] == table
+    shapes = []
+    for block in (*model.encoder, *model.decoder):
+        block.register_forward_hook(lambda _, __, y: shapes.append(tuple(y.shape[1:])))
+    model.prepare(())
+    discriminator = size_of([*DISCRIMINATOR, (512, 1)], DISCRIMINATOR[1:])
+    assert sum(p.numel() for p in model.discriminator.parameters()) == discriminator
+    with torch.inference_mode():
+        ab = model(torch.rand(1, 1, 256, 256) * 100)
+        assert model._logits(torch.rand(1, 1, 256, 256), ab).shape == (1, 1, 32, 32)
+    sides = [256, 128, 64, 32, 16, 8, 4, 2]
+    expected = [(c, side) for (_, c), side in zip(ENCODER, sides, strict=True)]
+    expected += [(c, side) for (_, c), side in zip(DECODER, sides[-2::-1], strict=True)]
+    assert shapes == [(c, side, side) for c, side in expected]
+    assert ab.shape == (1, 2, 256, 256)
+
+
+def test_two_optimizers_written_out(model, batch):
+    """Three steps, to the same bits."""
+    other = copy.deepcopy(model)
+    stepper = make_stepper(model)
+    judge = torch.optim.Adam(other.discriminator.parameters(), lr=1e-4, betas=(0.5, 0.999), fused=True)
+    painted = [p for name, p in other.named_parameters() if not name.startswith("discriminator")]
+    painter = torch.optim.Adam(painted, lr=1e-3, betas=(0.5, 0.999), fused=True)
+    bce = nn.BCEWithLogitsLoss()
+    L, ab = batch.L / 50 - 1, batch.ab / 128
+    for number in (1, 2, 3):
+        found = stepper.step(number, batch, len(batch))
+        real = other.discriminator(torch.cat((L, ab), 1))
+        with torch.no_grad():
+            pred = other(batch.L) / 128
+        fake = other.discriminator(torch.cat((L, pred), 1))
+        errors = [bce(real, torch.full_like(real, 0.9)), bce(fake, torch.zeros_like(fake))]
+        judge.zero_grad()
+        sum(errors).backward()
+        judge.step()
+        pred = other(batch.L) / 128
+        fake = other.discriminator(torch.cat((L, pred), 1))
+        errors += [100 * (pred - ab).abs().mean(), bce(fake, torch.ones_like(fake))]
+        painter.zero_grad()
+        sum(errors[2:]).backward()
+        painter.step()
+        names = ("discriminator_real", "discriminator_fake", "l1", "adversarial")
+        expected = {name: error.item() * 4 for name, error in zip(names, errors, strict=True)}
+        assert {name: loss.item() for name, loss in found.items()} == pytest.approx(expected, rel=1e-5)
+    for (name, value), (_, reference) in zip(model.named_parameters(), other.named_parameters(), strict=True):
+        assert torch.allclose(value, reference, atol=1e-6), name
+
+
+def test_parts_of_a_batch_give_its_gradients(model, batch):
+    """Of a model whose batch norm does not look at the batch."""
+    model.eval()
+    found = []
+    for num_parts in (1, 2):
+        stepper = make_stepper(model, num_parts)
+        for turn in (0, 1):
+            stepper.backward(batch, len(batch), turn)
+            found.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+    for whole, parts in zip(found[:2], found[2:], strict=True):
+        assert whole.keys() == parts.keys()
+        assert all(torch.allclose(whole[name], parts[name], atol=1e-5) for name in whole)
+    assert {name.partition(".")[0] for name in found[0]} == {"discriminator"}
+    assert "discriminator" not in {name.partition(".")[0] for name in found[1]}
+
+
+@pytest.mark.parametrize(
+    ("real", "fake", "warning"),
+    [
+        (0.35, 0.04, "knows all predicted colours"),
+        (0.45, 0.3, ""),
+        (0.6, 0.6, ""),
+        (0.69, 0.69, "no better than saying the same"),
+    ],
+)
+def test_warning_of_collapse(model, real, fake, warning):
+    said = model.warn_of({"discriminator_real": real, "discriminator_fake": fake})
+    assert (warning in said) if warning else not said
+
+
+def test_a_blind_discriminator_is_at_the_limit(model):
+    """Of answers that are the same for all colours, the best is warned of too: 0.45, half of 0.9."""
+    answer = torch.logit(torch.tensor(0.45))
+    real, fake = (
+        F.binary_cross_entropy_with_logits(answer, torch.tensor(label)).item() for label in (0.9, 0.0)
+    )
+    assert model.warn_of({"discriminator_real": real + 1e-6, "discriminator_fake": fake})
+
+
+def test_the_balance_is_logged_and_the_discriminator_stays_with_the_training(trained):
+    run_dir = trained("nazeri2018")
+    for row in read_csv(run_dir / HISTORY):
+        terms = ("l1", "adversarial", "discriminator_real", "discriminator_fake")
+        assert sum(float(row[f"train_{t}"]) for t in terms) == pytest.approx(float(row["train_loss"]))
+        assert float(row["lr"]) == 1e-3
+    names = torch.load(run_dir / LAST, weights_only=True)["model"].keys()
+    assert any(name.startswith("discriminator.") for name in names)
+    names = load_file(run_dir / BEST).keys()
+    assert names == build_model("nazeri2018", preset="small").state_dict().keys()
+
+
+def test_a_warning_reaches_the_user(cli, photos, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr("models.nazeri2018._TOLD_APART", 100.0)
+    argv = ["--mode=train", *flags_of("nazeri2018"), f"--data_dir={photos}", f"--run_dir={tmp_path}"]
+    with caplog.at_level(logging.WARNING):
+        assert cli(*argv, *SETTINGS, "--epochs=1", "--average=0.9", "--accumulate=2").code == 0
+    assert "epoch 1: the discriminator knows all predicted colours" in caplog.text
+
+
+@pytest.mark.parametrize("name", ["nazeri2018", "zhang2016"])
+def test_a_loss_of_its_own(cli, photos, tmp_path, name):
+    argv = ["--mode=train", *flags_of(name), f"--data_dir={photos}", f"--run_dir={tmp_path}"]
+    outcome = cli(*argv, "--loss=l1")
+    assert outcome.code == 2
+    assert f"--loss: {name} is trained with a loss of its own: leave it out" in outcome.error
