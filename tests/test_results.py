@@ -2,9 +2,11 @@
 
 import pytest
 import torch
+from torch import nn
 
 from benchmarks import results
 from benchmarks.experiments import EXPERIMENTS
+from benchmarks.ship_weights import mean_of
 from data.batch import Batch
 from data.color import rgb_to_lab
 from files import read_json
@@ -48,3 +50,15 @@ def test_every_training_of_an_experiment_is_a_valid_command(name):
     experiment = EXPERIMENTS[name]
     for own in experiment.rows.values():
         parse(["--mode=train", *experiment.common.split(), *own.split()])
+
+
+def test_mean_of_weights_by_hand():
+    models = [nn.BatchNorm2d(2), nn.BatchNorm2d(2)]
+    for model, value in zip(models, (1.0, 4.0), strict=True):
+        model.weight.data.fill_(value)
+        model.running_var.fill_(2 * value)
+    models[1].num_batches_tracked.fill_(7)
+    mean = mean_of(models)
+    assert mean.weight.tolist() == [2.5, 2.5]
+    assert mean.running_var.tolist() == [5, 5]
+    assert mean.num_batches_tracked == 7
