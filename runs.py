@@ -27,7 +27,7 @@ _CHANGEABLE = {
     *("run_dir", "data_dir", "pack_dir", "on_device", "compile", "vgg_weights"),
     *("split", "image_path", "output_path", "output_dir", "recursive", "side_by_side"),
     *("upsample", "saturation", "quality", "save_chroma", "apply_chroma"),
-    *("render_size", "save_confidence"),
+    *("render_size", "save_confidence", "format"),
 }
 
 

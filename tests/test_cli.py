@@ -31,6 +31,7 @@ FLAGS = [
     "--encoder_weights",
     "--epochs",
     "--film_augment",
+    "--format",
     "--freeze_encoder",
     "--gamma_mode",
     "--help",

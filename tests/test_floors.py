@@ -26,7 +26,7 @@ FLOORS = [
     {"data", "metrics", "scorecard", "figures", "history"},
     {"models"},
     {"inference"},
-    {"evaluate", "predict", "validation", "stepper", "trainer"},
+    {"evaluate", "predict", "validation", "stepper", "trainer", "export"},
     {"train", "web"},
     {"main", "benchmarks"},
 ]
