@@ -17,6 +17,7 @@ from typing import Any, NoReturn
 
 from config import (
     VERSION,
+    CompareConfig,
     Config,
     DataConfig,
     ExportConfig,
@@ -28,7 +29,13 @@ from config import (
 from errors import UserError
 from recipes import with_recipe
 
-MODES = {"train": "train", "test": "evaluate", "predict": "predict", "export": "export"}
+MODES = {
+    "train": "train",
+    "test": "evaluate",
+    "predict": "predict",
+    "export": "export",
+    "compare": "compare",
+}
 """Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
 
 
@@ -49,7 +56,7 @@ def build_parser() -> Parser:
 
     parser = Parser(prog="main.py", description="Colorize photographs.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
-    for section in (Config, DataConfig, TrainConfig, PredictConfig, ExportConfig):
+    for section in (Config, DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig):
         _add_flags(parser, (section.__doc__ or "").rstrip("."), section)
     for name, model in MODELS.items():
         _add_flags(parser, f"Settings of {name}", model.Settings)

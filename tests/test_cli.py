@@ -23,6 +23,7 @@ FLAGS = [
     "--apply_chroma",
     "--average",
     "--batch_size",
+    "--compare",
     "--compile",
     "--data_dir",
     "--device",

@@ -23,10 +23,10 @@ FLOORS = [
         "sync_batch_norm",
         "distributed",
     },
-    {"data", "metrics", "scorecard", "figures", "history"},
+    {"data", "metrics", "scorecard", "paired", "figures", "history"},
     {"models"},
     {"inference"},
-    {"evaluate", "predict", "validation", "stepper", "trainer", "export"},
+    {"evaluate", "predict", "validation", "stepper", "trainer", "export", "compare"},
     {"train", "web"},
     {"main", "benchmarks"},
 ]
