@@ -198,15 +198,10 @@ def print_comparison(card: dict[str, Any]) -> None:
 
 def _draw(config: Config, photo: Path, models: Mapping[str, Weights]) -> int:
     """Write one picture of a photo, or of the photos of a folder, as every model colors them."""
-    if not photo.resolve().name:
-        raise UserError(f"--image_path={photo} has nothing beside it: name a folder of photos")
-    output = config.output_path or photo.resolve().with_name(f"{photo.resolve().stem}_compared.png")
-    photo_format(output)
     paths = photos_at(photo, recursive=config.recursive)
+    output = _picture_path(config, photo)
     if output.resolve() in {path.resolve() for path in paths}:
         raise UserError(f"--output_path={output} is one of the photos: name another")
-    if output.exists() and not config.overwrite:
-        raise UserError(f"{output} exists: add --overwrite, or name another with --output_path")
     chosen = paths[: config.limit or _MAX_PHOTOS]
     if len(chosen) < len(paths):
         print(f"the first {len(chosen)} of {len(paths)} photos; --limit takes more or fewer")
@@ -221,6 +216,19 @@ def _draw(config: Config, photo: Path, models: Mapping[str, Weights]) -> int:
         save_original(output, picture, quality=config.quality)
         print(output)
     return 0
+
+
+def _picture_path(config: Config, photo: Path) -> Path:
+    """Where the picture goes, by default beside the photo or the folder."""
+    place = photo.resolve() if photo.is_dir() else photo
+    if not place.name:
+        raise UserError(f"--image_path={photo} has nothing beside it: name a picture with --output_path")
+    name = place.name if photo.is_dir() else place.stem
+    output = config.output_path or place.with_name(f"{name}_compared.png")
+    photo_format(output)
+    if output.exists() and not config.overwrite:
+        raise UserError(f"{output} exists: add --overwrite, or name another with --output_path")
+    return output
 
 
 def _colorizer(config: Config, weights: Weights) -> Colorizer:

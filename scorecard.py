@@ -172,12 +172,11 @@ def print_rows(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], sign
         sign: '+' puts one before every number that is not negative.
     """
     width = max(12, *(len(title) + 2 for title in rows))
-    print(" " * width + "".join(f"{HEADS[name][0]:>26}" for name in names))
+    column = 28 if sign else 26
+    print(" " * width + "".join(f"{HEADS[name][0]:>{column}}" for name in names))
     for title, values in rows.items():
-        cells = ""
-        for name in names:
-            cells += f"{_cell(values[name], HEADS[name][1], sign) if name in values else '':>26}"
-        print(f"{title:<{width}}{cells}".rstrip())
+        cells = [_cell(values[name], HEADS[name][1], sign) if name in values else "" for name in names]
+        print(f"{title:<{width}}" + "".join(f"{cell:>{column}}" for cell in cells).rstrip())
 
 
 def _cell(value: Mapping[str, Any], digits: int, sign: str) -> str:
