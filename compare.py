@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +42,7 @@ RUN_DIR = Path("runs/compare")
 
 _SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # PSNR says the same
 _FLOOR = "gray"  # what every model is compared with besides
-_ROUNDS = 5
+_ROUNDS = 7
 _MAX_PHOTOS = 20  # in a picture
 
 
@@ -142,7 +141,7 @@ def _score(config: Config, models: dict[str, Weights]) -> int:
     }
     common = about(config, manifest, len(names))
     common["definitions"] |= paired.DEFINITIONS | {
-        "photos_per_second": f"of the network alone on {device.type}, {len(L)} photos at a time, median of "
+        "photos_per_second": f"of the network alone on {device.type}, {len(L)} photos at a time, the fastest of "
         f"{_ROUNDS} rounds"
     }
     shared = summarize(columns[0], seed=config.seed)
@@ -169,7 +168,7 @@ def differences(scores: Mapping[str, paired.Scores], *, seed: int) -> list[dict[
 
 @torch.inference_mode()
 def photos_per_second(models: Mapping[str, torch.nn.Module], L: Tensor) -> dict[str, float]:
-    """How fast each network is: in turn, so that whatever slows the machine slows all of them.
+    """How fast each network is: in turn, and its fastest round, for other work on the machine slows some.
 
     Args:
         models: in evaluation mode, where `L` is.
@@ -181,7 +180,7 @@ def photos_per_second(models: Mapping[str, torch.nn.Module], L: Tensor) -> dict[
             start = time.perf_counter()
             model(L).sum().item()  # which waits for the device
             seconds[label].append(time.perf_counter() - start)
-    return {label: len(L) / float(np.median(times[1:])) for label, times in seconds.items()}
+    return {label: len(L) / min(times[1:]) for label, times in seconds.items()}
 
 
 def print_comparison(card: dict[str, Any]) -> None:
