@@ -140,10 +140,10 @@ def _score(config: Config, models: dict[str, Weights]) -> int:
         for label, weights in models.items()
     }
     common = about(config, manifest, len(names))
-    common["definitions"] |= paired.DEFINITIONS | {
-        "photos_per_second": f"of the network alone on {device.type}, {len(L)} photos at a time, the fastest of "
-        f"{_ROUNDS} rounds"
-    }
+    speed = (
+        f"of the network alone on {device.type}, {len(L)} photos at a time, the fastest of {_ROUNDS} rounds"
+    )
+    common["definitions"] = common["definitions"] | paired.DEFINITIONS | {"photos_per_second": speed}
     shared = summarize(columns[0], seed=config.seed)
     card = {"models": cards, "floors": shared["floors"], "truth": shared["truth"]}
     card |= {"differences": differences(scores, seed=config.seed)} | common
