@@ -199,7 +199,10 @@ class PredictConfig:
 
     image_path: Path | None = setting(None, "the photo to color, or a folder of photos")
     output_path: Path | None = setting(
-        None, "the picture to write, format by its ending (default <name>_colorized.png beside it)"
+        None,
+        "the file to write: of predict and compare a picture, format by its ending (default "
+        "<name>_colorized.png or <name>_compared.png beside the photo), of export the model (default "
+        "<weights>.onnx)",
     )
     output_dir: Path | None = setting(
         None, "where the photos of a folder go, under their own names (default <folder>_colorized beside it)"
@@ -234,10 +237,30 @@ class PredictConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(DataConfig, TrainConfig, PredictConfig):
+class ExportConfig:
+    """Settings of the export."""
+
+    format: str = setting("onnx", "of the file that --mode=export writes", choices=("onnx",))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareConfig:
+    """Settings of the comparison."""
+
+    compare: str | None = setting(
+        None,
+        "models to compare, with commas between: names of weights that ship, folders of runs, files; on "
+        "--image_path in a picture, on --data_dir in a table, written to --run_dir (default runs/compare)",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig):
     """General settings."""
 
-    mode: str = setting(dataclasses.MISSING, "what to do", choices=("train", "test", "predict"))
+    mode: str = setting(
+        dataclasses.MISSING, "what to do", choices=("train", "test", "predict", "export", "compare")
+    )
     model: str = setting("model1", "which model")
     run_dir: Path | None = setting(None, "the run's folder (default runs/<model>)")
     weights: Path | None = setting(

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb
 from data.dataset import make_loader, open_split
 from data.loader import PhotoLoader
-from data.split import Entry
+from data.split import Entry, Manifest
 from device import find_device, reuse_freed_memory
 from distributed import gather, world
 from errors import UserError
@@ -25,7 +26,7 @@ from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
 from models.checkpoint import Weights
 from runs import MANIFEST
-from scorecard import DEFINITIONS, print_table, score_batch, summarize
+from scorecard import DEFINITIONS, print_table, score_each, summarize
 
 log = logging.getLogger(__name__)
 
@@ -49,50 +50,35 @@ def run(config: Config) -> int:
         print(describe(config, weights.model))
         print(f"{config.split}: {len(entries)} photos")
         return 0
-    _warn_of_other_split(weights, manifest.sha256, config.split)
+    warn_of_other_split(weights, manifest.sha256, config.split)
 
-    model = weights.model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    batch_size = min(config.batch_size, BATCH_SIZE[device.type])
-    loader = make_loader(config.replace(batch_size=batch_size), entries, device)
-    names, scores = score(model, loader)
+    loader = scoring_loader(config, entries, device)
+    names, scores = score(weights.model, loader)
     if not world().is_main:
         return 0
-    card = summarize(scores, seed=config.seed) | {
-        "num_photos": len(names),
-        "limit": config.limit,
-        "image_size": config.image_size,
-        "resize": config.resize,
-        "model": weights.name,
-        "settings": vars(weights.model.settings),
-        "definitions": DEFINITIONS,
-        "weights": {"path": str(weights.path), "sha256": weights.sha256},
-        "manifest": {"split": config.split, "sha256": manifest.sha256},
-        "version": VERSION,
-    }
+    card = summarize(scores, seed=config.seed) | about(config, manifest, len(names)) | about_weights(weights)
     print_table(card)
-    # Scores of photos that were trained or chosen on must never stand in for those of the test.
-    leaked = _trained_on(config, entries)
-    suffix = f"_{config.split}" if config.split in ("train", "val") or leaked else ""
-    if config.split == "all" and leaked:
-        log.warning("%d of these photos are in this run's training or validation split", leaked)
+    suffix = suffix_of(config, entries)
     folder = config.run_path
-    rows = [
-        {"name": name, **dict(zip(scores, values, strict=True))}
-        for name, values in zip(names, zip(*scores.values(), strict=True), strict=True)
-    ]
+    rows = per_image(names, scores)
     write_csv(folder / f"per_image{suffix}.csv", rows, ["name", *scores])
     captions = {
         row["name"]: f"{_shorten(row['name'])}\n{row['psnr']:.1f} dB (gray {row['gray_psnr']:.1f})"
         for row in rows
     }
     chosen = loader.batch(_choose_examples(scores["psnr"]))
-    _draw_examples(folder / f"examples{suffix}.png", chosen, model, captions)
+    _draw_examples(folder / f"examples{suffix}.png", chosen, weights.model, captions)
     write_json(folder / f"metrics{suffix}.json", card)
     print(f"written to {folder}: metrics{suffix}.json, per_image{suffix}.csv, examples{suffix}.png")
     return 0
 
 
-@torch.inference_mode()
+def scoring_loader(config: Config, entries: Sequence[Entry], device: torch.device) -> PhotoLoader:
+    """The photos to score, in batches that suit the device."""
+    batch_size = min(config.batch_size, BATCH_SIZE[device.type])
+    return make_loader(config.replace(batch_size=batch_size), entries, device)
+
+
 def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dict[str, list[float]]]:
     """Score a model, the floor and the oracles on every photo of a loader, each process its share.
 
@@ -101,21 +87,77 @@ def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dic
     Raises:
         UserError: no photo could be read.
     """
-    model.eval()
+    names, (scores,) = score_models([model], loader)
+    return names, scores
+
+
+@torch.inference_mode()
+def score_models(
+    models: Sequence[ColorizationModel], loader: PhotoLoader
+) -> tuple[list[str], list[dict[str, list[float]]]]:
+    """`score` of several models on the same photos: one set of columns for each."""
+    for model in models:
+        model.eval().to(loader.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     names: list[str] = []
-    scores: dict[str, list[float]] = {}
+    scores: list[dict[str, list[float]]] = [{} for _ in models]
     with progress_bar("testing", len(loader)) as bar:
         for batch in loader:
             names += batch.names
-            for key, values in score_batch(batch, model(batch.L)).items():
-                scores.setdefault(key, []).extend(values.tolist())
+            columns = score_each(batch, [model(batch.L) for model in models])
+            for own, new in zip(scores, columns, strict=True):
+                for key, values in new.items():
+                    own.setdefault(key, []).extend(values.tolist())
             bar.update(len(batch))
     parts = gather((names, scores))
     names = [name for part, _ in parts for name in part]
     if not names:
         raise UserError("none of the photos to score could be read: see the warnings above")
-    columns = next(columns for _, columns in parts if columns)
-    return names, {key: [v for _, part in parts for v in part.get(key, ())] for key in columns}
+    keys = list(next(part[0] for _, part in parts if part[0]))
+    return names, [
+        {key: [value for _, part in parts for value in part[i].get(key, ())] for key in keys}
+        for i in range(len(models))
+    ]
+
+
+def per_image(names: Sequence[str], scores: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
+    """Rows of per_image.csv."""
+    return [
+        {"name": name, **dict(zip(scores, values, strict=True))}
+        for name, values in zip(names, zip(*scores.values(), strict=True), strict=True)
+    ]
+
+
+def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]:
+    """What metrics.json says of the photos and of how they were scored."""
+    return {
+        "num_photos": num_photos,
+        "limit": config.limit,
+        "image_size": config.image_size,
+        "resize": config.resize,
+        "definitions": DEFINITIONS,
+        "manifest": {"split": config.split, "sha256": manifest.sha256},
+        "version": VERSION,
+    }
+
+
+def about_weights(weights: Weights) -> dict[str, Any]:
+    """What it says of the model."""
+    return {
+        "model": weights.name,
+        "settings": vars(weights.model.settings),
+        "weights": {"path": str(weights.path), "sha256": weights.sha256},
+    }
+
+
+def suffix_of(config: Config, entries: Sequence[Entry]) -> str:
+    """What the names of the files with the scores of these photos end with.
+
+    Scores of photos that were trained or chosen on must never stand in for those of the test.
+    """
+    leaked = _trained_on(config, entries)
+    if config.split == "all" and leaked:
+        log.warning("%d of these photos are in this run's training or validation split", leaked)
+    return f"_{config.split}" if config.split in ("train", "val") or leaked else ""
 
 
 def _trained_on(config: Config, entries: Sequence[Entry]) -> int:
@@ -126,7 +168,7 @@ def _trained_on(config: Config, entries: Sequence[Entry]) -> int:
     return sum(entry.sha256 in seen for entry in entries)
 
 
-def _warn_of_other_split(weights: Weights, manifest_sha256: str, split: str) -> None:
+def warn_of_other_split(weights: Weights, manifest_sha256: str, split: str) -> None:
     trained_on = weights.info.get("manifest_sha256")
     if split != "all" and trained_on not in (None, manifest_sha256):
         log.warning("%s was trained on another split: it may have seen photos of this one", weights.path)

@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from distributed import world
 from files import write_bytes
+
+_GAP, _TITLE, _MIN_COLUMN = 8, 18, 120  # pixels of a montage
 
 
 def progress_bar(name: str, total: int) -> tqdm:
@@ -88,6 +91,37 @@ def write_examples(
     for axes, title in zip(grid[:, 0], titles, strict=True):
         axes.set_ylabel(title)
     _save(figure, path, dpi=110)
+
+
+def montage(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str]) -> np.ndarray:
+    """Put pictures side by side, pixel for pixel, under the titles of their columns.
+
+    Args:
+        rows: (H, W, 3) uint8 pictures, as many in each as there are titles; those of a row are of one size,
+            None leaves its place empty.
+        titles: of the columns; cut where they are too long.
+    Returns:
+        (H, W, 3) uint8 on white.
+    """
+    sizes = [next(picture.shape[:2] for picture in row if picture is not None) for row in rows]
+    width = max(_MIN_COLUMN, *(w for _, w in sizes)) + _GAP
+    font = ImageFont.load_default(_TITLE)
+    sheet = Image.new(
+        "RGB", (_GAP + width * len(titles), sum(h + _GAP for h, _ in sizes) + 2 * _TITLE), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(titles):
+        while font.getlength(title) > width - _GAP:
+            title = title.removesuffix("…")[:-1] + "…"
+        draw.text((_GAP + column * width + (width - _GAP) // 2, _TITLE), title, "black", font, anchor="mm")
+    top = 2 * _TITLE
+    for row, (row_height, own_width) in zip(rows, sizes, strict=True):
+        for column, picture in enumerate(row):
+            if picture is not None:
+                left = _GAP + column * width + (width - _GAP - own_width) // 2
+                sheet.paste(Image.fromarray(picture), (left, top))
+        top += row_height + _GAP
+    return np.asarray(sheet)
 
 
 def _save(figure: Figure, path: Path, dpi: int) -> None:

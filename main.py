@@ -17,8 +17,10 @@ from typing import Any, NoReturn
 
 from config import (
     VERSION,
+    CompareConfig,
     Config,
     DataConfig,
+    ExportConfig,
     PredictConfig,
     TrainConfig,
     describe_range,
@@ -27,7 +29,13 @@ from config import (
 from errors import UserError
 from recipes import with_recipe
 
-MODES = {"train": "train", "test": "evaluate", "predict": "predict"}
+MODES = {
+    "train": "train",
+    "test": "evaluate",
+    "predict": "predict",
+    "export": "export",
+    "compare": "compare",
+}
 """Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
 
 
@@ -49,7 +57,8 @@ def build_parser() -> Parser:
 
     parser = Parser(prog="main.py", description="Colorize photographs.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
-    for section in (Config, DataConfig, TrainConfig, PredictConfig, ModelSettings):
+    sections = (Config, DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig, ModelSettings)
+    for section in sections:
         _add_flags(parser, (section.__doc__ or "").partition(";")[0].rstrip("."), section)
     for name, model in MODELS.items():
         if model.Settings is not ModelSettings:

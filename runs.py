@@ -27,7 +27,7 @@ _CHANGEABLE = {
     *("run_dir", "data_dir", "pack_dir", "on_device", "compile", "vgg_weights"),
     *("split", "image_path", "output_path", "output_dir", "recursive", "side_by_side"),
     *("upsample", "saturation", "quality", "style_image", "save_chroma", "apply_chroma"),
-    *("render_size", "save_confidence"),
+    *("render_size", "save_confidence", "format", "compare"),
 }
 
 
@@ -58,7 +58,7 @@ def clear(run_path: Path) -> None:
 def _written(run_path: Path) -> list[Path]:
     """What a run writes, and temporary files of one that was killed; the checkpoint first."""
     names = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", TEMPORARY)
-    scores = ("metrics{}.json", "per_image{}.csv", "examples{}.png")
+    scores = ("metrics{}.json", "per_image{}.csv", "examples{}.png", "compare{}.json", "compare{}.csv")
     patterns = [*names, *(s.format(split) for s in scores for split in ("", "_train", "_val", "_all"))]
     return [path for pattern in patterns for path in run_path.glob(pattern)]
 

@@ -5,6 +5,7 @@ A PSNR means nothing without the PSNR of predicting no colour at all on the same
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,17 @@ DEFINITIONS = {
     "half_chroma": "oracle: the true a* and b*, halved",
     "interval": "mean with a 95 % percentile bootstrap interval over photos",
 }
+HEADS = {
+    "mse": ("MSE ↓", 4),
+    "psnr": ("PSNR ↑ dB", 2),
+    "ssim": ("SSIM ↑", 4),
+    "delta_e_76": ("ΔE76 ↓", 2),
+    "delta_e_2000": ("ΔE2000 ↓", 2),
+    "colorfulness": ("colourfulness", 1),
+    "colorfulness_gap": ("colourfulness gap ↓", 1),
+    "chroma_ratio": ("chroma / true", 2),
+}
+"""Metric -> head of its column, with the direction that is better, and digits after the point."""
 _RESAMPLES = 2000
 
 
@@ -46,24 +58,36 @@ def score_batch(batch: Batch, ab: Tensor) -> dict[str, Tensor]:
         Columns of per_image.csv, (N,) each: the model's metrics, then `<floor>_<metric>`, then the
         colourfulness of the truth and the mean chroma of model and truth.
     """
+    return score_each(batch, [ab])[0]
+
+
+def score_each(batch: Batch, predictions: Sequence[Tensor]) -> list[dict[str, Tensor]]:
+    """`score_batch` of several predictions for the same photos; floor and oracles are scored once."""
     target_lab = join(batch.L, batch.ab)
     target = lab_to_rgb(target_lab)
     ssim = metrics.ssim_to(target)
-    predictions = {"model": ab, **floors_of(batch.ab)}
-    columns: dict[str, Tensor] = {}
-    for predictor, prefix in _prefixes().items():
-        rgb = lab_to_rgb(join(batch.L, predictions[predictor]))
+
+    def score(ab: Tensor, prefix: str = "") -> dict[str, Tensor]:
+        rgb = lab_to_rgb(join(batch.L, ab))
         lab = rgb_to_lab(rgb)
-        columns[f"{prefix}mse"] = metrics.mse(rgb, target)
-        columns[f"{prefix}psnr"] = metrics.psnr(rgb, target)
-        columns[f"{prefix}ssim"] = ssim(rgb)
-        columns[f"{prefix}delta_e_76"] = metrics.delta_e_76(lab, target_lab)
-        columns[f"{prefix}delta_e_2000"] = metrics.delta_e_2000(lab, target_lab)
-        columns[f"{prefix}colorfulness"] = metrics.colorfulness(rgb)
-    columns["truth_colorfulness"] = metrics.colorfulness(target)
-    columns["chroma"] = chroma(ab).mean(dim=(1, 2))
-    columns["truth_chroma"] = chroma(batch.ab).mean(dim=(1, 2))
-    return columns
+        return {
+            f"{prefix}mse": metrics.mse(rgb, target),
+            f"{prefix}psnr": metrics.psnr(rgb, target),
+            f"{prefix}ssim": ssim(rgb),
+            f"{prefix}delta_e_76": metrics.delta_e_76(lab, target_lab),
+            f"{prefix}delta_e_2000": metrics.delta_e_2000(lab, target_lab),
+            f"{prefix}colorfulness": metrics.colorfulness(rgb),
+        }
+
+    shared: dict[str, Tensor] = {}
+    for name, ab in floors_of(batch.ab).items():
+        shared |= score(ab, f"{name}_")
+    shared["truth_colorfulness"] = metrics.colorfulness(target)
+    truth_chroma = chroma(batch.ab).mean(dim=(1, 2))
+    return [
+        score(ab) | shared | {"chroma": chroma(ab).mean(dim=(1, 2)), "truth_chroma": truth_chroma}
+        for ab in predictions
+    ]
 
 
 def floors_of(ab: Tensor) -> dict[str, Tensor]:
@@ -113,32 +137,52 @@ def bootstrap(table: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     Returns:
         (rows,) lower and (rows,) upper ends.
     """
+    return interval(resampled_means(table, seed))
+
+
+def resampled_means(table: np.ndarray, seed: int) -> np.ndarray:
+    """Row means (resamples, rows) of photos drawn with replacement, the same ones for every row and seed."""
     rng = np.random.default_rng(seed)
     num = table.shape[1]
-    means = np.stack([table[:, rng.integers(num, size=num)].mean(axis=1) for _ in range(_RESAMPLES)])
-    low, high = np.percentile(means, (2.5, 97.5), axis=0)
+    return np.stack([table[:, rng.integers(num, size=num)].mean(axis=1) for _ in range(_RESAMPLES)])
+
+
+def interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Ends of the 95 % percentile interval of a statistic's resamples (resamples, ...)."""
+    low, high = np.percentile(resampled, (2.5, 97.5), axis=0)
     return low, high
 
 
 def print_table(card: dict[str, Any]) -> None:
     """Print the scorecard: the model, then its floor and oracles."""
-    heads = {"mse": "MSE ↓", "psnr": "PSNR ↑ dB", "ssim": "SSIM ↑", "delta_e_76": "ΔE76 ↓"}
-    heads |= {"delta_e_2000": "ΔE2000 ↓", "colorfulness": "colourfulness"}
-    digits = {"mse": 4, "psnr": 2, "ssim": 4, "delta_e_76": 2, "delta_e_2000": 2, "colorfulness": 1}
-    rows = {card["model"]: card, **card["floors"]}
     print(f"\n{card['manifest']['split']}: {card['num_photos']} photos, mean [95 % interval]")
-    print(f"{'':<12}" + "".join(f"{heads[m]:>26}" for m in METRICS))
-    for name, values in rows.items():
-        cells = ""
-        for metric in METRICS:
-            d, v = digits[metric], values[metric]
-            cell = f"{v['mean']:.{d}f} [{v['low']:.{d}f}, {v['high']:.{d}f}]"
-            cells += f"{cell:>26}"
-        print(f"{name:<12}{cells}")
+    print_rows({card["model"]: card, **card["floors"]}, METRICS)
     print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
     print(f"predicted over true chroma: {card['chroma_ratio']:.2f}")
     if card["psnr"]["num_capped"]:
         print(f"{card['psnr']['num_capped']} photos hit the PSNR cap of {metrics.PSNR_CAP:g} dB")
+
+
+def print_rows(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], sign: str = "") -> None:
+    """Print a line for each row: mean and interval of the metrics of these names.
+
+    Args:
+        rows: title -> metric -> mean, low, high; what a row has not stays empty. A * marks what 'differs'.
+        names: of the metrics, those of `HEADS`.
+        sign: '+' puts one before every number that is not negative.
+    """
+    width = max(12, *(len(title) + 2 for title in rows))
+    column = 28 if sign else 26
+    print(" " * width + "".join(f"{HEADS[name][0]:>{column}}" for name in names))
+    for title, values in rows.items():
+        cells = [_cell(values[name], HEADS[name][1], sign) if name in values else "" for name in names]
+        print(f"{title:<{width}}" + "".join(f"{cell:>{column}}" for cell in cells).rstrip())
+
+
+def _cell(value: Mapping[str, Any], digits: int, sign: str) -> str:
+    mean, low, high = (f"{value[key]:{sign}z.{digits}f}" for key in ("mean", "low", "high"))
+    mark = ("*" if value["differs"] else " ") if "differs" in value else ""
+    return f"{mean} [{low}, {high}]{mark}"
 
 
 def _prefixes() -> dict[str, str]:

@@ -142,6 +142,19 @@ def find_photos(root: Path, *, recursive: bool) -> list[Path]:
     return sorted(path for path in _walk(root, recursive) if path.name.lower().endswith(SUFFIXES))
 
 
+def photos_at(path: Path, *, recursive: bool) -> list[Path]:
+    """A photo itself, or those of a folder as `find_photos` finds them.
+
+    Raises:
+        UserError: the folder holds none.
+    """
+    paths = find_photos(path, recursive=recursive) if path.is_dir() else [path]
+    if not paths:
+        hint = "" if recursive else ", or look into the folders below with --recursive"
+        raise UserError(f"--image_path={path} holds no photo: name another{hint}")
+    return paths
+
+
 def list_sample() -> Listing:
     """Crops of the colour photos that scikit-image ships: to try everything with nothing at hand.
 

@@ -18,6 +18,7 @@ from models import MODELS, build_model
 from models.base import ColorizationModel
 from models.shipped import check_shipped
 from models.state import UNREADABLE, check_state, read_state_and_metadata
+from runs import BEST
 
 FORMAT = 1
 _METADATA_KEY = "colorizer"
@@ -40,6 +41,11 @@ class Weights:
     path: Path
     sha256: str
     info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """A short name: that of the file, or of the run's folder where it is the best of a run."""
+        return self.path.absolute().parent.name if self.path.name == BEST else self.path.stem
 
 
 def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str, Any]) -> None:

@@ -25,10 +25,10 @@ FLOORS = [
         "sync_batch_norm",
         "distributed",
     },
-    {"data", "metrics", "scorecard", "figures", "history"},
+    {"data", "metrics", "scorecard", "paired", "figures", "history"},
     {"models"},
     {"inference"},
-    {"evaluate", "predict", "validation", "stepper", "trainer"},
+    {"evaluate", "predict", "validation", "stepper", "trainer", "export", "compare"},
     {"train", "web"},
     {"main", "benchmarks"},
 ]

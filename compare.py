@@ -1,0 +1,243 @@
+"""The compare mode: models side by side on photos, or on a test set with intervals of their differences."""
+
+from __future__ import annotations
+
+import itertools
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import paired
+from config import Config
+from data.dataset import open_split
+from data.photos import photo_format
+from data.places import photos_at
+from data.saving import save_original
+from device import find_device, reuse_freed_memory
+from distributed import world
+from errors import UserError
+from evaluate import (
+    about,
+    about_weights,
+    per_image,
+    score_models,
+    scoring_loader,
+    suffix_of,
+    warn_of_other_split,
+)
+from files import write_csv, write_json
+from inference.colorizer import Colorizer
+from inference.side_by_side import side_by_side
+from models.checkpoint import Weights, load_weights
+from models.shipped import find_weights
+from runs import BEST
+from scorecard import FLOORS, print_rows, summarize
+
+RUN_DIR = Path("runs/compare")
+"""Where the scores go, unless --run_dir says otherwise."""
+
+_SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # PSNR says the same
+_FLOOR = "gray"  # what every model is compared with besides
+_ROUNDS = 7
+_MAX_PHOTOS = 20  # in a picture
+
+
+def run(config: Config) -> int:
+    """Compare the models that --compare names, on --image_path in a picture or on --data_dir in a table.
+
+    Raises:
+        UserError: no models, no photos, or a place that cannot or must not be written.
+    """
+    if not config.compare:
+        raise UserError(
+            "--mode=compare needs models, such as --compare=model1,runs/mine: names of weights that ship, "
+            "folders of runs, or files"
+        )
+    for flag in ("model", "weights", *config.model_settings):
+        if flag in config.given:
+            raise UserError(f"--{flag} is for one model: leave it out, --compare names several")
+    models = load_models(config.compare.split(","))
+    if config.image_path is None:
+        return _score(config, models)
+    if clash := next((flag for flag in ("data_dir", "split", "run_dir") if flag in config.given), None):
+        raise UserError(f"--image_path asks for a picture, --{clash} for scores: leave one of them out")
+    return _draw(config, config.image_path, models)
+
+
+def load_models(items: Sequence[str]) -> dict[str, Weights]:
+    """Load weights by name of what ships, by run folder or by file: short label -> weights.
+
+    Raises:
+        UserError: one of them cannot be had, or is named twice.
+    """
+    found = []
+    for item in items:
+        path = find_weights(Path(item), None, "")
+        found.append(load_weights(path / BEST if path.is_dir() else path))
+    short = [weights.label for weights in found]
+    labels = [
+        item if short.count(label) > 1 or label in FLOORS else label
+        for item, label in zip(items, short, strict=True)
+    ]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise UserError(f"--compare names {label} twice: leave one of them out")
+    models = dict(zip(labels, found, strict=True))
+    for label, weights in models.items():
+        print(f"{label}: {weights.path} ({weights.name})")
+    return models
+
+
+def common_view(config: Config, models: Mapping[str, Weights]) -> dict[str, Any]:
+    """How all models are to see the photos that they are scored on: `image_size` and `resize`.
+
+    Raises:
+        UserError: they were trained differently, and no flag says which to take.
+    """
+    view = {}
+    for key in ("image_size", "resize"):
+        trained = {label: w.info[key] for label, w in models.items() if key in w.info}
+        if key not in config.given and len(set(trained.values())) > 1:
+            listed = ", ".join(f"{label} {value}" for label, value in trained.items())
+            raise UserError(
+                f"the models were trained at different --{key} ({listed}), and scores at different ones "
+                f"cannot be compared: say at which with --{key}"
+            )
+        given = key in config.given or not trained
+        view[key] = getattr(config, key) if given else next(iter(trained.values()))
+    return view
+
+
+def _score(config: Config, models: dict[str, Weights]) -> int:
+    """Write compare.json and compare.csv, and print them as tables."""
+    config = config.replace(run_dir=config.run_dir or RUN_DIR, **common_view(config, models))
+    device = find_device(config.device)
+    reuse_freed_memory()
+    manifest = open_split(config)
+    entries = manifest.of(config.split, config.limit)
+    print(f"{config.split}: {len(entries)} photos at {config.image_size} px ({config.resize})")
+    if config.dry_run:
+        return 0
+    for weights in models.values():
+        warn_of_other_split(weights, manifest.sha256, config.split)
+    loader = scoring_loader(config, entries, device)
+    networks = {label: weights.model for label, weights in models.items()}
+    names, columns = score_models(list(networks.values()), loader)
+    if not world().is_main:
+        return 0
+    scores = dict(zip(models, columns, strict=True))
+    L = loader.batch(range(min(loader.batch_size, len(loader)))).L
+    speeds = photos_per_second(networks, L)
+    cards = {
+        label: paired.estimate(scores[label], seed=config.seed)
+        | about_weights(weights)
+        | {"parameters": sum(p.numel() for p in weights.model.parameters())}
+        | {"photos_per_second": speeds[label]}
+        for label, weights in models.items()
+    }
+    common = about(config, manifest, len(names))
+    speed = (
+        f"of the network alone on {device.type}, {len(L)} photos at a time, the fastest of {_ROUNDS} rounds"
+    )
+    common["definitions"] = common["definitions"] | paired.DEFINITIONS | {"photos_per_second": speed}
+    shared = summarize(columns[0], seed=config.seed)
+    card = {"models": cards, "floors": shared["floors"], "truth": shared["truth"]}
+    card |= {"differences": differences(scores, seed=config.seed)} | common
+    print_comparison(card)
+    suffix, folder = suffix_of(config, entries), config.run_path
+    rows = [{"model": label, **row} for label in models for row in per_image(names, scores[label])]
+    write_csv(folder / f"compare{suffix}.csv", rows, ["model", "name", *columns[0]])
+    write_json(folder / f"compare{suffix}.json", card)
+    print(f"written to {folder}: compare{suffix}.json, compare{suffix}.csv")
+    return 0
+
+
+def differences(scores: Mapping[str, paired.Scores], *, seed: int) -> list[dict[str, Any]]:
+    """Every model minus the gray floor, and minus every model named before it."""
+    first = next(iter(scores.values()))
+    sides = {_FLOOR: paired.of_floor(first, _FLOOR), **scores}
+    return [
+        {"of": label, "minus": other, **paired.estimate(sides[label], minus=sides[other], seed=seed)}
+        for other, label in itertools.combinations(sides, 2)
+    ]
+
+
+@torch.inference_mode()
+def photos_per_second(models: Mapping[str, torch.nn.Module], L: Tensor) -> dict[str, float]:
+    """How fast each network is: in turn, and its fastest round, for other work on the machine slows some.
+
+    Args:
+        models: in evaluation mode, where `L` is.
+        L: (N, 1, H, W).
+    """
+    seconds: dict[str, list[float]] = {label: [] for label in models}
+    for _ in range(1 + _ROUNDS):
+        for label, model in models.items():
+            start = time.perf_counter()
+            model(L).sum().item()  # which waits for the device
+            seconds[label].append(time.perf_counter() - start)
+    return {label: len(L) / min(times[1:]) for label, times in seconds.items()}
+
+
+def print_comparison(card: dict[str, Any]) -> None:
+    """Print compare.json: the models and the floors, then every difference."""
+    print(f"\n{card['manifest']['split']}: {card['num_photos']} photos, mean [95 % interval]")
+    print_rows({**card["models"], **card["floors"]}, _SHOWN)
+    print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
+    for label, values in card["models"].items():
+        print(f"{label}: {values['parameters']:,} parameters, {values['photos_per_second']:.1f} photos/s")
+    print("\ndifferences on the same photos [95 % paired bootstrap interval]; *: it leaves out 0")
+    rows = {f"{pair['of']} − {pair['minus']}": pair for pair in card["differences"]}
+    print_rows(rows, _SHOWN, sign="+")
+
+
+def _draw(config: Config, photo: Path, models: Mapping[str, Weights]) -> int:
+    """Write one picture of a photo, or of the photos of a folder, as every model colors them."""
+    paths = photos_at(photo, recursive=config.recursive)
+    output = _picture_path(config, photo)
+    if output.resolve() in {path.resolve() for path in paths}:
+        raise UserError(f"--output_path={output} is one of the photos: name another")
+    chosen = paths[: config.limit or _MAX_PHOTOS]
+    if len(chosen) < len(paths):
+        print(f"the first {len(chosen)} of {len(paths)} photos; --limit takes more or fewer")
+    if config.dry_run:
+        print(f"would write {output}")
+        return 0
+    if world().is_main:  # there is nothing to share
+        colorizers = {label: _colorizer(config, weights) for label, weights in models.items()}
+        picture = side_by_side(
+            colorizers, chosen, max_pixels=config.max_pixels, skip_unreadable=photo.is_dir()
+        )
+        save_original(output, picture, quality=config.quality)
+        print(output)
+    return 0
+
+
+def _picture_path(config: Config, photo: Path) -> Path:
+    """Where the picture goes, by default beside the photo or the folder."""
+    place = photo.resolve() if photo.is_dir() else photo
+    if not place.name:
+        raise UserError(f"--image_path={photo} has nothing beside it: name a picture with --output_path")
+    name = place.name if photo.is_dir() else place.stem
+    output = config.output_path or place.with_name(f"{name}_compared.png")
+    photo_format(output)
+    if output.exists() and not config.overwrite:
+        raise UserError(f"{output} exists: add --overwrite, or name another with --output_path")
+    return output
+
+
+def _colorizer(config: Config, weights: Weights) -> Colorizer:
+    """A model that sees photos as it was trained to, unless flags say otherwise."""
+    return Colorizer(
+        weights,
+        image_size=config.image_size if "image_size" in config.given else None,
+        resize=config.resize if "resize" in config.given else None,
+        render_size=config.render_size,
+        upsample=config.upsample,
+        saturation=config.saturation,
+        device=config.device,
+    )

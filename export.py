@@ -1,0 +1,193 @@
+"""The export mode: a model as a file for other runtimes, checked there against PyTorch."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from config import VERSION, Config
+from data.originals import load_original
+from data.places import list_sample, photos_at
+from distributed import world
+from errors import UserError
+from files import write_bytes
+from inference.chroma import lightness_seen
+from inference.weights import choose_weights, describe
+from models.base import ColorizationModel
+from models.checkpoint import Weights
+
+if TYPE_CHECKING:
+    import onnx
+
+TOLERANCE = 0.01
+"""CIELAB units by which a* and b* may differ; rounding makes about 1e-4, and nobody sees less than 1."""
+
+_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+_OPSET = 18  # what every runtime of the last years knows
+_LARGEST = 2**31 - 2**20  # bytes of a protobuf message, less what is no weight
+_MAX_PHOTOS = 16
+
+
+def run(config: Config) -> int:
+    """Write the model of --weights as an ONNX file, if onnxruntime gives the same colours with it.
+
+    Raises:
+        UserError: a package is missing, no weights, no photo to check on, other colours, or a place that
+            cannot or must not be written.
+    """
+    _check_packages()
+    weights, config = choose_weights(config)
+    output = _output(config, weights)
+    paths = _photos(config)
+    if config.dry_run:
+        print(describe(config, weights.model))
+        print(f"would write {output}")
+        return 0
+    if not world().is_main:  # there is nothing to share
+        return 0
+    batches = list(_views(paths, config.image_size, config.max_pixels))
+    data = to_onnx(weights.model, _metadata(config, weights))
+    difference = largest_difference(weights.model, data, batches)
+    if not difference <= TOLERANCE:  # NaN is not either
+        raise UserError(
+            f"{output} is not written: onnxruntime's colours differ from PyTorch's by up to "
+            f"{difference:.3g}, more than {TOLERANCE:g}: try other versions of {', '.join(_PACKAGES)}"
+        )
+    sizes = ", ".join(dict.fromkeys("{}x{}".format(*L.shape[:1:-1]) for L in batches))
+    most = max(map(len, batches))
+    print(f"run by onnxruntime: {len(paths)} photos at {sizes} pixels, 1 to {most} at a time")
+    print(f"largest difference from PyTorch in a* or b*: {difference:.2g} (tolerance {TOLERANCE:g})")
+    write_bytes(output, data)
+    print(output)
+    return 0
+
+
+def to_onnx(model: ColorizationModel, metadata: dict[str, str]) -> bytes:
+    """A model as ONNX, weights and scaling within.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        metadata: goes to metadata_props.
+    Returns:
+        The bytes of a file: `L` (batch, 1, height, width) float32 in [0, 100] -> `ab` (batch, 2, height,
+        width) float32, CIELAB units; batch, height and width are free.
+    Raises:
+        UserError: the weights do not fit into one file.
+    """
+    import onnx
+
+    size = sum(tensor.nbytes for tensor in model.state_dict().values())
+    if size > _LARGEST:
+        raise UserError(f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file holds 2 GB")
+    program = torch.onnx.export(
+        model,
+        (torch.zeros(2, 1, 64, 96),),  # a batch of 1 would be taken for the only one
+        dynamo=True,
+        verbose=False,
+        opset_version=_OPSET,
+        input_names=["L"],
+        output_names=["ab"],
+        dynamic_shapes={"L": {0: "batch", 2: "height", 3: "width"}},
+    )
+    assert program is not None  # with dynamo there is one
+    proto = program.model_proto
+    _tidy(proto.graph)
+    onnx.helper.set_model_props(proto, metadata)
+    return bytes(proto.SerializeToString())
+
+
+@torch.inference_mode()
+def largest_difference(model: ColorizationModel, data: bytes, batches: Sequence[Tensor]) -> float:
+    """How far the colours of an ONNX file are from those of the model that it was made of.
+
+    Args:
+        model: in evaluation mode, on the CPU.
+        data: the bytes of the file, run by onnxruntime on the CPU.
+        batches: of L*, (N, 1, H, W) float32 each.
+    Returns:
+        The largest difference in a* or b*, CIELAB units; NaN or infinite where a colour is.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    largest = torch.zeros(())
+    for L in batches:
+        (ab,) = session.run(["ab"], {"L": L.numpy()})
+        largest = torch.maximum(largest, (model(L) - torch.from_numpy(ab)).abs().max())
+    return largest.item()
+
+
+def _check_packages() -> None:
+    for name in _PACKAGES:
+        try:
+            importlib.import_module(name)
+        except ImportError as error:
+            raise UserError(
+                f"--mode=export needs {name} ({error}): pip install -r requirements-export.txt"
+            ) from error
+
+
+def _output(config: Config, weights: Weights) -> Path:
+    """Where the file goes, by default under the name of the weights into the folder at hand."""
+    output = config.output_path or Path(f"{weights.label}.{config.format}")
+    if output.suffix.lower() != f".{config.format}":
+        raise UserError(f"--output_path={output}: the name must end with .{config.format}")
+    if output.exists() and not config.overwrite:
+        raise UserError(f"{output} exists: add --overwrite, or name another with --output_path")
+    return output
+
+
+def _photos(config: Config) -> list[Path]:
+    """The photos to check on: those of --image_path, or the sample's."""
+    if config.image_path is None:
+        return [photo.path for photo in list_sample().photos if photo.box is None]
+    return photos_at(config.image_path, recursive=config.recursive)[:_MAX_PHOTOS]
+
+
+def _views(paths: Sequence[Path], side: int, max_pixels: int) -> Iterator[Tensor]:
+    """L* of the photos in batches of several sizes: the model's own, odd ones, and less than its stride."""
+    shapes = {(side, side): 1, (side + 33, side): 2, (97, 130): 3, (31, 45): 5}  # (width, height): photos
+    views: dict[tuple[int, int], list[Tensor]] = {shape: [] for shape in shapes}
+    for path in paths:
+        original = load_original(path, max_pixels=max_pixels)
+        for shape in shapes:
+            views[shape].append(lightness_seen(original, shape))
+    for shape, num in shapes.items():
+        enough = list(itertools.islice(itertools.cycle(views[shape]), max(num, len(paths))))
+        for start in range(0, len(enough), num):
+            yield torch.cat(enough[start : start + num])
+
+
+def _metadata(config: Config, weights: Weights) -> dict[str, str]:
+    """What the file says of itself beside its graph."""
+    return {
+        "program": f"colorizer {VERSION}",
+        "model": weights.name,
+        "settings": json.dumps(vars(weights.model.settings)),
+        "image_size": str(config.image_size),
+        "resize": config.resize,
+        "weights_sha256": weights.sha256,
+        "terms": str(weights.info.get("terms", "not stated")),
+        "L": "(batch, 1, height, width) float32, CIELAB lightness in [0, 100], D65",
+        "ab": "(batch, 2, height, width) float32, a* and b* in CIELAB units",
+    }
+
+
+def _tidy(graph: onnx.GraphProto) -> None:
+    """Name the output's size as the input's, and drop what the exporter notes for itself.
+
+    It writes sizes as formulas of its own, and into every node the line of source it comes from, with the
+    paths of this machine.
+    """
+    del graph.value_info[:]
+    for node in graph.node:
+        del node.metadata_props[:]
+    for axis, name in ((0, "batch"), (2, "height"), (3, "width")):
+        graph.output[0].type.tensor_type.shape.dim[axis].dim_param = name

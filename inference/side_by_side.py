@@ -1,0 +1,76 @@
+"""One picture of photos as several models color them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from config import VERSION
+from data.metadata import Metadata, mark_inferred
+from data.originals import Original, from_image, load_original
+from data.photos import PhotoError, is_gray
+from errors import UserError
+from figures import montage
+from inference.chroma import apply_chroma, without_color
+from inference.colorizer import Colorizer
+
+log = logging.getLogger(__name__)
+
+_SIDE = 400  # pixels of each photo's long side
+
+
+def side_by_side(
+    colorizers: Mapping[str, Colorizer], paths: Sequence[Path], *, max_pixels: int, skip_unreadable: bool
+) -> Original:
+    """Draw a row for each photo: gray, as each model colors it, and as it is where it has colour.
+
+    Args:
+        colorizers: title of the column -> model.
+        paths: of the photos.
+        max_pixels: larger photos are refused.
+        skip_unreadable: a photo that cannot be read costs its row and a warning, unless none can.
+    Raises:
+        UserError: a photo, or every photo, cannot be read.
+    """
+    rows = []
+    for path in paths:
+        try:
+            original = load_original(path, max_pixels=max_pixels)
+        except PhotoError as error:
+            if not skip_unreadable:
+                raise
+            log.warning("left out: %s", error)
+        else:
+            rows.append(_row(colorizers, original))
+    if not rows:
+        raise UserError("none of the photos could be read: see the warnings above")
+    titles = ["gray", *colorizers, "photo"]
+    if all(row[-1] is None for row in rows):
+        titles, rows = titles[:-1], [row[:-1] for row in rows]
+    by = ", ".join(f"{title} {colorizer.weights.sha256[:16]}" for title, colorizer in colorizers.items())
+    metadata = mark_inferred(Metadata(), f"colorizer {VERSION}, weights sha256 {by}")
+    return Original(montage(rows, titles), None, metadata)
+
+
+def _row(colorizers: Mapping[str, Colorizer], original: Original) -> list[np.ndarray | None]:
+    """Small pictures of a photo; None in place of the photo itself where it has no colour."""
+    small = _shrink(original)
+    row: list[np.ndarray | None] = [without_color(small).pixels]
+    for colorizer in colorizers.values():
+        chroma = replace(colorizer.infer(original), size=small.size)  # the model sees the photo as it is
+        colored = apply_chroma(small, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
+        row.append(colored.pixels)
+    return [*row, None if is_gray(Image.fromarray(small.pixels)) else small.pixels]
+
+
+def _shrink(original: Original) -> Original:
+    """A photo in 8 bits, on white where transparent, its long side at most `_SIDE`."""
+    scale = min(1, _SIDE / max(original.size))
+    width, height = (max(1, round(scale * length)) for length in original.size)
+    small = original.preview(_SIDE).resize((width, height), Image.Resampling.LANCZOS)
+    return from_image(small, "the photo")

@@ -1,0 +1,240 @@
+"""The compare mode on real files: tables of differences, and pictures."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+from conftest import crops
+from PIL import Image
+
+import compare
+from models import MODELS, build_model
+from models.checkpoint import load_weights, save_weights
+from runs import BEST, holds_run
+
+FIRST = next(iter(MODELS))
+
+
+@pytest.fixture
+def other(tmp_path):
+    """Weights of the first model that nobody trained, for photos of the size that `trained` has."""
+    torch.manual_seed(3)
+    path = tmp_path / "other.safetensors"
+    save_weights(path, FIRST, build_model(FIRST), {"image_size": 32, "resize": "squash"})
+    return path
+
+
+@pytest.fixture
+def on_photos(cli, photos, tmp_path):
+    """Compare on all photos: models -> outcome and compare.json."""
+
+    def run(*models, flags=("--split=all",)):
+        run_dir = tmp_path / "scores"
+        argv = [f"--compare={','.join(map(str, models))}", f"--data_dir={photos}", f"--run_dir={run_dir}"]
+        outcome = cli("--mode=compare", *argv, "--device=cpu", *flags)
+        path = run_dir / "compare.json"
+        return outcome, json.loads(path.read_text()) if path.exists() else {}
+
+    return run
+
+
+def read(path):
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_model_beside_another(on_photos, trained, other, model_name, photos, tmp_path):
+    """Its scores are those of the test mode, and the differences those of the photos' own."""
+    outcome, card = on_photos(trained(model_name), other)
+    assert outcome.code == 0
+    assert card["num_photos"] == 16
+    assert list(card["models"]) == [model_name, "other"]
+    mine = card["models"][model_name]
+    assert mine["model"] == model_name
+    assert mine["parameters"] == sum(p.numel() for p in build_model(model_name).parameters())
+    assert mine["photos_per_second"] > 0
+    pairs = [(pair["of"], pair["minus"]) for pair in card["differences"]]
+    assert pairs == [(model_name, "gray"), ("other", "gray"), ("other", model_name)]
+    rows = read(tmp_path / "scores" / "compare.csv")
+    own, others = ([row for row in rows if row["model"] == name] for name in (model_name, "other"))
+    assert [row["name"] for row in own] == [row["name"] for row in others]
+    tested = {row["name"]: row for row in read(trained(model_name) / "per_image.csv")}
+    for row in own:
+        if row["name"] in tested:
+            assert float(row["psnr"]) == pytest.approx(float(tested[row["name"]]["psnr"]), rel=1e-5)
+    for name in ("psnr", "ssim", "delta_e_2000"):
+        leads = [float(a[name]) - float(b[name]) for a, b in zip(others, own, strict=True)]
+        assert card["differences"][-1][name]["mean"] == pytest.approx(np.mean(leads))
+    gaps = [abs(float(r["colorfulness"]) - float(r["truth_colorfulness"])) for r in own]
+    assert mine["colorfulness_gap"]["mean"] == pytest.approx(np.mean(gaps))
+    ratio = sum(float(r["chroma"]) for r in own) / sum(float(r["truth_chroma"]) for r in own)
+    assert mine["chroma_ratio"]["mean"] == pytest.approx(ratio)
+    for text in (f"other − {model_name}", "mean_color", f"{mine['parameters']:,} parameters"):
+        assert text in outcome.out
+
+
+def test_a_model_and_itself_do_not_differ(on_photos, trained, tmp_path):
+    twin = shutil.copy(trained(FIRST) / BEST, tmp_path / "twin.safetensors")
+    outcome, card = on_photos(trained(FIRST), twin)
+    assert outcome.code == 0
+    pair = card["differences"][-1]
+    assert (pair["of"], pair["minus"]) == ("twin", FIRST)
+    for name in compare.paired.COMPARED:
+        assert pair[name] == {"mean": 0.0, "low": 0.0, "high": 0.0, "differs": False}
+        assert card["models"]["twin"][name] == card["models"][FIRST][name]
+
+
+def test_intervals_are_those_of_the_test_mode(cli, on_photos, trained, photos, tmp_path):
+    weights = trained(FIRST) / BEST
+    _, card = on_photos(weights)
+    argv = [f"--data_dir={photos}", f"--run_dir={tmp_path / 'test'}", f"--weights={weights}", "--split=all"]
+    assert cli("--mode=test", *argv, "--device=cpu").code == 0
+    alone = json.loads((tmp_path / "test" / "metrics.json").read_text())
+    assert card["floors"] == alone["floors"]
+    assert card["truth"] == alone["truth"]
+    for name in ("psnr", "ssim", "delta_e_76", "colorfulness"):
+        both = card["models"][FIRST][name], alone[name]
+        assert all(both[0][key] == pytest.approx(both[1][key]) for key in ("mean", "low", "high"))
+
+
+def test_models_of_several_sizes_need_a_word(on_photos, trained, tmp_path):
+    path = tmp_path / "large.safetensors"
+    save_weights(path, FIRST, build_model(FIRST), {"image_size": 64, "resize": "squash"})
+    outcome, card = on_photos(trained(FIRST), path)
+    assert (outcome.code, card) == (2, {})
+    assert f"different --image_size ({FIRST} 32, large 64)" in outcome.error
+    assert "say at which with --image_size" in outcome.error
+    outcome, card = on_photos(trained(FIRST), path, flags=("--split=all", "--image_size=48"))
+    assert (outcome.code, card["image_size"]) == (0, 48)
+
+
+def test_scores_of_the_split_of_a_run(cli, trained, other, tmp_path):
+    """In the run's folder, whose manifest says which photos are for the test."""
+    run_dir = shutil.copytree(trained(FIRST), tmp_path / "run")
+    argv = ("--mode=compare", f"--compare={run_dir},{other}", f"--run_dir={run_dir}", "--device=cpu")
+    assert cli(*argv).code == 0
+    card = json.loads((run_dir / "compare.json").read_text())
+    assert (card["num_photos"], card["manifest"]["split"]) == (2, "test")
+    assert cli(*argv, "--split=train", "--limit=3").code == 0
+    assert json.loads((run_dir / "compare_train.json").read_text())["num_photos"] == 3
+    assert holds_run(run_dir)
+
+
+def test_a_picture_of_a_folder(cli, trained, vivid, tmp_path):
+    folder = tmp_path / "my.photos"
+    folder.mkdir()
+    color = crops(1)[0]
+    Image.fromarray(color).save(folder / "a.png")
+    Image.fromarray(color[:, :40, 0]).save(folder / "b.png")
+    (folder / "c.png").write_bytes(b"x")
+    argv = ("--mode=compare", f"--compare={vivid},{trained(FIRST)}", f"--image_path={folder}")
+    outcome = cli(*argv)
+    assert outcome.code == 0
+    assert "c.png is not a photo" in outcome.err
+    output = tmp_path / "my.photos_compared.png"
+    assert outcome.out.splitlines()[-1] == str(output)
+    with Image.open(output) as image:
+        assert "colours inferred" in image.getexif()[305]
+        sheet = np.asarray(image)
+    cells = list(cut(sheet, columns=4, rows=((64, 64), (64, 40))))
+    gray, first, second, photo = cells[0]
+    assert np.ptp(gray.astype(int), axis=2).max() <= 1
+    assert np.abs(first.astype(int) - second).max() > 20
+    assert np.array_equal(photo, color)
+    assert np.ptp(cells[1][1].astype(int), axis=2).max() > 20
+    assert (cells[1][3] == 255).all()  # it has no colour to show
+    before = output.read_bytes()
+    assert "exists: add --overwrite" in cli(*argv).error
+    assert cli(*argv, "--limit=1", "--overwrite").code == 0
+    assert output.read_bytes() != before
+
+
+def cut(sheet, columns, rows):
+    """The pictures of a montage, row by row."""
+    gap, title, column = 8, 36, 128
+    top = title
+    for height, width in rows:
+        lefts = (gap + i * column + (column - gap - width) // 2 for i in range(columns))
+        yield [sheet[top : top + height, left : left + width] for left in lefts]
+        top += height + gap
+
+
+def test_a_picture_of_a_gray_photo_has_no_column_for_it(cli, vivid, tmp_path):
+    Image.fromarray(crops(1)[0][..., 0]).save(tmp_path / "old.jpg")
+    output = tmp_path / "x.webp"
+    argv = ("--mode=compare", f"--compare={vivid}", f"--image_path={tmp_path / 'old.jpg'}")
+    assert cli(*argv, f"--output_path={output}").code == 0
+    with Image.open(output) as image:
+        assert image.width == 8 + 2 * 128
+
+
+def test_models_see_photos_at_the_size_of_their_training(cli, tmp_path, vivid, monkeypatch):
+    seen = []
+    monkeypatch.setattr(
+        MODELS[FIRST], "forward", lambda _, L: seen.append(L.shape) or L.new_zeros(1, 2, 8, 8)
+    )
+    Image.fromarray(crops(1)[0]).save(tmp_path / "a.png")
+    argv = (
+        "--mode=compare",
+        f"--compare={vivid},{FIRST}",
+        f"--image_path={tmp_path / 'a.png'}",
+        "--overwrite",
+    )
+    assert cli(*argv).code == 0
+    assert cli(*argv, "--image_size=96").code == 0
+    assert [shape[-1] for shape in seen] == [64, 224, 96, 96]
+
+
+def test_labels(trained, other, tmp_path):
+    run = trained(FIRST)
+    again = shutil.copy(other, tmp_path / f"{FIRST}.safetensors")
+    gray = shutil.copy(other, tmp_path / "gray.safetensors")
+    models = compare.load_models([str(run), str(again), str(gray), str(other)])
+    assert list(models) == [str(run), str(again), str(gray), "other"]
+    assert models[str(run)].sha256 == load_weights(run / BEST).sha256
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        ([], "--mode=compare needs models, such as --compare=model1"),
+        (["--compare="], "--mode=compare needs models"),
+        (["--compare=nobody"], "weights nobody: does not exist"),
+        (["--compare={run},{run}"], "twice: leave one of them out"),
+        (["--compare={run}", "--weights=x.pth"], "--weights is for one model"),
+        (["--compare={run}", "--gamma_mode=signed"], "--gamma_mode is for one model"),
+        (["--compare={run}", "--image_path=a.png", "--data_dir=sample"], "--data_dir for scores"),
+        (["--compare={run}", "--image_path=none.png"], "none.png does not exist"),
+        (
+            ["--compare={run}", "--image_path=a.png", "--output_path=a.png", "--overwrite"],
+            "one of the photos",
+        ),
+        (["--compare={run}", "--image_path=a.png", "--output_path=x.gif"], "ending must be one of"),
+        (["--compare={run}", "--image_path=empty"], "holds no photo"),
+        (["--compare={run}", "--image_path=broken"], "none of the photos could be read"),
+        (["--compare={run}", "--data_dir=none"], "--data_dir=none does not exist"),
+    ],
+)
+def test_mistakes(cli, trained, tmp_path, monkeypatch, argv, message):
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(crops(1)[0]).save("a.png")
+    for folder in ("empty", "broken"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "broken" / "x.png").write_bytes(b"x")
+    outcome = cli("--mode=compare", *(text.format(run=trained(FIRST)) for text in argv))
+    assert outcome.code == 2
+    assert message in outcome.error
+    assert {path.name for path in tmp_path.rglob("*.*")} == {"a.png", "x.png"}
+
+
+def test_dry_run_writes_nothing(cli, on_photos, trained, tmp_path):
+    outcome, card = on_photos(trained(FIRST), flags=("--split=all", "--dry_run"))
+    assert (outcome.code, card) == (0, {})
+    assert "all: 16 photos at 32 px (squash)" in outcome.out
+    Image.fromarray(crops(1)[0]).save(tmp_path / "a.png")
+    outcome = cli("--mode=compare", "--dry_run", f"--compare={FIRST}", f"--image_path={tmp_path / 'a.png'}")
+    assert f"would write {tmp_path / 'a_compared.png'}" in outcome.out
+    assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
