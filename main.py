@@ -20,6 +20,7 @@ from config import (
     Config,
     DataConfig,
     PredictConfig,
+    ServeConfig,
     TrainConfig,
     describe_range,
     field_types,
@@ -27,7 +28,7 @@ from config import (
 from errors import UserError
 from recipes import with_recipe
 
-MODES = {"train": "train", "test": "evaluate", "predict": "predict"}
+MODES = {"train": "train", "test": "evaluate", "predict": "predict", "serve": "web.server"}
 """Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
 
 
@@ -48,7 +49,7 @@ def build_parser() -> Parser:
 
     parser = Parser(prog="main.py", description="Colorize photographs.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
-    for section in (Config, DataConfig, TrainConfig, PredictConfig):
+    for section in (Config, DataConfig, TrainConfig, PredictConfig, ServeConfig):
         _add_flags(parser, (section.__doc__ or "").rstrip("."), section)
     for name, model in MODELS.items():
         _add_flags(parser, f"Settings of {name}", model.Settings)
