@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,28 +18,17 @@ from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
+from benchmarks.common import serving
 from files import write_bytes
 
-MAIN = Path(__file__).resolve().parent.parent / "main.py"
 CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
 PATIENCE = 60
 """Seconds to wait for a server or a page on a busy machine."""
 
-_FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage")
-_FLAGS += ("--disable-background-networking", "--disable-component-update", "--disable-sync")
-
-
-@contextlib.contextmanager
-def serving(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Serve the page at any free port: its address, and the process."""
-    command = [sys.executable, str(MAIN), "--mode=serve", "--port=0", "--device=cpu", *flags]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            lines = (line for line in process.stdout if line.startswith("http"))
-            yield next(lines).split()[0], process
-        finally:
-            process.terminate()
+_FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
 
 
 @contextlib.contextmanager
@@ -81,7 +68,7 @@ def pictures(driver: webdriver.Chrome) -> list[str]:
 def main() -> None:
     """Draw it."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=MAIN.parent / "docs" / "web.png")
+    parser.add_argument("--output", type=Path, default=Path("docs/web.png"))
     parser.add_argument("--width", type=int, default=1120, help="of the window, pixels")
     parser.add_argument("--height", type=int, default=720, help="of the window, pixels")
     args = parser.parse_args()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ import torch
 from PIL import Image, ImageCms
 
 import main
+from benchmarks.common import serving
 from models import MODELS, build_model
 from models.checkpoint import save_weights
 
@@ -126,6 +128,16 @@ def vivid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
     save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
     return path
+
+
+@pytest.fixture(scope="session")
+def page() -> Iterator[str]:
+    """The address of the web page, served for all tests of it; a Ctrl-C ends it and leaves nothing."""
+    pytest.importorskip("gradio")
+    with serving("--max_upload=3", "--max_pixels=2000000") as (url, process):
+        yield url
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
 
 
 @pytest.fixture(params=list(MODELS))

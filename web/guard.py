@@ -19,8 +19,11 @@ _FILE = f"{API}file="
 # All that the page asks for. Gradio answers much more: files and sites by address, its own settings, calls
 # past the queue.
 _PAGES = frozenset(
-    ("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt", f"{API}info")
-    + (UPLOAD, PROGRESS, f"{API}queue/join", f"{API}queue/data", f"{API}startup-events")
+    (
+        *("/", "/config", "/theme.css", "/favicon.ico", "/manifest.json", "/robots.txt"),
+        *(f"{API}info", f"{API}queue/join", f"{API}queue/data", f"{API}startup-events"),
+        *(UPLOAD, PROGRESS),
+    )
 )
 _BELOW = ("/assets/", "/static/", f"{API}heartbeat/", _FILE)
 

@@ -23,9 +23,11 @@ _HEAVY: dict[str, Any] = {"concurrency_id": "photos", "concurrency_limit": 1, "a
 _LIGHT: dict[str, Any] = {"concurrency_id": "previews", "concurrency_limit": 2, "api_visibility": "private"}
 
 _INTRODUCTION = """# Colorizer
-Drop photos here, get them back in colour. The lightness is the photo's own; the colours are a model's guess."""
+Drop photos, get them back in colour. The lightness is the photo's own; the colours are a model's guess."""
 _CSS = """
-.gradio-container {width: 100%; max-width: 1100px !important; margin: 0 auto !important; padding: 0 !important}
+.gradio-container {
+    width: 100%; max-width: 1100px !important; margin: 0 auto !important; padding: 0 !important
+}
 footer {display: none !important}
 """
 _FONTS = ("system-ui", "Helvetica", "Arial", "sans-serif")
@@ -102,12 +104,14 @@ class Page:
         self.drop.upload(
             self.add, [self.drop, self.model, *view], results, show_progress_on=self.slider, **_HEAVY
         )
-        self.model.input(self.look_again, [self.model, *view], results, show_progress_on=self.slider, **_HEAVY)
+        self.model.input(
+            self.look_again, [self.model, *view], results, show_progress_on=self.slider, **_HEAVY
+        )
         for changed in (self.choice.input, self.saturation.change, self.overlay.input):
             changed(
                 self.show,
                 view,
-                [self.slider, self.notes],
+                [self.slider, self.notes, self.file],
                 trigger_mode="always_last",
                 show_progress="hidden",
                 **_LIGHT,
@@ -131,15 +135,18 @@ class Page:
         """Color what was dropped, one photo after the other."""
         session, notes, first = self._session(request), [], len(photos)
         for path in map(Path, uploads or ()):
-            if len(photos) >= MAX_PHOTOS:
-                notes.append(f"{path.name}: {MAX_PHOTOS} photos are here, delete them first")
-                continue
+            updates: Updates = {self.drop: None}
             try:
+                if len(photos) >= MAX_PHOTOS:
+                    raise UserError(f"{path.name}: {MAX_PHOTOS} photos are here, delete them first")
                 photos = [*photos, self.studio.look(self.folder.take(path, session), model)]
+                updates |= {self.photos: photos, self.choice: _names(photos)}
             except (UserError, MemoryError) as error:
                 notes.append(_say(error, path.name))
-            shown = first if len(photos) > first else choice
-            yield self._all(photos, shown, saturation, overlay, notes) | {self.drop: None}
+            if self.photos in updates and len(photos) == first + 1:
+                updates |= self._view(photos, first, saturation, overlay)
+                updates[self.choice] = _names(photos, first)
+            yield updates | {self.notes: _box(notes)}
 
     def look_again(
         self,
@@ -153,21 +160,25 @@ class Page:
         """Color the photos of the session with another model."""
         self._session(request)
         notes = []
-        for index, photo in enumerate(photos):
+        for index in sorted(range(len(photos)), key=lambda index: index != choice):  # the shown one first
+            photo = photos[index]
+            updates: Updates = {}
             try:
                 again = self.studio.look(photo.path, model)
                 photos = [*photos[:index], again, *photos[index + 1 :]]
+                updates = {self.photos: photos}
             except (UserError, MemoryError) as error:
                 notes.append(_say(error, photo.name))
-            yield self._all(photos, choice, saturation, overlay, notes)
+            if index == choice:
+                updates |= self._view(photos, choice, saturation, overlay)
+            yield updates | {self.notes: _box(notes)}
 
     def show(
         self, photos: list[Photo], choice: int | None, saturation: float, overlay: bool, request: gr.Request
     ) -> Updates:
         """Show the chosen photo; the network is not asked again."""
         self._session(request)
-        pictures, notes = self._pictures(photos, choice, saturation, overlay)
-        return {self.slider: pictures, self.notes: _box(notes)}
+        return self._view(photos, choice, saturation, overlay)
 
     def develop(
         self, photos: list[Photo], saturation: float, ending: str, request: gr.Request
@@ -178,7 +189,7 @@ class Page:
             notes.append("drop a photo first")
         for photo in photos:
             try:
-                with self.folder.reserve(photo.chroma.size[0] * photo.chroma.size[1]):
+                with self.folder.reserve(3 * math.prod(photo.chroma.size)):
                     pictures.append(self.studio.develop(photo, _within(saturation), ending))
             except (UserError, MemoryError) as error:
                 notes.append(_say(error, photo.name))
@@ -186,12 +197,13 @@ class Page:
         path = None
         if pictures:
             path = pictures[0] if len(pictures) == 1 else pack(pictures, session / "colorized.zip")
-        yield {self.file: gr.File(value=path and str(path), visible=path is not None), self.notes: _box(notes)}
+        yield {self.file: _link(path), self.notes: _box(notes)}
 
     def forget(self, request: gr.Request) -> Updates:
         """Delete the photos of the session."""
         self.folder.forget(request.session_hash or "")
-        return self._all([], None, 1, False, []) | {self.drop: None}
+        gone: Updates = {self.photos: [], self.drop: None, self.choice: _names([], None)}
+        return gone | self._view([], None, 1, False)
 
     def leave(self, request: gr.Request) -> None:
         """The page was closed."""
@@ -200,35 +212,24 @@ class Page:
     def _session(self, request: gr.Request) -> Path:
         return self.folder.session(request.session_hash or "")
 
-    def _all(
-        self, photos: list[Photo], choice: int | None, saturation: float, overlay: bool, notes: Sequence[str]
-    ) -> Updates:
-        """The state of the whole page."""
-        choice = choice if choice is not None and choice < len(photos) else 0
-        pictures, more = self._pictures(photos, choice, saturation, overlay)
-        return {
-            self.photos: photos,
-            self.choice: gr.Dropdown(
-                choices=[(photo.name, index) for index, photo in enumerate(photos)],
-                value=choice if photos else None,
-                visible=len(photos) > 1,
-            ),
-            self.slider: pictures,
-            self.notes: _box([*notes, *more]),
-            self.file: gr.File(value=None, visible=False),
-        }
+    def _view(self, photos: list[Photo], choice: int | None, saturation: float, overlay: bool) -> Updates:
+        """The pictures of the chosen photo; what was there to download shows other colours."""
+        pictures, notes = None, []
+        if choice is not None and 0 <= choice < len(photos):
+            photo = photos[choice]
+            try:
+                colored = self.studio.preview(photo, _within(saturation), overlay=bool(overlay))
+                pictures = (str(photo.gray), str(colored))
+            except (UserError, MemoryError) as error:
+                notes.append(_say(error, photo.name))
+        return {self.slider: pictures, self.notes: _box(notes), self.file: _link(None)}
 
-    def _pictures(
-        self, photos: list[Photo], choice: int | None, saturation: float, overlay: bool
-    ) -> tuple[tuple[str, str] | None, list[str]]:
-        if choice is None or not 0 <= choice < len(photos):
-            return None, []
-        photo = photos[choice]
-        try:
-            colored = self.studio.preview(photo, _within(saturation), overlay=bool(overlay))
-        except (UserError, MemoryError) as error:
-            return None, [_say(error, photo.name)]
-        return (str(photo.gray), str(colored)), []
+
+def _names(photos: list[Photo], *chosen: int | None) -> gr.Dropdown:
+    """The photos to choose from, and which is chosen, where that changes."""
+    choices = [(photo.name, index) for index, photo in enumerate(photos)]
+    value: dict[str, Any] = {"value": chosen[0]} if chosen else {}
+    return gr.Dropdown(choices=choices, visible=len(photos) > 1, **value)
 
 
 def _within(saturation: float) -> float:
@@ -237,7 +238,14 @@ def _within(saturation: float) -> float:
 
 
 def _say(error: UserError | MemoryError, name: str) -> str:
-    return str(error) if isinstance(error, UserError) else f"{name} is too large for the memory of this machine"
+    return (
+        str(error) if isinstance(error, UserError) else f"{name} is too large for the memory of this machine"
+    )
+
+
+def _link(path: Path | None) -> gr.File:
+    """What is there to download; None where it would be another picture than the one that is shown."""
+    return gr.File(value=None if path is None else str(path), visible=path is not None)
 
 
 def _box(notes: Sequence[str]) -> gr.Textbox:

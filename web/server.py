@@ -22,6 +22,7 @@ from web.folder import Folder
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
+    from gradio import Blocks
 
 _UPLOADS_KEPT = 20
 """The folder may hold so many times the largest upload."""
@@ -52,9 +53,7 @@ def _serve(config: Config, weights: Weights) -> None:
     with (
         contextlib.closing(_listen(config)) as listener,
         contextlib.closing(
-            Folder(
-                max_bytes=_UPLOADS_KEPT * config.max_upload * 10**6, keep_seconds=60 * config.keep_minutes
-            )
+            Folder(max_bytes=_UPLOADS_KEPT * config.max_upload * 10**6, keep_seconds=60 * config.keep_minutes)
         ) as folder,
     ):
         # Gradio reads these when it is imported.
@@ -143,7 +142,7 @@ def _names(host: str) -> frozenset[str]:
     return frozenset(("localhost", "127.0.0.1", "::1", host)) if is_loopback else frozenset()
 
 
-async def _sweep(folder: Folder, blocks: object) -> None:
+async def _sweep(folder: Folder, blocks: Blocks) -> None:
     """Delete old files every now and then, and Gradio's memory of them."""
     while True:
         await asyncio.sleep(_SWEEP_SECONDS)

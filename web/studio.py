@@ -127,9 +127,7 @@ class Studio:
             UserError: the photo is deleted, or the format cannot hold it.
         """
         original = self._open(photo.path)
-        colored = apply_chroma(
-            original, photo.chroma, upsample=self.config.upsample, saturation=saturation
-        )
+        colored = apply_chroma(original, photo.chroma, upsample=self.config.upsample, saturation=saturation)
         path = _beside(photo.path, "full") / f"{photo.path.stem}_colorized{ending}"
         try:
             save_original(path, colored, quality=self.config.quality)
