@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import struct
 import subprocess
 import sys
@@ -131,13 +130,19 @@ def vivid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def page() -> Iterator[str]:
-    """The address of the web page, served for all tests of it; a Ctrl-C ends it and leaves nothing."""
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the web page, served for all tests of it; what ends it leaves nothing behind."""
     pytest.importorskip("gradio")
-    with serving("--max_upload=3", "--max_pixels=2000000") as (url, process):
-        yield url
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        with serving("--max_upload=3", "--max_pixels=2000000") as (url, process):
+            patch.undo()
+            assert len(list(folder.glob("colorizer-*"))) == 1
+            yield url
+            process.terminate()
+            assert process.wait(60) == 130
+    assert not list(folder.glob("colorizer-*"))
 
 
 @pytest.fixture(params=list(MODELS))

@@ -15,7 +15,7 @@ from web.folder import Folder
 from web.studio import ENDINGS, Photo, Studio, pack
 from web.uploads import MAX_PHOTOS
 
-_MAX_SESSIONS, _MAX_WAITING = 100, 32
+_MAX_SESSIONS, _MAX_WAITING = 32, 32
 _MAX_SATURATION = 3.0
 
 # One photo is decoded at a time, however many people are here: memory is that of one.
@@ -92,7 +92,7 @@ class Page:
             step=0.05,
             elem_id="saturation",
         )
-        self.overlay = gr.Checkbox(label="Orange where the model is unsure", elem_id="overlay")
+        self.overlay = gr.Checkbox(label="Magenta where the model is unsure", elem_id="overlay")
         self.ending = gr.Dropdown(label="Format", choices=list(ENDINGS), value=ENDINGS[0], filterable=False)
         self.download = gr.Button("Color at full size", variant="primary", elem_id="develop")
         self.file = gr.File(label="Download", visible=False, interactive=False, elem_id="file")
@@ -215,7 +215,9 @@ class Page:
     def _view(self, photos: list[Photo], choice: int | None, saturation: float, overlay: bool) -> Updates:
         """The pictures of the chosen photo; what was there to download shows other colours."""
         pictures, notes = None, []
-        if choice is not None and 0 <= choice < len(photos):
+        if choice is not None and choice >= len(photos):  # many others came since
+            notes.append("your photos are here no more: drop them again")
+        elif choice is not None:
             photo = photos[choice]
             try:
                 colored = self.studio.preview(photo, _within(saturation), overlay=bool(overlay))

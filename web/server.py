@@ -67,7 +67,8 @@ def _serve(config: Config, weights: Weights) -> None:
         import uvicorn
 
         app = build_app(config, weights, folder)
-        signal.signal(signal.SIGTERM, _interrupt)  # so that the folder goes then too
+        for number in (signal.SIGINT, signal.SIGTERM):  # so that the folder goes whichever ends it
+            signal.signal(number, _interrupt)
         host = f"[{config.host}]" if ":" in config.host else config.host
         print(f"http://{host}:{listener.getsockname()[1]} (Ctrl-C ends)", flush=True)
         server = uvicorn.Server(

@@ -27,7 +27,8 @@ ENDINGS = (".png", ".tif", ".jpg", ".webp")
 _PREVIEW_SIDE = 1024
 _CONFIDENCE_SIDE = 256
 _KEPT_PREVIEWS = 4  # a browser may still be loading the one before
-_UNSURE_COLOR = np.array((255, 128, 0), np.float32)
+# Magenta, which photos seldom have.
+_UNSURE_COLOR = np.array((255, 0, 200), np.float32)
 _UNSURE_SHARE = 0.85
 
 
@@ -96,7 +97,7 @@ class Studio:
         Args:
             photo: what `look` returned.
             saturation: factor of the chroma.
-            overlay: tint orange what the model is unsure of.
+            overlay: tint what the model is unsure of.
         Raises:
             UserError: the photo is deleted.
         """

@@ -46,6 +46,8 @@ def receiver(folder: Folder, max_bytes: int) -> Callable[[Request], Coroutine[An
                 return JSONResponse(await _store(request, folder))
         except UserError as error:
             return PlainTextResponse(str(error), status_code=503)
+        except OSError as error:
+            return PlainTextResponse(f"there is no room ({error.strerror})", status_code=507)
 
     return receive
 

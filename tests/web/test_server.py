@@ -235,3 +235,28 @@ def test_the_browser_is_told_to_stay_here(page):
     assert "http" not in policy
     assert not re.search(r"""(src|href)\s*=\s*["']?(https?:)?//""", html)
     assert '"analytics_enabled":false' in html
+
+
+def test_without_gradio_one_line_says_what_to_install(cli, monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+    outcome = cli("--mode=serve")
+    assert outcome.code == 2
+    assert outcome.error == "error: --mode=serve needs Gradio: pip install -r requirements-web.txt"
+
+
+def test_an_address_that_cannot_be_had(cli):
+    pytest.importorskip("gradio")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        outcome = cli("--mode=serve", f"--port={port}", "--device=cpu")
+    assert outcome.code == 2
+    assert outcome.error.startswith(f"error: cannot serve at 127.0.0.1:{port} (")
+    assert "--port" in outcome.error
+    assert cli("--mode=serve", "--host=no.such.host.invalid").code == 2
+
+
+def test_dry_run(cli):
+    pytest.importorskip("gradio")
+    outcome = cli("--mode=serve", "--dry_run", "--port=7000")
+    assert outcome.code == 0
+    assert outcome.out.splitlines()[-1] == "would serve http://127.0.0.1:7000"

@@ -63,13 +63,13 @@ def test_saturation_and_overlay_do_not_ask_the_network(studio, photo):
     assert calls
 
 
-def test_overlay_is_orange_where_the_model_is_unsure(studio, photo):
+def test_overlay_is_magenta_where_the_model_is_unsure(studio, photo):
     confidence = np.full((20, 30), 255, np.uint8)
     confidence[:, :15] = 0
     half = dataclasses.replace(photo, confidence=confidence)
     plain, overlay = (np.asarray(Image.open(studio.preview(half, 0, overlay=o))) for o in (False, True))
     assert np.abs(overlay[:, 170:].astype(int) - plain[:, 170:]).max() < 8
-    expected = 0.85 * np.array([255, 128, 0]) + 0.15 * plain[:, :130].mean(axis=(0, 1))
+    expected = 0.85 * np.array([255, 0, 200]) + 0.15 * plain[:, :130].mean(axis=(0, 1))
     assert np.abs(overlay[:, :130].mean(axis=(0, 1)) - expected).max() < 4
 
 
