@@ -14,6 +14,7 @@ import skimage.color
 import skimage.data
 from PIL import Image
 from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
@@ -49,7 +50,8 @@ def chromium(*, width: int, height: int) -> Iterator[webdriver.Chrome]:
 
 def wait(driver: webdriver.Chrome, condition: Callable[[webdriver.Chrome], Any]) -> Any:
     """Wait until a condition holds, and return what it does."""
-    return WebDriverWait(driver, PATIENCE).until(condition)
+    redrawn = [StaleElementReferenceException]
+    return WebDriverWait(driver, PATIENCE, ignored_exceptions=redrawn).until(condition)
 
 
 def drop(driver: webdriver.Chrome, *photos: Path) -> None:

@@ -36,16 +36,14 @@ def receiver(folder: Folder, max_bytes: int) -> Callable[[Request], Coroutine[An
         length = request.headers.get("content-length", "")
         if not length.isdecimal():  # with it the server itself makes sure that no more comes
             return PlainTextResponse("the length of an upload must be given", status_code=411)
-        if int(length) > max_bytes:
-            limit = f"{max_bytes // 10**6} MB"
-            return PlainTextResponse(
-                f"more than {limit} at once: drop fewer or smaller photos", status_code=413
-            )
         try:
+            if int(length) > max_bytes:
+                limit = f"more than {max_bytes // 10**6} MB at once"
+                return await _refuse(request, 413, f"{limit}: drop fewer or smaller photos")
             with folder.reserve(int(length)):
                 return JSONResponse(await _store(request, folder))
         except UserError as error:
-            return PlainTextResponse(str(error), status_code=503)
+            return await _refuse(request, 503, str(error))
         except OSError as error:
             return PlainTextResponse(f"there is no room ({error.strerror})", status_code=507)
 
@@ -55,6 +53,13 @@ def receiver(folder: Folder, max_bytes: int) -> Callable[[Request], Coroutine[An
 async def no_progress(_: Request) -> Response:
     """What the page asks while it uploads; it waits for the upload itself either way."""
     return Response(media_type="text/event-stream")
+
+
+async def _refuse(request: Request, status: int, reason: str) -> Response:
+    """Say no when all has come: a browser reads no answer before it has sent everything."""
+    async for _ in request.stream():
+        pass
+    return PlainTextResponse(reason, status_code=status)
 
 
 async def _store(request: Request, folder: Folder) -> list[str]:

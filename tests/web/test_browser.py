@@ -66,8 +66,12 @@ def chroma(address):
 
 def colored(driver, before=()):
     """The address of the colored picture, when it is another than before."""
-    found = wait(driver, lambda d: len(pictures(d)) == 2 and pictures(d)[1] not in before and pictures(d))
-    return found[1]
+
+    def found(driver):
+        shown = pictures(driver)
+        return len(shown) == 2 and shown[1] not in before and shown[1]
+
+    return wait(driver, found)
 
 
 def notes(driver):
@@ -145,11 +149,16 @@ def test_hostile_files(driver, photo, tmp_path):
     assert not driver.find_elements(By.CSS_SELECTOR, "img[src=x]")
 
 
-def test_too_large_an_upload_is_refused_with_a_word(driver, tmp_path):
-    big = tmp_path / "big.png"
-    big.write_bytes(bytes(3_200_000))
+def test_too_large_uploads_are_refused_with_a_word(driver, tmp_path):
+    """By the page when one photo is, by the server when all together are."""
+    big, half, other = (tmp_path / f"{name}.png" for name in ("big", "half", "other"))
+    for path, size in ((big, 3_200_000), (half, 2_000_000), (other, 2_000_000)):
+        path.write_bytes(bytes(size))
     drop(driver, big)
     wait(driver, lambda d: "exceed the maximum allowed size" in d.page_source)
+    driver.refresh()
+    drop(driver, half, other)
+    wait(driver, lambda d: "more than 3 MB at once" in d.page_source)
 
 
 def test_no_other_host_is_asked_for_anything(driver, page):

@@ -219,7 +219,8 @@ def test_the_queue_is_bounded(page):
     """Who asks for ever more is refused, and others are served afterwards."""
     visitor = Visitor(page)
     uploads = visitor.upload(*[(f"{number}.jpg", COFFEE) for number in range(10)])
-    codes = [visitor.join("add", as_files(*uploads), "model1", None, None, 1, False)[0] for _ in range(60)]
+    codes = [visitor.join("add", as_files(*uploads), "model1", None, None, 1, False)[0]]
+    codes += [visitor.join("develop", None, 1, ".png")[0] for _ in range(60)]  # wait for it
     assert set(codes) == {200, 503}
     other = Visitor(page)
     deadline = time.monotonic() + 60
