@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -72,7 +73,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=Path("docs/web.png"))
     parser.add_argument("--width", type=int, default=1120, help="of the window, pixels")
-    parser.add_argument("--height", type=int, default=720, help="of the window, pixels")
+    parser.add_argument("--height", type=int, default=850, help="of the window, pixels")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         photo = Path(folder) / "coffee.jpg"
@@ -83,7 +84,9 @@ def main() -> None:
             drop(driver, photo)
             wait(driver, lambda d: len(pictures(d)) == 2)
             png = driver.get_screenshot_as_png()
-    write_bytes(args.output, png)
+    picture = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(picture, "PNG", optimize=True)
+    write_bytes(args.output, picture.getvalue())
     print(args.output)
 
 

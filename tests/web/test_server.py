@@ -71,6 +71,16 @@ def test_two_people_at_once(page):
     assert visitors[0].show(0.5) is None
 
 
+def test_another_model_colors_the_same_photo(page):
+    visitor = Visitor(page)
+    before, _ = visitor.add(*visitor.upload(("old.jpg", COFFEE)))
+    picture = Path(before[1]).read_bytes()
+    _, _, _, pictures, notes, _ = visitor.call("look_again", "model1_vivid", None, 0, 1, False)
+    assert Path(pictures[0]["path"]) == Path(before[0])
+    assert Path(pictures[1]["path"]).read_bytes() != picture
+    assert not notes["value"]
+
+
 @pytest.mark.parametrize(
     "path",
     [
@@ -217,10 +227,10 @@ def test_clients_that_go_away(page):
 
 def test_the_queue_is_bounded(page):
     """Who asks for ever more is refused, and others are served afterwards."""
-    visitor = Visitor(page)
-    uploads = visitor.upload(*[(f"{number}.jpg", COFFEE) for number in range(10)])
-    codes = [visitor.join("add", as_files(*uploads), "model1", None, None, 1, False)[0]]
-    codes += [visitor.join("develop", None, 1, ".png")[0] for _ in range(60)]  # wait for it
+    first, greedy = Visitor(page), Visitor(page)
+    uploads = first.upload(*[(f"{number}.jpg", COFFEE) for number in range(10)])
+    codes = [first.join("add", as_files(*uploads), "model1", None, None, 1, False)[0]]
+    codes += [greedy.join("develop", None, 1, ".png")[0] for _ in range(60)]  # all wait for that
     assert set(codes) == {200, 503}
     other = Visitor(page)
     deadline = time.monotonic() + 60
