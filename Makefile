@@ -4,9 +4,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: install sample test check
+.PHONY: install install-extras sample test check
 
 install: $(VENV)/.installed
+
+# What single features need besides: every requirements-*.txt but that of the tools.
+EXTRAS = $(filter-out requirements-dev.txt,$(wildcard requirements-*.txt))
+
+install-extras: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet $(addprefix --requirement ,$(EXTRAS))
 
 sample: $(VENV)/.installed
 	$(BIN)/python main.py --mode=train --data_dir=sample --run_dir=runs/sample --overwrite \

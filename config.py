@@ -255,17 +255,32 @@ class CompareConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig):
+class ServeConfig:
+    """Settings of the web page."""
+
+    host: str = setting(
+        "127.0.0.1",
+        "address at which the page is served; 0.0.0.0: all of this machine's, without a password",
+    )
+    port: int = setting(7860, "at which the page is served; 0: any that is free", low=0, high=65535)
+    max_upload: int = setting(200, "largest upload to the page, all its photos together, MB", low=1)
+    keep_minutes: int = setting(
+        30, "minutes without use after which the page deletes what is left of a person's photos", low=1
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig, ServeConfig):
     """General settings."""
 
     mode: str = setting(
-        dataclasses.MISSING, "what to do", choices=("train", "test", "predict", "export", "compare")
+        dataclasses.MISSING, "what to do", choices=("train", "test", "predict", "export", "compare", "serve")
     )
     model: str = setting("model1", "which model")
     run_dir: Path | None = setting(None, "the run's folder (default runs/<model>)")
     weights: Path | None = setting(
         None,
-        "weights for test and predict: .safetensors or a .pth state dict "
+        "weights for test, predict and serve: .safetensors or a .pth state dict "
         "(default best.safetensors of --run_dir, else those that ship)",
     )
     device: str = setting(

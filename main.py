@@ -22,6 +22,7 @@ from config import (
     DataConfig,
     ExportConfig,
     PredictConfig,
+    ServeConfig,
     TrainConfig,
     describe_range,
     field_types,
@@ -35,6 +36,7 @@ MODES = {
     "predict": "predict",
     "export": "export",
     "compare": "compare",
+    "serve": "web.server",
 }
 """Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
 
@@ -57,8 +59,8 @@ def build_parser() -> Parser:
 
     parser = Parser(prog="main.py", description="Colorize photographs.", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
-    sections = (Config, DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig, ModelSettings)
-    for section in sections:
+    sections = (Config, DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig, ServeConfig)
+    for section in (*sections, ModelSettings):
         _add_flags(parser, (section.__doc__ or "").partition(";")[0].rstrip("."), section)
     for name, model in MODELS.items():
         if model.Settings is not ModelSettings:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import multiprocessing
 import os
 import platform
-from collections.abc import Callable, Mapping, Sequence
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -17,6 +20,8 @@ import torch
 from PIL import Image
 
 from files import write_json
+
+MAIN = Path(__file__).resolve().parent.parent / "main.py"
 
 
 def parse(description: str, **defaults: int) -> argparse.Namespace:
@@ -108,6 +113,19 @@ def report(title: str, rows: Mapping[str, str], figures: dict[str, Any], path: P
         print(f"  {name:<{width}}  {text}")
     if path is not None:
         write_json(path, figures)
+
+
+@contextlib.contextmanager
+def serving(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+    """Serve the page at any free port: its address, and the process."""
+    command = [sys.executable, str(MAIN), "--mode=serve", "--port=0", "--device=cpu", *flags]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            lines = (line for line in process.stdout if line.startswith("http"))
+            yield next(lines).split()[0], process
+        finally:
+            process.terminate()
 
 
 def write_photos(folder: Path, num: int, size: int = 256) -> None:

@@ -6,7 +6,7 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import torch
 from PIL import Image, ImageCms
 
 import main
+from benchmarks.common import serving
 from models import MODELS, build_model
 from models.checkpoint import save_weights
 
@@ -131,6 +132,22 @@ def vivid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
     save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
     return path
+
+
+@pytest.fixture(scope="session")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of the web page, served for all tests of it; what ends it leaves nothing behind."""
+    pytest.importorskip("gradio")
+    folder = tmp_path_factory.mktemp("page")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(folder))
+        with serving("--max_upload=3", "--max_pixels=2000000") as (url, process):
+            patch.undo()
+            assert len(list(folder.glob("colorizer-*"))) == 1
+            yield url
+            process.terminate()
+            assert process.wait(60) == 130
+    assert not list(folder.glob("colorizer-*"))
 
 
 @pytest.fixture(params=list(MODELS))

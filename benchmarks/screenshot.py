@@ -1,0 +1,94 @@
+"""Draw docs/web.png: the page as a browser shows it, with a photo that scikit-image ships."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import skimage.color
+import skimage.data
+from PIL import Image
+from selenium import webdriver
+from selenium.common.exceptions import StaleElementReferenceException
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+from benchmarks.common import serving
+from files import write_bytes
+
+CHROMIUM, DRIVER = Path("/usr/bin/chromium"), Path("/usr/bin/chromedriver")
+PATIENCE = 60
+"""Seconds to wait for a server or a page on a busy machine."""
+
+_FLAGS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-dev-shm-usage"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@contextlib.contextmanager
+def chromium(*, width: int, height: int) -> Iterator[webdriver.Chrome]:
+    """A browser without a window and without a past, which notes every request that it makes."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = webdriver.ChromeOptions()
+        options.binary_location = str(CHROMIUM)
+        for flag in (*_FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        driver = webdriver.Chrome(options, Service(str(DRIVER)))
+        try:
+            yield driver
+        finally:
+            driver.quit()
+
+
+def wait(driver: webdriver.Chrome, condition: Callable[[webdriver.Chrome], Any]) -> Any:
+    """Wait until a condition holds, and return what it does."""
+    redrawn = [StaleElementReferenceException]
+    return WebDriverWait(driver, PATIENCE, ignored_exceptions=redrawn).until(condition)
+
+
+def drop(driver: webdriver.Chrome, *photos: Path) -> None:
+    """Give the page photos, as the file dialog does."""
+    field = wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "input[type=file]"))[0]
+    field.send_keys("\n".join(map(str, photos)))
+
+
+def pictures(driver: webdriver.Chrome) -> list[str]:
+    """The addresses of the pictures that the slider shows, gray and colored, once they are loaded."""
+    images = driver.find_elements(By.CSS_SELECTOR, "#pictures img")
+    loaded = [i for i in images if driver.execute_script("return arguments[0].naturalWidth > 0", i)]
+    return [str(image.get_attribute("src")) for image in loaded]
+
+
+def main() -> None:
+    """Draw it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=Path("docs/web.png"))
+    parser.add_argument("--width", type=int, default=1120, help="of the window, pixels")
+    parser.add_argument("--height", type=int, default=850, help="of the window, pixels")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        photo = Path(folder) / "coffee.jpg"
+        gray = skimage.color.rgb2gray(skimage.data.coffee())
+        Image.fromarray((gray * 255).round().astype(np.uint8)).save(photo, quality=95)
+        with serving() as (url, _), chromium(width=args.width, height=args.height) as driver:
+            driver.get(url)
+            drop(driver, photo)
+            wait(driver, lambda d: len(pictures(d)) == 2)
+            png = driver.get_screenshot_as_png()
+    picture = io.BytesIO()
+    Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(picture, "PNG", optimize=True)
+    write_bytes(args.output, picture.getvalue())
+    print(args.output)
+
+
+if __name__ == "__main__":
+    main()
