@@ -17,8 +17,8 @@ TEMPORARY = ".colorizer-*.tmp"
 """Pattern of the names that files have while they are written: what is left of them after a kill."""
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all, making missing folders.
+def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
+    """Write `parts`, one after the other, to `path` whole or not at all, making missing folders.
 
     The bytes go to a temporary neighbour first, so a full disk, a crash or Ctrl-C leaves what stood
     at `path` before.
@@ -32,7 +32,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                file.write(data)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)

@@ -8,6 +8,7 @@ file came with; `data.saving` writes them.
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from PIL import Image
 
 from data.deep import FULL, read_deep
 from data.metadata import Metadata, read_metadata, srgb_profile
-from data.photos import decoding_errors, open_photo, opened, split_alpha
+from data.photos import PhotoError, decoding_errors, open_photo, opened, split_alpha
 
 log = logging.getLogger(__name__)
 
@@ -96,6 +97,19 @@ def load_original(path: Path, *, max_pixels: int) -> Original:
     return Original(_three_channels(colors), alpha, deep.metadata)
 
 
+def count_pixels(path: Path) -> int | None:
+    """Of a photo, from its header alone; None where that cannot be read."""
+    try:
+        with (
+            open_photo(path) as file,
+            decoding_errors(str(path), sys.maxsize),
+            opened(file, sys.maxsize) as image,
+        ):
+            return image.width * image.height
+    except PhotoError:
+        return None
+
+
 def from_image(image: Image.Image, name: str, metadata: Metadata = Metadata()) -> Original:  # noqa: B008
     """An 8-bit Pillow image of any mode."""
     rgb, alpha = split_alpha(image, name)
@@ -131,11 +145,16 @@ def beside(left: Original, right: Original) -> Original:
 
 
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Samples at another depth, rounded."""
+    """Samples (H, W, ...) at another depth, rounded."""
     if values.dtype.name == dtype:
         return values
-    scaled = values.astype(np.float32) * (FULL[dtype] / FULL[values.dtype.name])
-    return (scaled if dtype == "float32" else scaled + 0.5).astype(dtype)
+    result = np.empty(values.shape, dtype)
+    rows = max(1, STRIP_PIXELS * len(values) // max(1, values.size))
+    for top in range(0, len(values), rows):
+        strip = slice(top, top + rows)
+        scaled = values[strip].astype(np.float32) * (FULL[dtype] / FULL[values.dtype.name])
+        result[strip] = scaled if dtype == "float32" else scaled + 0.5
+    return result
 
 
 def _three_channels(colors: np.ndarray) -> np.ndarray:
