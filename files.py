@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from errors import UserError
 
 TEMPORARY = ".colorizer-*.tmp"
 """Pattern of the names that files have while they are written: what is left of them after a kill."""
+_ABANDONED_S = 3600
 
 
 def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
@@ -41,6 +44,17 @@ def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"cannot write {path}: {reason}; free the place or name another") from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left of the files that they were writing, in a folder and below it.
+
+    A file under way is written to all the time: what was not for an hour has nobody behind it.
+    """
+    for path in folder.rglob(TEMPORARY):
+        with contextlib.suppress(OSError):  # another process may be as quick
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
 
 
 def check_writable(folder: Path) -> None:

@@ -103,8 +103,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         if is_out_of_memory(error):
             return _fail(
-                "out of memory: to train or test, use a smaller --batch_size or --image_size, or --accumulate; "
-                "to predict, a smaller photo"
+                "out of memory: to train or test, use a smaller --batch_size or --image_size, or "
+                "--accumulate; to predict, a smaller photo"
             )
         if _is_lost_process(error):
             reason = str(error).strip().partition("\n")[0]

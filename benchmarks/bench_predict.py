@@ -27,7 +27,13 @@ from inference.colorizer import Colorizer
 from models import build_model
 from models.checkpoint import save_weights
 
-SIZES = {"0.05 MP": (256, 192), "2 MP": (1632, 1224), "12 MP": (4000, 3000), "50 MP": (8192, 6144)}
+SIZES = {
+    "0.05 MP": (256, 192),
+    "2 MP": (1632, 1224),
+    "12 MP": (4000, 3000),
+    "50 MP": (8192, 6144),
+    "100 MP": (11600, 8700),
+}
 NETWORK_SIZE = 256
 MAIN = Path(__file__).resolve().parent.parent / "main.py"
 

@@ -20,7 +20,7 @@ from device import is_out_of_memory
 from distributed import gather, num_cores, share
 from errors import UserError
 from figures import progress_bar
-from files import check_writable, write_csv
+from files import check_writable, remove_leftovers, write_csv
 
 REPORT = "report.csv"
 COLUMNS = ("name", "status", "reason")
@@ -106,6 +106,7 @@ def color_folder(
         )
         raise UserError(f"--image_path={folder} holds no photo: {hint}")
     check_writable(output)
+    remove_leftovers(output)
     budget = PixelBudget(_PIXELS_PER_CORE * num_cores())
 
     def color(path: Path) -> Result:
