@@ -1,8 +1,9 @@
 """Coloring a folder against coloring its photos one by one.
 
-One by one is a command for every photo, as a script without --image_path=FOLDER would do it; the folder is one
-command. Beside them, without the start of Python and the loading of weights: the same folder by a loaded
-Colorizer, in a plain loop (decode, color, encode) and as the folder's command does it, several photos at a time.
+One by one is a command for every photo, as a script without --image_path=FOLDER would do it; the folder is
+one command. Beside them, without the start of Python and the loading of weights: the same folder by a loaded
+Colorizer, in a plain loop (decode, color, encode) and as the folder's command does it, several photos at a
+time.
 """
 
 from __future__ import annotations
@@ -77,8 +78,9 @@ class Sides:
 
     def warm_folder(self) -> None:
         """Several at a time, in this process."""
-        options = {"recursive": False, "overwrite": False, "quality": Config.quality}
-        color_folder(self._color, self.photos, self.output, **options)
+        color_folder(
+            self._color, self.photos, self.output, recursive=False, overwrite=False, quality=Config.quality
+        )
 
     def _color(self, path: Path) -> Original:
         return self.colorizer.color(load_original(path, max_pixels=Config.max_pixels))
