@@ -63,10 +63,10 @@ def _confidence(found: dict[str, Any]) -> list[str]:
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return [
         _CONFIDENCE,
-        f"`{found['command']}`: {found['num_photos']} photos of the scenes list, drawn with a seed. Spearman's "
-        "rank correlation of confidence and ΔE76 over pixels and over the means of photos, 95 % bootstrap "
-        "intervals over the photos; then the mean ΔE76 of each fifth of the pixels, the least sure first, and "
-        "its confidence.\n",
+        f"`{found['command']}`: {found['num_photos']} photos of the scenes list, drawn with a seed. "
+        "Spearman's rank correlation of confidence and ΔE76 over pixels and over the means of photos, 95 % "
+        "bootstrap intervals over the photos; then the mean ΔE76 of each fifth of the pixels, the least sure "
+        "first, and its confidence.\n",
         *lines,
         _CONFIDENCE_LIMIT,
     ]

@@ -11,6 +11,7 @@ import logging
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -87,14 +88,22 @@ def load_original(path: Path, *, max_pixels: int) -> Original:
     with open_photo(path) as file, decoding_errors(name, max_pixels):
         deep = read_deep(file, max_pixels)
         if deep is None:
-            with opened(file, max_pixels) as image:
-                image.load()
-                metadata, _ = read_metadata(image.getexif(), image.info)
-                return from_image(image, name, metadata)
+            rgb, mask, metadata = _read_shallow(file, max_pixels, name)
+            return Original(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
     return Original(_three_channels(colors), alpha, deep.metadata)
+
+
+def _read_shallow(
+    file: BinaryIO, max_pixels: int, name: str
+) -> tuple[Image.Image, Image.Image | None, Metadata]:
+    """A file of 8 bits: RGB, alpha. On return what was in the file's own colours is out of memory."""
+    with opened(file, max_pixels) as image:
+        image.load()
+        metadata, _ = read_metadata(image.getexif(), image.info)
+        return *split_alpha(image, name), metadata
 
 
 def count_pixels(path: Path) -> int | None:
@@ -110,10 +119,10 @@ def count_pixels(path: Path) -> int | None:
         return None
 
 
-def from_image(image: Image.Image, name: str, metadata: Metadata = Metadata()) -> Original:  # noqa: B008
+def from_image(image: Image.Image, name: str) -> Original:
     """An 8-bit Pillow image of any mode."""
     rgb, alpha = split_alpha(image, name)
-    return Original(np.asarray(rgb), None if alpha is None else np.asarray(alpha), metadata)
+    return Original(np.asarray(rgb), None if alpha is None else np.asarray(alpha))
 
 
 def from_array(array: np.ndarray) -> Original:

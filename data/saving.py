@@ -110,8 +110,12 @@ def _tiff(original: Original) -> list[bytes]:
     samples = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
     height, width, num = samples.shape
     rows = max(1, STRIP_PIXELS // width)
+
+    def deflate(top: int) -> bytes:
+        return zlib.compress(np.ascontiguousarray(samples[top : top + rows]).data)
+
     with ThreadPoolExecutor(num_cores()) as pool:
-        strips = list(pool.map(zlib.compress, (samples[top : top + rows] for top in range(0, height, rows))))
+        strips = list(pool.map(deflate, range(0, height, rows)))
     sizes = [len(strip) for strip in strips]
     tags: dict[int, Any] = {
         ExifTags.Base.ImageWidth: width,
