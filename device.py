@@ -21,6 +21,15 @@ from errors import UserError
 
 log = logging.getLogger(__name__)
 
+# Of CUDA, of other GPUs and of the CPU: torch raises a plain RuntimeError for some of them.
+_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, of the machine or of the device."""
+    told = isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
+    return told or isinstance(error, MemoryError)
+
 
 def find_device(name: str) -> torch.device:
     """Turn 'auto', 'cpu', 'cuda' or 'mps' into a device; 'auto' takes a GPU if there is one.

@@ -5,16 +5,17 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
 from distributed import world
 from files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _GAP, _TITLE, _MIN_COLUMN = 8, 18, 120  # pixels of a montage
 
@@ -32,7 +33,7 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
         path: a .png.
         history: rows of history.csv.
     """
-    figure = Figure(figsize=(10, 4), layout="constrained")
+    figure = _new_figure(10, 4)
     left, right = figure.subplots(1, 2)
     epochs = [row["epoch"] for row in history]
     for axes, curves in (
@@ -42,7 +43,7 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
         for key, label in curves.items():
             axes.plot(epochs, [row[key] for row in history], marker=".", label=label)
         axes.set_xlabel("epoch")
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.locator_params(axis="x", integer=True)
         axes.legend()
         axes.grid(alpha=0.3)
     left.set_ylabel("loss")
@@ -58,12 +59,12 @@ def write_curves(path: Path, curves: Mapping[str, Sequence[float]], label: str) 
         curves: name of the training -> values, from epoch 1 on.
         label: of the values.
     """
-    figure = Figure(figsize=(7, 4), layout="constrained")
+    figure = _new_figure(7, 4)
     axes = figure.subplots()
     for name, values in curves.items():
         axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
     axes.set(xlabel="epoch", ylabel=label)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.locator_params(axis="x", integer=True)
     axes.legend()
     axes.grid(alpha=0.3)
     _save(figure, path, dpi=100)
@@ -79,7 +80,7 @@ def write_examples(
         columns: a caption each, and as many (H, W, 3) uint8 pictures as there are titles.
         titles: of the rows.
     """
-    figure = Figure(figsize=(2 * len(columns), 2.1 * len(titles)), layout="constrained")
+    figure = _new_figure(2 * len(columns), 2.1 * len(titles))
     grid = figure.subplots(len(titles), len(columns), squeeze=False)
     for axes_column, (caption, pictures) in zip(grid.T, columns, strict=True):
         for axes, picture in zip(axes_column, pictures, strict=True):
@@ -122,6 +123,13 @@ def montage(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str]) 
                 sheet.paste(Image.fromarray(picture), (left, top))
         top += row_height + _GAP
     return np.asarray(sheet)
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    """Of so many inches."""
+    from matplotlib.figure import Figure  # here: a bar needs none, and prediction would wait for it
+
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def _save(figure: Figure, path: Path, dpi: int) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
 import json
 import os
 import secrets
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,11 @@ from errors import UserError
 
 TEMPORARY = ".colorizer-*.tmp"
 """Pattern of the names that files have while they are written: what is left of them after a kill."""
+_ABANDONED_S = 3600
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Write `data` to `path` whole or not at all, making missing folders.
+def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
+    """Write `parts`, one after the other, to `path` whole or not at all, making missing folders.
 
     The bytes go to a temporary neighbour first, so a full disk, a crash or Ctrl-C leaves what stood
     at `path` before.
@@ -32,7 +35,7 @@ def write_bytes(path: Path, data: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, "wb") as file:
-                file.write(data)
+                file.writelines(parts)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
@@ -41,6 +44,17 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UserError(f"cannot write {path}: {reason}; free the place or name another") from error
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove what killed processes left of the files that they were writing, in a folder and below it.
+
+    A file under way is written to all the time: what was not for an hour has nobody behind it.
+    """
+    for path in folder.rglob(TEMPORARY):
+        with contextlib.suppress(OSError):  # another process may be as quick
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                path.unlink()
 
 
 def check_writable(folder: Path) -> None:

@@ -41,10 +41,6 @@ MODES = {
 """Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
 
 
-# Of CUDA and of the CPU: torch raises a plain RuntimeError for the latter.
-_OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-
-
 class Parser(argparse.ArgumentParser):
     """A parser whose errors look like all others of the program."""
 
@@ -116,8 +112,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error}: check its rights and the free space, or name another place")
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError) or any(text in str(error) for text in _OUT_OF_MEMORY):
-            return _fail("out of memory: use a smaller --batch_size or --image_size; --accumulate to train")
+        from device import is_out_of_memory
+
+        if is_out_of_memory(error):
+            return _fail(
+                "out of memory: to train or test, use a smaller --batch_size or --image_size, or "
+                "--accumulate; to predict, a smaller photo"
+            )
         if _is_lost_process(error):
             reason = str(error).strip().partition("\n")[0]
             return _fail(

@@ -54,7 +54,6 @@ def run(config: Config) -> int:
         return 0
     colorizer = _load(config, weights)
     chroma = colorizer.infer(original)
-    _write(config, original, chroma, output)
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
         print(config.save_chroma)
@@ -62,6 +61,11 @@ def run(config: Config) -> int:
         sure = colorizer.confidence(original)
         save_original(config.save_confidence, from_array(sure), quality=config.quality)
         print(config.save_confidence)
+        del sure
+    colored = _finish(config, original, chroma)
+    del original  # encoding takes memory of its own
+    save_original(output, colored, quality=config.quality)
+    print(output)
     return 0
 
 
@@ -71,16 +75,15 @@ def _apply(config: Config, path: Path, original: Original, output: Path) -> int:
     if config.dry_run:
         print("would write {} ({}x{})".format(output, *original.size))
     if world().is_main and not config.dry_run:
-        _write(config, original, chroma, output)
+        save_original(output, _finish(config, original, chroma), quality=config.quality)
+        print(output)
     return 0
 
 
-def _write(config: Config, original: Original, chroma: Chroma, output: Path) -> None:
+def _finish(config: Config, original: Original, chroma: Chroma) -> Original:
+    """The picture to write."""
     colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
-    if config.side_by_side:
-        colored = beside(without_color(original), colored)
-    save_original(output, colored, quality=config.quality)
-    print(output)
+    return beside(without_color(original), colored) if config.side_by_side else colored
 
 
 def _run_folder(config: Config, folder: Path) -> int:

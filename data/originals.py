@@ -8,15 +8,17 @@ file came with; `data.saving` writes them.
 from __future__ import annotations
 
 import logging
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from PIL import Image
 
 from data.deep import FULL, read_deep
 from data.metadata import Metadata, read_metadata, srgb_profile
-from data.photos import decoding_errors, open_photo, opened, split_alpha
+from data.photos import PhotoError, decoding_errors, open_photo, opened, split_alpha
 
 log = logging.getLogger(__name__)
 
@@ -86,20 +88,41 @@ def load_original(path: Path, *, max_pixels: int) -> Original:
     with open_photo(path) as file, decoding_errors(name, max_pixels):
         deep = read_deep(file, max_pixels)
         if deep is None:
-            with opened(file, max_pixels) as image:
-                image.load()
-                metadata, _ = read_metadata(image.getexif(), image.info)
-                return from_image(image, name, metadata)
+            rgb, mask, metadata = _read_shallow(file, max_pixels, name)
+            return Original(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
     return Original(_three_channels(colors), alpha, deep.metadata)
 
 
-def from_image(image: Image.Image, name: str, metadata: Metadata = Metadata()) -> Original:  # noqa: B008
+def _read_shallow(
+    file: BinaryIO, max_pixels: int, name: str
+) -> tuple[Image.Image, Image.Image | None, Metadata]:
+    """A file of 8 bits: RGB, alpha. On return what was in the file's own colours is out of memory."""
+    with opened(file, max_pixels) as image:
+        image.load()
+        metadata, _ = read_metadata(image.getexif(), image.info)
+        return *split_alpha(image, name), metadata
+
+
+def count_pixels(path: Path) -> int | None:
+    """Of a photo, from its header alone; None where that cannot be read."""
+    try:
+        with (
+            open_photo(path) as file,
+            decoding_errors(str(path), sys.maxsize),
+            opened(file, sys.maxsize) as image,
+        ):
+            return image.width * image.height
+    except PhotoError:
+        return None
+
+
+def from_image(image: Image.Image, name: str) -> Original:
     """An 8-bit Pillow image of any mode."""
     rgb, alpha = split_alpha(image, name)
-    return Original(np.asarray(rgb), None if alpha is None else np.asarray(alpha), metadata)
+    return Original(np.asarray(rgb), None if alpha is None else np.asarray(alpha))
 
 
 def from_array(array: np.ndarray) -> Original:
@@ -131,11 +154,16 @@ def beside(left: Original, right: Original) -> Original:
 
 
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Samples at another depth, rounded."""
+    """Samples (H, W, ...) at another depth, rounded."""
     if values.dtype.name == dtype:
         return values
-    scaled = values.astype(np.float32) * (FULL[dtype] / FULL[values.dtype.name])
-    return (scaled if dtype == "float32" else scaled + 0.5).astype(dtype)
+    result = np.empty(values.shape, dtype)
+    rows = max(1, STRIP_PIXELS * len(values) // max(1, values.size))
+    for top in range(0, len(values), rows):
+        strip = slice(top, top + rows)
+        scaled = values[strip].astype(np.float32) * (FULL[dtype] / FULL[values.dtype.name])
+        result[strip] = scaled if dtype == "float32" else scaled + 0.5
+    return result
 
 
 def _three_channels(colors: np.ndarray) -> np.ndarray:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -25,14 +23,12 @@ from data.split import Entry
 from distributed import barrier, gather, num_cores, world
 from errors import UserError
 from figures import progress_bar
-from files import TEMPORARY, read_json, write_json
+from files import TEMPORARY, read_json, remove_leftovers, write_json
 
 log = logging.getLogger(__name__)
 
 SHARD_PHOTOS = 1024
 """Photos per shard: 154 MB at 224 px, and what a kill while packing costs at most."""
-_ABANDONED = 3600.0
-"""Seconds."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class Packer:
         missing = gather(missing)[0]  # one view for all, taken before anybody builds
         if missing:
             self._check_space(folder, sum(len(chunks[i]) for i in missing))
-            _remove_remains(folder)
+            remove_leftovers(folder)
             mine = missing[world().rank :: world().size]
             bar = progress_bar("packing photos", sum(len(chunks[i]) for i in mine))
             with bar, ThreadPoolExecutor(self.num_workers or num_cores()) as pool:
@@ -193,17 +189,6 @@ class Packer:
 
 def _shard_path(folder: Path, number: int) -> Path:
     return folder / f"{number:05}.npy"
-
-
-def _remove_remains(folder: Path) -> None:
-    """Remove what packing left half-written when it was killed.
-
-    A shard under way is written to all the time: what was not for an hour has nobody behind it.
-    """
-    for path in folder.glob(TEMPORARY):
-        with contextlib.suppress(OSError):  # another process may have been faster
-            if time.time() - path.stat().st_mtime > _ABANDONED:
-                path.unlink()
 
 
 def _rejected_path(folder: Path, number: int) -> Path:

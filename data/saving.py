@@ -5,6 +5,9 @@ from __future__ import annotations
 import io
 import struct
 import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +15,9 @@ import numpy as np
 from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
 
 from data.metadata import DIRECTORIES, srgb_profile
-from data.originals import Original, on_white, to_dtype
+from data.originals import STRIP_PIXELS, Original, on_white, to_dtype
 from data.photos import PhotoError, photo_format
+from distributed import num_cores
 from files import write_bytes
 
 
@@ -31,23 +35,21 @@ def save_original(path: Path, original: Original, *, quality: int) -> None:
         UserError: the ending is unknown, or the place cannot be written.
     """
     file_format = photo_format(path)
-    if file_format == "PNG" and original.pixels.dtype != np.uint8:
-        data = _deep_png(original)
-    elif file_format == "TIFF":
-        data = _tiff(original)
-    else:
-        data = _shallow(path, file_format, original, quality)
-    write_bytes(path, data)
+    try:
+        if file_format == "PNG" and original.pixels.dtype != np.uint8:
+            parts: Sequence[bytes | memoryview] = _deep_png(original)
+        elif file_format == "TIFF":
+            parts = _tiff(original)
+        else:
+            parts = [_shallow(file_format, original, quality)]
+    except (OSError, ValueError, struct.error) as error:  # such as a WebP beyond 16 383 pixels
+        raise PhotoError(f"{path} cannot hold this picture ({error}): use .png") from error
+    write_bytes(path, *parts)
 
 
-def _shallow(path: Path, file_format: str, original: Original, quality: int) -> bytes:
+def _shallow(file_format: str, original: Original, quality: int) -> bytes:
     """A file of 8 bits."""
-    rgb = to_dtype(original.pixels, "uint8")
     metadata = original.metadata
-    if original.alpha is None or file_format in ("JPEG", "BMP"):
-        image = Image.fromarray(on_white(rgb, original.alpha))
-    else:
-        image = Image.fromarray(np.dstack((rgb, to_dtype(original.alpha, "uint8"))))
     options: dict[str, Any] = {"icc_profile": srgb_profile(), "exif": metadata.exif}
     options |= {"xmp": metadata.xmp} if metadata.xmp else {}
     options |= {"dpi": metadata.dpi} if metadata.dpi else {}
@@ -62,11 +64,16 @@ def _shallow(path: Path, file_format: str, original: Original, quality: int) -> 
     if file_format == "BMP":
         options = {key: value for key, value in options.items() if key == "dpi"}
     buffer = io.BytesIO()
-    try:
-        image.save(buffer, file_format, **options)
-    except (OSError, ValueError, struct.error) as error:  # such as a WebP beyond 16 383 pixels
-        raise PhotoError(f"{path} cannot hold this picture ({error}): use .png") from error
+    _to_image(original, has_alpha=file_format not in ("JPEG", "BMP")).save(buffer, file_format, **options)
     return buffer.getvalue()
+
+
+def _to_image(original: Original, *, has_alpha: bool) -> Image.Image:
+    """8 bits; on white where the alpha has no place."""
+    rgb = to_dtype(original.pixels, "uint8")
+    if original.alpha is None or not has_alpha:
+        return Image.fromarray(on_white(rgb, original.alpha))
+    return Image.fromarray(np.dstack((rgb, to_dtype(original.alpha, "uint8"))))
 
 
 def _samples(original: Original, dtype: str) -> np.ndarray:
@@ -75,11 +82,11 @@ def _samples(original: Original, dtype: str) -> np.ndarray:
     return pixels if original.alpha is None else np.dstack((pixels, to_dtype(original.alpha, dtype)))
 
 
-def _deep_png(original: Original) -> bytes:
+def _deep_png(original: Original) -> list[bytes | memoryview]:
     """A PNG of 16 bits; Pillow writes none in colour."""
     import imagecodecs
 
-    data = bytes(imagecodecs.png_encode(_samples(original, "uint16")))
+    data = memoryview(imagecodecs.png_encode(_samples(original, "uint16")))
     metadata, chunks = original.metadata, []
     chunks.append((b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())))
     if metadata.dpi:
@@ -94,25 +101,32 @@ def _deep_png(original: Original) -> bytes:
         for kind, body in chunks
     )
     first = 8 + 25  # signature and IHDR
-    return data[:first] + own + data[first:]
+    return [data[:first], own, data[first:]]
 
 
-def _tiff(original: Original) -> bytes:
-    """A TIFF of any depth in one deflated strip; Pillow writes no colours of more than 8 bits."""
+def _tiff(original: Original) -> list[bytes]:
+    """A TIFF of any depth in deflated strips; Pillow writes no colours of more than 8 bits."""
     samples = _samples(original, original.pixels.dtype.name)
-    samples = samples.astype(samples.dtype.newbyteorder("<"))
+    samples = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
     height, width, num = samples.shape
-    strip = zlib.compress(samples.tobytes())
+    rows = max(1, STRIP_PIXELS // width)
+
+    def deflate(top: int) -> bytes:
+        return zlib.compress(np.ascontiguousarray(samples[top : top + rows]).data)
+
+    with ThreadPoolExecutor(num_cores()) as pool:
+        strips = list(pool.map(deflate, range(0, height, rows)))
+    sizes = [len(strip) for strip in strips]
     tags: dict[int, Any] = {
         ExifTags.Base.ImageWidth: width,
         ExifTags.Base.ImageLength: height,
         ExifTags.Base.BitsPerSample: (8 * samples.itemsize,) * num,
         ExifTags.Base.Compression: 8,  # deflate
         ExifTags.Base.PhotometricInterpretation: 2,  # RGB
-        ExifTags.Base.StripOffsets: 0,
+        ExifTags.Base.StripOffsets: tuple(accumulate([0, *sizes[:-1]])),
         ExifTags.Base.SamplesPerPixel: num,
-        ExifTags.Base.RowsPerStrip: height,
-        ExifTags.Base.StripByteCounts: len(strip),
+        ExifTags.Base.RowsPerStrip: min(rows, height),
+        ExifTags.Base.StripByteCounts: tuple(sizes),
         ExifTags.Base.PlanarConfiguration: 1,
         ExifTags.Base.SampleFormat: (3 if samples.dtype.kind == "f" else 1,) * num,
         ExifTags.Base.InterColorProfile: srgb_profile(),
@@ -132,6 +146,6 @@ def _tiff(original: Original) -> bytes:
         directory[tag] = exif.get_ifd(tag) if tag in DIRECTORIES else value
     for tag, value in tags.items():
         directory[tag] = value
-    # Pillow adds to the offset of the strip where the directory ends.
+    # Pillow adds to the offsets of the strips where the directory ends.
     header = struct.pack("<2sHI", b"II", 42, 8)
-    return header + directory.tobytes(8) + strip
+    return [header, directory.tobytes(8), *strips]

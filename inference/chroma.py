@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,15 +14,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from data.color import join, lab_to_rgb, rgb_to_lab
+from data.color import join, lab_to_rgb, lightness, rgb_to_lab
 from data.metadata import mark_inferred
-from data.originals import FULL, STRIP_PIXELS, Original
+from data.originals import FULL, Original
 from errors import UserError
 from files import write_bytes
 from inference.upsample import UPSAMPLERS, Rows
 from models.state import read_state_and_metadata
 
 _METADATA_KEY = "chroma"
+# Joined at a time: what one operation writes the next finds in the cache.
+_CACHED_PIXELS = 2**17
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,6 @@ def lightness_seen(original: Original, size: tuple[int, int]) -> Tensor:
     return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])[:, :1]
 
 
-@torch.inference_mode()
 def _join_full_size(pixels: np.ndarray, colors: Rows) -> np.ndarray:
     """L* of a photo (H, W, 3), and the colours of each of its rows; in the photo's dtype."""
     height, width = pixels.shape[:2]
@@ -115,14 +118,41 @@ def _join_full_size(pixels: np.ndarray, colors: Rows) -> np.ndarray:
     # A float photo keeps its lightness to 1e-3, which takes more digits than float32 has.
     dtype = torch.float64 if pixels.dtype.kind == "f" else torch.float32
     result = np.empty(pixels.shape, pixels.dtype)
-    rows = max(1, STRIP_PIXELS // width)
-    for top in range(0, height, rows):
-        strip = slice(top, min(top + rows, height))
-        # torch has few operations for uint16: the conversion is left to numpy.
-        values = torch.from_numpy(pixels[strip].astype(np.float64 if dtype == torch.float64 else np.float32))
-        L = rgb_to_lab(values.permute(2, 0, 1)[None] / full)[:, :1]
-        colored = lab_to_rgb(join(L, colors(L, strip).to(dtype)), gamut="chroma")[0].permute(1, 2, 0)
+
+    @torch.inference_mode()
+    def join_strip(strip: slice) -> None:
+        L = lightness(_planes(pixels[strip]).to(dtype).div_(full))
+        colored = lab_to_rgb(join(L, colors(L, strip).to(dtype)), gamut="chroma")[0]
         if pixels.dtype.kind != "f":
-            colored = (colored * full).round()
-        result[strip] = colored.numpy().astype(pixels.dtype)
+            colored = colored.mul_(full).round_()
+        torch.from_numpy(result)[strip].permute(2, 0, 1).copy_(colored)
+
+    rows = max(1, _CACHED_PIXELS // width)
+    _on_all_cores(join_strip, [slice(top, min(top + rows, height)) for top in range(0, height, rows)])
     return result
+
+
+def _on_all_cores(work: Callable[[slice], None], strips: Sequence[slice]) -> None:
+    """Do strips side by side, each on one core.
+
+    Sharing out every operation instead would make the cores wait for each other hundreds of times a
+    second, which on a machine that has other things to do costs more than it gains.
+    """
+    num_threads = torch.get_num_threads()
+    if num_threads == 1 or len(strips) == 1:  # as within a folder, whose photos share the cores already
+        for strip in strips:
+            work(strip)
+        return
+    try:
+        with ThreadPoolExecutor(num_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            for _ in pool.map(work, strips):  # raises what a strip has raised
+                pass
+    finally:
+        torch.set_num_threads(num_threads)  # of threads that are yet to come
+
+
+def _planes(pixels: np.ndarray) -> Tensor:
+    """(H, W, 3) -> (1, 3, H, W), or (1, 1, H, W) where it is gray."""
+    is_gray = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
+    channels = pixels[..., :1] if is_gray else pixels
+    return torch.from_numpy(np.array(channels.transpose(2, 0, 1), order="C"))[None]

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
 from config import VERSION, Config
 from data.originals import Original, from_array, from_image, load_original
-from device import find_device
+from device import find_device, is_out_of_memory
 from errors import UserError
 from inference.agreement import confidence, most_consistent
 from inference.chroma import Chroma, apply_chroma, lightness_seen
@@ -23,10 +24,16 @@ from models.checkpoint import Weights, load_weights
 from models.layers import STRIDE
 from models.shipped import find_weights
 
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
 # A panorama is not shown to the model longer than this many times its short side.
 _MAX_ASPECT = 4
 # What 'auto' compares, times the size of the training.
 _RENDER_SIZES = (1, 0.75, 1.25, 1.5)
+# Where memory runs out the model looks at half the size, but at no less than this.
+_SMALLEST_SIDE = 32
 
 
 class Colorizer:
@@ -115,10 +122,12 @@ class Colorizer:
     def infer(self, original: Original) -> Chroma:
         """The colours of a photo, at the size at which the model sees it.
 
+        Where memory runs out the model looks again at half the size, and a warning says so.
+
         Raises:
-            UserError: the model's colours are not finite.
+            UserError: the model's colours are not finite, or no size fits into memory.
         """
-        ab = self._predict(self._look(original))
+        ab = self._within_memory(lambda sides: self._predict(self._look(original, sides)))
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
@@ -127,9 +136,9 @@ class Colorizer:
     @torch.inference_mode()
     def confidence(self, original: Original) -> np.ndarray:
         """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure."""
-        sure = confidence(self._predict, self._look(original))
-        sure = F.interpolate(sure, original.size[::-1], mode="bilinear", antialias=True)
-        return (sure[0, 0] * 255).round().byte().numpy()
+        sure = self._within_memory(lambda sides: confidence(self._predict, self._look(original, sides)))
+        small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
+        return np.asarray(small.resize(original.size, Image.Resampling.BILINEAR))
 
     def _predict(self, L: Tensor) -> Tensor:
         with self._one_at_a_time:
@@ -142,15 +151,35 @@ class Colorizer:
         L = lightness_seen(original, self._shape(original.size, self.image_size))
         return {"style": L.to(self.device)}
 
-    def _look(self, original: Original) -> Tensor:
-        """L* of a photo at the size at which the model sees it."""
+    def _within_memory(self, use: Callable[[list[int]], Answer]) -> Answer:
+        """`use` of the sides at which the model may look; of half of them where memory runs out."""
+        sides = self._sides()
+        while True:
+            try:
+                return use(sides)
+            except (MemoryError, RuntimeError) as error:
+                if not is_out_of_memory(error):
+                    raise
+            # Not within `except`: the error holds on to the memory that ran out.
+            smaller = [side // 2 for side in sides]
+            if min(smaller) < _SMALLEST_SIDE:
+                raise UserError(
+                    f"out of memory even at {max(sides)} pixels: free memory, or use another --device"
+                )
+            log.warning("out of memory at %d pixels: the model looks at %d instead", max(sides), max(smaller))
+            sides = smaller
+
+    def _sides(self) -> list[int]:
+        """At which the model looks at a photo; of several the most consistent."""
         if self.render_size != "auto":
-            side = int(self.render_size or self.image_size)
-            return lightness_seen(original, self._shape(original.size, side))
+            return [int(self.render_size or self.image_size)]
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
-        # No size twice: it would agree with itself.
-        views = [lightness_seen(original, self._shape(original.size, side)) for side in dict.fromkeys(sides)]
-        return views[most_consistent(self._predict, views)]
+        return list(dict.fromkeys(sides))  # no size twice: it would agree with itself
+
+    def _look(self, original: Original, sides: list[int]) -> Tensor:
+        """L* of a photo at the size at which the model sees it."""
+        views = [lightness_seen(original, self._shape(original.size, side)) for side in sides]
+        return views[most_consistent(self._predict, views) if len(views) > 1 else 0]
 
     @property
     def about(self) -> str:

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from data.originals import Original
+from data.originals import Original, count_pixels
 from data.photos import PhotoError
 from data.places import find_photos
 from data.saving import save_original
+from device import is_out_of_memory
 from distributed import gather, num_cores, share
 from errors import UserError
 from figures import progress_bar
-from files import check_writable, write_csv
+from files import check_writable, remove_leftovers, write_csv
 
 REPORT = "report.csv"
 COLUMNS = ("name", "status", "reason")
+
+# Of the photos that are in memory at once; a pixel takes about 20 bytes from file to file.
+_PIXELS_PER_CORE = 25_000_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,28 @@ class Result:
     name: str
     status: str
     reason: str = ""
+
+
+class PixelBudget:
+    """So many pixels at once are in the hands of several threads; a larger photo has them to itself."""
+
+    def __init__(self, total: int) -> None:
+        self._total = self._free = total
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def hold(self, num_pixels: int | None) -> Iterator[None]:
+        """Wait until there is room for a photo, and keep it; None: nobody knows how large it is."""
+        num = self._total if num_pixels is None else min(num_pixels, self._total)
+        with self._changed:
+            self._changed.wait_for(lambda: self._free >= num)
+            self._free -= num
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._free += num
+                self._changed.notify_all()
 
 
 def default_output(folder: Path) -> Path:
@@ -78,10 +106,18 @@ def color_folder(
         )
         raise UserError(f"--image_path={folder} holds no photo: {hint}")
     check_writable(output)
-    own = share(paths)
-    results = _color_all(
-        lambda path: _color(colorize, path, path.relative_to(folder), output, overwrite, quality), own
-    )
+    remove_leftovers(output)
+    budget = PixelBudget(_PIXELS_PER_CORE * num_cores())
+
+    def color(path: Path) -> Result:
+        name = path.relative_to(folder)
+        if (output / name).exists() and not overwrite:
+            return Result(name.as_posix(), "skipped")
+        with budget.hold(count_pixels(path)):
+            reason = _color(colorize, path, output / name, quality)
+        return Result(name.as_posix(), "failed" if reason else "colored", reason)
+
+    results = _color_all(color, share(paths))
     return [result for part in gather(results) for result in part]
 
 
@@ -129,27 +165,28 @@ def write_report(output: Path, results: list[Result]) -> None:
     write_csv(output / REPORT, [vars(result) for result in results], COLUMNS)
 
 
-def _color(
-    colorize: Callable[[Path], Original],
-    path: Path,
-    name: Path,
-    output: Path,
-    overwrite: bool,
-    quality: int,
-) -> Result:
-    target = output / name
-    if target.exists() and not overwrite:
-        return Result(name.as_posix(), "skipped")
+def _color(colorize: Callable[[Path], Original], path: Path, target: Path, quality: int) -> str:
+    """Why it failed, or ''.
+
+    Raises:
+        UserError: the place cannot be written, as with a full disk: no other photo would fare better.
+    """
     try:
         picture = colorize(path)
     except UserError as error:
-        return Result(name.as_posix(), "failed", str(error))
-    except MemoryError:
-        return Result(name.as_posix(), "failed", f"{path} is too large for the memory of this machine")
+        return str(error)
+    except (MemoryError, RuntimeError) as error:
+        return _too_large(path, error)
     try:
-        save_original(
-            target, picture, quality=quality
-        )  # a full disk ends the run: no photo after this one would fare better
+        save_original(target, picture, quality=quality)
     except PhotoError as error:
-        return Result(name.as_posix(), "failed", str(error))
-    return Result(name.as_posix(), "colored")
+        return str(error)
+    except (MemoryError, RuntimeError) as error:
+        return _too_large(path, error)
+    return ""
+
+
+def _too_large(path: Path, error: Exception) -> str:
+    if not is_out_of_memory(error):
+        raise error
+    return f"{path} is too large for the memory of this machine"

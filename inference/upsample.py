@@ -49,7 +49,7 @@ def guided(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
 
     def colors(L_rows: Tensor, rows: slice) -> Tensor:
         ab, slope, guide = stretched[rows].split((2, 2, 1), dim=1)
-        return ab + slope * (L_rows / L_SCALE - guide)
+        return torch.addcmul(ab, slope, L_rows / L_SCALE - guide)
 
     return colors
 
@@ -77,7 +77,7 @@ class _Stretched:
         above = y.long()
         below = (above + 1).clamp_max(self.image.shape[-2] - 1)
         weight = (y - above).to(self.image)[:, None]
-        return self.image[..., above, :].lerp(self.image[..., below, :], weight)
+        return self.image.index_select(-2, above).lerp_(self.image.index_select(-2, below), weight)
 
 
 def _box(image: Tensor) -> Tensor:

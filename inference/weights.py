@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import torch
-from torch.utils.flop_counter import FlopCounterMode
 
 from config import Config
 from models import find_model
@@ -48,6 +47,8 @@ def _load(config: Config, path: Path, what: str) -> tuple[Weights, Config]:
 
 def describe(config: Config, model: ColorizationModel) -> str:
     """What --dry_run prints: the resolved configuration, and the model's size on a line."""
+    from torch.utils.flop_counter import FlopCounterMode  # here: it takes long to import
+
     values = config.to_dict() | {"model_settings": vars(model.settings)}
     total = sum(p.numel() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)

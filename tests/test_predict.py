@@ -117,7 +117,7 @@ def test_crop_trained_weights_see_the_whole_photo(tmp_path):
 def test_strips_leave_no_seams(vivid, monkeypatch):
     photo = skimage.data.chelsea()
     whole = Colorizer.load(vivid, device="cpu")(photo)
-    monkeypatch.setattr("inference.chroma.STRIP_PIXELS", 1000)
+    monkeypatch.setattr("inference.chroma._CACHED_PIXELS", 1000)
     assert (Colorizer.load(vivid, device="cpu")(photo) == whole).all()
 
 

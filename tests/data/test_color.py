@@ -46,6 +46,20 @@ def test_rgb_to_lab_matches_skimage():
     assert np.abs(channels_last(color.rgb_to_lab(rgb)) - expected).max() < 0.02
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 1e-4), (torch.float64, 1e-11)])
+def test_lightness_is_that_of_lab(dtype, tolerance):
+    rgb = lattice()
+    L = color.lightness(rgb.to(dtype))
+    assert L.dtype == dtype
+    expected = torch.from_numpy(reference_lab(channels_last(rgb))[..., 0])
+    assert (L[0, 0] - expected).abs().max() < max(tolerance, 1e-9)
+    gray = rgb[:, :1].to(dtype)
+    difference = color.lightness(gray) - color.lightness(gray.expand(-1, 3, -1, -1))
+    assert difference.abs().max() < tolerance
+    with pytest.raises(ValueError, match="1 or 3"):
+        color.lightness(rgb[:, :2])
+
+
 @pytest.mark.parametrize(
     ("rgb", "lab"),  # Bruce Lindbloom's calculator, sRGB, D65, to his two decimals
     [

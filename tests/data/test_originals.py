@@ -84,6 +84,20 @@ def test_deep_files_are_what_other_programs_read(tmp_path, kind):
         assert (imagecodecs.png_decode((tmp_path / "x.png").read_bytes()) == expected).all()
 
 
+@pytest.mark.parametrize("kind", PHOTOS)
+def test_tiffs_of_several_strips(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("data.saving.STRIP_PIXELS", 7 * 60)  # the last of 40 rows stand in a shorter one
+    original = PHOTOS[kind]
+    expected = original.pixels if original.alpha is None else np.dstack((original.pixels, original.alpha))
+    save_original(tmp_path / "x.tif", original, quality=95)
+    with tifffile.TiffFile(tmp_path / "x.tif") as tiff:
+        assert len(tiff.pages[0].dataoffsets) == 6
+        assert (tiff.asarray() == expected).all()
+    assert (load(tmp_path / "x.tif").pixels == original.pixels).all()
+    if original.pixels.dtype == np.uint8:
+        assert (np.asarray(Image.open(tmp_path / "x.tif")) == expected).all()
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -302,6 +316,13 @@ def test_depths_round_trip():
     assert (to_dtype(to_dtype(every, "float32"), "uint8") == every).all()
     deep = np.arange(65536).astype(np.uint16)
     assert (to_dtype(to_dtype(deep, "float32"), "uint16") == deep).all()
+
+
+def test_depths_of_large_pictures(monkeypatch):
+    monkeypatch.setattr("data.originals.STRIP_PIXELS", 100)
+    assert (to_dtype(DEEP, "uint8") == (DEEP / 257 + 0.5).astype(np.uint8)).all()
+    assert (to_dtype(ALPHA, "uint16") == ALPHA.astype(np.uint16) * 257).all()
+    assert to_dtype(np.zeros((0, 3), np.uint16), "uint8").shape == (0, 3)
 
 
 def test_beside():

@@ -43,6 +43,40 @@ def test_lightness_stays(pixels, tolerance, chroma, upsample):
     assert np.ptp(to_dtype(colored, "uint8").astype(int), axis=2).mean() > 20
 
 
+@pytest.mark.parametrize("pixels", [COLORS, DEEP, FLOAT], ids=["8 bit", "16 bit", "float"])
+def test_gray_is_colored_as_its_three_channels_are(pixels, chroma):
+    """Gray takes a shorter way through the colour maths, what is gray but for a pixel does not."""
+    gray = np.ascontiguousarray(np.broadcast_to(pixels[..., 1:2], pixels.shape))
+    nearly = gray.copy()
+    nearly[0, 0] = pixels[0, 0]
+    short, long = (
+        apply_chroma(Original(p), chroma, upsample="guided", saturation=1).pixels.astype(np.float64)
+        for p in (gray, nearly)
+    )
+    step = 1e-6 if pixels.dtype.kind == "f" else 1
+    assert np.abs(short - long)[12:].max() <= step  # away from that pixel
+
+
+def test_strips_on_several_cores(chroma, monkeypatch):
+    monkeypatch.setattr("inference.chroma._CACHED_PIXELS", 200)
+    one, several = (colored_with(num, chroma) for num in (1, 3))
+    assert (one == several).all()
+    monkeypatch.setattr("inference.chroma.lightness", lambda _: 1 / 0)
+    before = torch.get_num_threads()
+    with pytest.raises(ZeroDivisionError):  # what one strip raises
+        colored_with(3, chroma)
+    assert torch.get_num_threads() == before
+
+
+def colored_with(num_threads, chroma):
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(num_threads)
+        return apply_chroma(Original(DEEP), chroma, upsample="guided", saturation=1).pixels
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_alpha_and_metadata_stay(chroma):
     alpha = np.arange(51 * 70, dtype=np.uint16).reshape(51, 70)
     original = Original(DEEP, alpha, Metadata(dpi=(200.0, 200.0)))

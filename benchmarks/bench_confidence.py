@@ -1,0 +1,92 @@
+"""Whether low confidence goes with wrong colours: rank correlation, and Delta E by confidence.
+
+    python -m benchmarks.bench_confidence --photos=FOLDER
+
+On a seeded draw of the scenes list, at each photo's own size: confidence as --save_confidence writes it,
+beside CIE76 between the colored picture and the photo. Spearman's correlation over pixels (as many of each
+photo) and over photos (means), with 95 % bootstrap intervals over the photos; and the mean error by fifths
+of the pixels. Writes docs/prediction/confidence.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from benchmarks.bench_upsample import RESULTS, to_lab
+from benchmarks.results import LISTS
+from config import Config
+from data.originals import load_original
+from data.places import find_photos
+from figures import progress_bar
+from files import write_json
+from inference.colorizer import Colorizer
+from metrics import delta_e_76
+from models import shipped
+
+PIXELS_PER_PHOTO = 400
+_NUM_RESAMPLES, _NUM_PARTS, _SEED = 200, 5, 42
+
+
+def observe(colorizer: Colorizer, path: Path, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Confidence in [0, 1] and Delta E of some pixels of a photo: (PIXELS_PER_PHOTO,) each."""
+    original = load_original(path, max_pixels=Config.max_pixels)
+    sure = colorizer.confidence(original) / 255
+    lab, truth = to_lab(colorizer.color(original).pixels), to_lab(original.pixels)
+    error = (lab - truth).square().sum(dim=1).sqrt()[0].numpy()
+    assert np.isclose(error.mean(), delta_e_76(lab, truth).item(), rtol=1e-3)
+    chosen = rng.integers(0, error.size, PIXELS_PER_PHOTO)
+    return sure.ravel()[chosen], error.ravel()[chosen]
+
+
+def correlation(sure: np.ndarray, error: np.ndarray) -> dict[str, Any]:
+    """Of confidence and error, (photos, pixels) each: Spearman's, negative where confidence is right."""
+    rng = np.random.default_rng(_SEED)
+    draws = [np.arange(len(sure)), *rng.integers(0, len(sure), (_NUM_RESAMPLES, len(sure)))]
+    found: dict[str, Any] = {}
+    for name, a, b in (("pixels", sure, error), ("photos", sure.mean(axis=1), error.mean(axis=1))):
+        values = [float(spearmanr(a[draw].ravel(), b[draw].ravel()).statistic) for draw in draws]
+        low, high = np.percentile(values[1:], (2.5, 97.5))
+        found[name] = {"mean": values[0], "low": float(low), "high": float(high)}
+    return found
+
+
+def by_confidence(sure: np.ndarray, error: np.ndarray) -> list[dict[str, float]]:
+    """Mean confidence and error of as many equal parts of the pixels, the least sure first."""
+    order = np.argsort(sure.ravel(), kind="stable")
+    return [
+        {"confidence": float(sure.ravel()[part].mean()), "delta_e_76": float(error.ravel()[part].mean())}
+        for part in np.array_split(order, _NUM_PARTS)
+    ]
+
+
+def main() -> None:
+    """Measure and report."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--photos", type=Path, required=True, help=f"folder that holds {LISTS['scenes']}")
+    parser.add_argument("--num", type=int, default=150, help="photos; default 150")
+    parser.add_argument("--json", type=Path, default=RESULTS / "confidence.json")
+    args = parser.parse_args()
+    paths = find_photos(args.photos / LISTS["scenes"], recursive=True)
+    rng = np.random.default_rng(_SEED)
+    paths = [paths[i] for i in sorted(rng.permutation(len(paths))[: args.num])]
+    rows: dict[str, Any] = {}
+    for weights in sorted(shipped.FOLDER.glob("*.safetensors")):
+        colorizer, seen = Colorizer.load(weights), []
+        with progress_bar(weights.stem, len(paths)) as bar:
+            for path in paths:
+                seen.append(observe(colorizer, path, rng))
+                bar.update()
+        sure, error = (np.stack(values) for values in zip(*seen, strict=True))
+        rows[weights.stem] = correlation(sure, error) | {"parts": by_confidence(sure, error)}
+        print(weights.stem, rows[weights.stem])
+    command = f"python -m benchmarks.bench_confidence --photos=PHOTOS --num={args.num}"
+    write_json(args.json, {"command": command, "num_photos": len(paths), "rows": rows})
+
+
+if __name__ == "__main__":
+    main()
