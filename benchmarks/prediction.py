@@ -119,7 +119,7 @@ several, it is wrong and agrees with itself. Read the map as a hint where to loo
 """
 _MEMORY = """## Memory
 
-Colour maths runs in strips, and a picture is in memory twice at most. PyTorch itself takes about 0.5 GB.
+Colours are joined to a photo in strips, and the photo is let go before the picture is encoded.
 """
 _MEMORY_REST = """
 Where the memory for the model's look runs out, as with a large `--render_size`, it looks at half the size
