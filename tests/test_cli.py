@@ -145,7 +145,7 @@ def test_resolved_configuration_survives_json():
     ("argv", "message"),
     [
         ([], "--mode is missing: must be one of train, test, predict"),
-        (["--mode=serve"], "--mode=serve: must be one of train, test, predict"),
+        (["--mode=paint"], "--mode=paint: must be one of train, test, predict"),
         (["--mode=train", "--model=unet"], "--model=unet: must be one of model1, model2"),
         (["--mode=train", "--batchsize=3"], "there is no flag --batchsize: did you mean --batch_size?"),
         (["--mode=train", "--mod=model1"], "there is no flag --mod: did you mean --mode?"),

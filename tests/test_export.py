@@ -36,7 +36,9 @@ def exported(tmp_path_factory):
             if not weights.exists():
                 torch.manual_seed(0)
                 weights = folder / "untrained.safetensors"
-                save_weights(weights, name, build_model(name), {"image_size": 64, "terms": "none"})
+                save_weights(
+                    weights, name, build_model(name, preset="small"), {"image_size": 64, "terms": "none"}
+                )
             Image.fromarray(crops(1)[0]).save(folder / "photo.png")
             argv = ["--mode=export", f"--weights={weights}", f"--output_path={output}"]
             assert main([*argv, f"--image_path={folder}"]) == 0
@@ -106,7 +108,7 @@ def test_other_colours_are_not_written(cli, exported, photo, tmp_path, monkeypat
     name = next(iter(MODELS))
     data = exported(name)[1].read_bytes()
     torch.manual_seed(1)
-    save_weights(tmp_path / "other.safetensors", name, build_model(name), {})
+    save_weights(tmp_path / "other.safetensors", name, build_model(name, preset="small"), {})
     monkeypatch.setattr(export, "to_onnx", lambda *_: data)
     argv = [f"--weights={tmp_path / 'other.safetensors'}", f"--output_path={tmp_path / 'x.onnx'}"]
     outcome = cli("--mode=export", *argv, f"--image_path={photo}", "--image_size=64")
