@@ -48,13 +48,14 @@ def read(path):
 
 def test_every_model_beside_another(on_photos, trained, other, model_name, photos, tmp_path):
     """Its scores are those of the test mode, and the differences those of the photos' own."""
-    outcome, card = on_photos(trained(model_name), other)
+    run_dir = trained(model_name)
+    outcome, card = on_photos(run_dir, other)
     assert outcome.code == 0
     assert card["num_photos"] == 16
     assert list(card["models"]) == [model_name, "other"]
     mine = card["models"][model_name]
     assert mine["model"] == model_name
-    assert mine["parameters"] == sum(p.numel() for p in build_model(model_name).parameters())
+    assert mine["parameters"] == sum(p.numel() for p in load_weights(run_dir / BEST).model.parameters())
     assert mine["photos_per_second"] > 0
     pairs = [(pair["of"], pair["minus"]) for pair in card["differences"]]
     assert pairs == [(model_name, "gray"), ("other", "gray"), ("other", model_name)]
