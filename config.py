@@ -197,7 +197,7 @@ class TrainConfig:
 class PredictConfig:
     """Settings of the prediction."""
 
-    image_path: Path | None = setting(None, "the photo to color, or a folder of photos")
+    image_path: Path | None = setting(None, "the photo or clip to color, or a folder of them")
     output_path: Path | None = setting(
         None,
         "the file to write: of predict and compare a picture, format by its ending (default "
@@ -219,7 +219,13 @@ class PredictConfig:
         choices=("guided", "bilinear"),
     )
     saturation: float = setting(1.0, "factor of the predicted chroma", low=0, high=10)
-    quality: int = setting(95, "of JPEG and WebP pictures", low=1, high=100)
+    quality: int = setting(95, "of JPEG and WebP pictures and of clips", low=1, high=100)
+    temporal: str = setting(
+        "steady",
+        "the colours of a clip; steady: averaged along the motion, afresh after every cut; off: each frame "
+        "by itself",
+        choices=("steady", "off"),
+    )
     style_image: Path | None = setting(
         None, "color in the style of this other photo; for models that know a whole photo's features"
     )

@@ -1,14 +1,19 @@
-"""The predict mode: color a photo, or the photos of a folder, at their own resolution."""
+"""The predict mode: color a photo, a clip, or what is in a folder, at its own resolution."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import partial
 from pathlib import Path
 
-from config import Config
+from config import Config, PredictConfig
 from data.originals import Original, beside, from_array, load_original
 from data.photos import photo_format
 from data.saving import save_original
+from data.saving_video import check_container
+from data.video import is_clip, open_clip, pyav
 from distributed import world
 from errors import UserError
 from inference.chroma import (
@@ -19,6 +24,7 @@ from inference.chroma import (
     save_chroma,
     without_color,
 )
+from inference.clip import clips_to_color, color_clip, color_clips
 from inference.colorizer import Colorizer
 from inference.folder import color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
@@ -28,12 +34,12 @@ __all__ = ["Colorizer", "run"]
 
 
 def run(config: Config) -> int:
-    """Color --image_path, a photo or a folder of photos, and write the pictures.
+    """Color --image_path, a photo, a clip or a folder of them, and write what comes out.
 
     Returns:
-        0; 1 when some photos of a folder could not be read.
+        0; 1 when some photos or clips of a folder could not be read.
     Raises:
-        UserError: no photo, no weights, or a place that cannot or must not be written.
+        UserError: no photo or clip, no weights, or a place that cannot or must not be written.
     """
     if config.image_path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
@@ -41,6 +47,8 @@ def run(config: Config) -> int:
         return _run_folder(config, config.image_path)
     if config.output_dir or config.recursive:
         raise UserError(f"--output_dir and --recursive are for folders, and {config.image_path} is none")
+    if is_clip(config.image_path):
+        return _run_clip(config, config.image_path)
     output = _check_outputs(config, config.image_path)
     original = load_original(config.image_path, max_pixels=config.max_pixels)
     if config.apply_chroma:
@@ -86,6 +94,49 @@ def _finish(config: Config, original: Original, chroma: Chroma) -> Original:
     return beside(without_color(original), colored) if config.side_by_side else colored
 
 
+def _run_clip(config: Config, path: Path) -> int:
+    pyav()
+    output = config.output_path or path.with_name(f"{path.stem}_colorized.mp4")
+    check_container(output)
+    _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
+    for flag in ("save_chroma", "apply_chroma", "save_confidence", "side_by_side"):
+        if getattr(config, flag):
+            raise UserError(f"--{flag} is for one photo, and {path} is a clip: leave it out")
+    _check_render_size(config, path)
+    clip = open_clip(path, max_pixels=config.max_pixels)
+    weights, config = choose_weights(config)
+    if config.dry_run:
+        print(describe(config, weights.model))
+        print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
+    if world().is_main and not config.dry_run:
+        _color_clip(config, _load(config, weights), path, output)
+        print(output)
+    return 0
+
+
+def _color_clip(config: Config, colorizer: Colorizer, path: Path, output: Path) -> None:
+    _check_render_size(config, path)
+    places = ("image_path", "output_path", "output_dir", "recursive")
+    names = {"image_size", "resize"} | {item.name for item in fields(PredictConfig)}.difference(places)
+    color_clip(
+        colorizer,
+        open_clip(path, max_pixels=config.max_pixels),
+        output,
+        temporal=config.temporal,
+        quality=config.quality,
+        settings={name: value for name, value in config.to_dict().items() if name in names},
+    )
+
+
+def _check_render_size(config: Config, path: Path) -> None:
+    """
+    Raises:
+        UserError: the model would look at every frame in another size.
+    """
+    if config.render_size == "auto":
+        raise UserError(f"--render_size=auto is for photos, and {path} is a clip: give a number")
+
+
 def _run_folder(config: Config, folder: Path) -> int:
     if config.output_path:
         raise UserError(f"--output_path is for one photo, and {folder} is a folder: use --output_dir")
@@ -93,11 +144,12 @@ def _run_folder(config: Config, folder: Path) -> int:
         if getattr(config, flag):
             raise UserError(f"--{flag} is for one photo, and {folder} is a folder: leave it out")
     output = config.output_dir or default_output(folder)
+    clips = clips_to_color(folder, output, recursive=config.recursive)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
         num = len(photos_to_color(folder, output, recursive=config.recursive))
-        print(f"would write {num} pictures to {output}")
+        print(f"would write {num} pictures and {len(clips)} clips to {output}")
         return 0
     colorizer = _load(config, weights)
 
@@ -106,14 +158,11 @@ def _run_folder(config: Config, folder: Path) -> int:
         colored = colorizer.color(original)
         return beside(without_color(original), colored) if config.side_by_side else colored
 
-    results = color_folder(
-        colorize,
-        folder,
-        output,
-        recursive=config.recursive,
-        overwrite=config.overwrite,
-        quality=config.quality,
-    )
+    where = {"recursive": config.recursive, "overwrite": config.overwrite}
+    results = []
+    if not clips or photos_to_color(folder, output, recursive=config.recursive):
+        results = color_folder(colorize, folder, output, quality=config.quality, **where)
+    results += color_clips(partial(_color_clip, config, colorizer), folder, output, **where)
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
     counts = Counter(result.status for result in results)
@@ -156,6 +205,15 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         taken[config.weights.resolve()] = "the file of the weights"
     if config.apply_chroma:
         taken[config.apply_chroma.resolve()] = "the file of the chroma"
+    _check_free(config, flags, taken)
+    return output
+
+
+def _check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Path, str]) -> None:
+    """
+    Raises:
+        UserError: one of the files to write is one of those that are taken, or there already.
+    """
     for flag, path in flags.items():
         if path is None:
             continue
@@ -164,4 +222,3 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         if path.exists() and not config.overwrite:
             raise UserError(f"{path} exists: add --overwrite, or name another with --{flag}")
         taken[path.resolve()] = f"that of --{flag} too"
-    return output
