@@ -190,7 +190,7 @@ def _to_copy(source: Any, target: Any) -> list[Any]:
 
 def _copy_stream(target: Any, stream: Any) -> Any:
     copy = target.add_stream_from_template(stream)
-    copy.metadata = dict(stream.metadata)
+    copy.metadata.update(stream.metadata)
     copy.disposition = stream.disposition
     return copy
 
