@@ -220,7 +220,10 @@ def _video_packets(parts: Sequence[Path], clip: Clip, stream: Any) -> Iterator[A
 
 def _packets_of(part: Path) -> Iterator[Any]:
     with pyav().open(str(part)) as container:
-        yield from (packet for packet in container.demux(video=0) if packet.size)
+        for packet in container.demux(video=0):
+            if packet.size:
+                packet.dts = packet.pts  # which a reader of NUT does not know after a leap
+                yield packet
 
 
 def _other_packets(source: Any, copies: dict[int, Any]) -> Iterator[Any]:

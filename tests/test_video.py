@@ -78,6 +78,14 @@ def test_variable_frame_rate(color, tmp_path, source, ending):
     assert stamps(output) == stamps(path) == [Fraction(p, 1000) for p in pts]
 
 
+def test_a_leap_of_hours(color, tmp_path):
+    pts = [0, 40, 80, 9_000_000, 9_000_040, 20_000_000]
+    path = write_clip(tmp_path / "clip.mkv", pictures(6), pts=pts, time_base=Fraction(1, 1000))
+    outcome, output = color(path, ending=".mkv")
+    assert outcome.code == 0
+    assert stamps(output) == stamps(path) == [Fraction(p, 1000) for p in pts]
+
+
 def test_time_stamps_that_milliseconds_cannot_hold(color, tmp_path):
     pts = [7 + 1001 * i for i in range(10)]
     path = write_clip(tmp_path / "clip.mp4", pictures(10), pts=pts, time_base=Fraction(1, 30000))
