@@ -19,8 +19,9 @@ from files import check_writable, read_csv
 from history import best_epoch, is_finished
 from inference.weights import describe, initial_weights
 from models import build_model
+from models.base import ColorizationModel
 from models.checkpoint import Weights, load_training_state
-from models.losses import build_criterion, parse_loss
+from models.losses import OWN, build_criterion, parse_loss
 from runs import (
     BEST,
     LAST,
@@ -45,7 +46,6 @@ def run(config: Config) -> int:
     device = find_device(config.device)
     reuse_freed_memory()
     config, initial = _resolve(config)
-    parse_loss(config.loss)
     state = load_training_state(config.run_path / LAST) if config.resume else None
     if state and is_finished(state["history"], config) and _is_tested(config):
         epochs, best = len(state["history"]), best_epoch(state["history"])
@@ -53,8 +53,7 @@ def run(config: Config) -> int:
         return 0
     torch.manual_seed(config.seed)
     model = initial.model if initial else build_model(config.model, **config.model_settings)
-    if "loss" in config.given and not model.takes_loss:
-        raise UserError(f"--loss: {config.model} is trained with a loss of its own: leave it out")
+    config = _settle_loss(config, model)
     if config.freeze_encoder:
         model.freeze_encoder()
     listing = open_listing(config)
@@ -101,6 +100,16 @@ def _resolve(config: Config) -> tuple[Config, Weights | None]:
     if Path(config.data_dir).absolute() == config.run_path.absolute():
         raise UserError(f"--run_dir={config.run_path} is the folder of the photos: name another")
     return config, initial
+
+
+def _settle_loss(config: Config, model: ColorizationModel) -> Config:
+    """The configuration with the loss that the model is trained with: `--loss`, or its own."""
+    if model.takes_loss:
+        parse_loss(config.loss)
+        return config
+    if "loss" in config.given:
+        raise UserError(f"--loss: {config.model} is trained with a loss of its own: leave it out")
+    return config.replace(loss=OWN)
 
 
 def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:

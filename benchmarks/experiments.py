@@ -21,6 +21,7 @@ from benchmarks.common import machine
 from benchmarks.results import RESULTS, measure, trim
 from device import find_device
 from files import read_csv, read_json, write_json
+from models.checkpoint import Weights, load_weights
 from runs import BEST, HISTORY, LAST
 
 RUNS = Path("runs/experiments")
@@ -69,6 +70,16 @@ EXPERIMENTS = {
         },
     ),
     "film": Experiment("Film augmentation", {"without": "", "with": "--film_augment"}),
+    "lineage": Experiment(
+        "The landmark models, for as many photos each",
+        {
+            "model1": "--model=model1 --preset=paper",
+            "zhang2016": "--model=zhang2016",
+            "iizuka2016": "--model=iizuka2016 --loss=mse",
+            "nazeri2018": "--model=nazeri2018",
+        },
+        common="--recipe=best --preset=small --smallest_crop=0.8 --split_ratio=0.94,0.06,0",
+    ),
     "fine_tuning": Experiment(
         "Fine-tuning",
         {
@@ -97,7 +108,8 @@ def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
         _call(["--mode=test", "--split=val", f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"])
         history = [{k: float(v) for k, v in epoch.items()} for epoch in read_csv(folder / HISTORY)]
         card = trim(read_json(folder / "metrics_val.json"))
-        rows.append({"name": row, "flags": own, "card": card, "history": history})
+        cost = cost_of(load_weights(folder / BEST), history)
+        rows.append({"name": row, "flags": own, "cost": cost, "card": card, "history": history})
         if photos:
             rows[-1]["lists"] = measure(folder / BEST, photos)
     shown = [*map(_shorten, flags), *(["--photos=PHOTOS"] if photos else [])]
@@ -108,6 +120,17 @@ def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
         "common": experiment.common,
         "machine": machine(find_device("auto").type),
         "rows": rows,
+    }
+
+
+def cost_of(weights: Weights, history: list[dict[str, float]]) -> dict[str, float]:
+    """What a training took: parameters, photos per second, and minutes without those of validation."""
+    num_photos = weights.info["num_photos"]["train"]
+    seconds = [num_photos / epoch["images_per_s"] for epoch in history]
+    return {
+        "parameters": sum(p.numel() for p in weights.model.parameters()),
+        "photos_per_s": len(history) * num_photos / sum(seconds),
+        "minutes": sum(seconds) / 60,
     }
 
 

@@ -83,6 +83,9 @@ LOSSES: dict[str, Term | type[PerceptualLoss]] = {
 }
 """A class is built when its name is asked for, with the `vgg_weights` of the configuration."""
 
+OWN = "own"
+"""Stands for the loss of a model that brings its own: no terms of these."""
+
 
 def parse_loss(spec: str) -> dict[str, float]:
     """'mse' or 'mse:1,chroma:0.5' -> the weight of each term.
@@ -108,12 +111,12 @@ def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
     """Turn what `parse_loss` takes into a function that gives the weighted terms by name.
 
     Args:
-        spec: names of `LOSSES`, each with a weight or with 1.
+        spec: names of `LOSSES`, each with a weight or with 1; or `OWN`.
         vgg_weights: of the perceptual term; see `PerceptualLoss`.
     Raises:
         UserError: as of `parse_loss`, or a term lacks its weights.
     """
-    weights = parse_loss(spec)
+    weights = {} if spec == OWN else parse_loss(spec)
     terms: dict[str, Term] = {}
     for name in weights:
         found = LOSSES[name]

@@ -12,10 +12,11 @@ from torch import nn
 
 from data.batch import Batch
 from data.color import rgb_to_lab
-from files import read_csv
+from files import read_csv, read_json
 from models import build_model
+from models.checkpoint import load_weights
 from models.losses import build_criterion
-from runs import BEST, HISTORY, LAST
+from runs import BEST, CONFIG, HISTORY, LAST
 from stepper import Stepper
 
 # Places365 in the authors' code: channels in and out of each 4x4 convolution.
@@ -167,3 +168,10 @@ def test_a_loss_of_its_own(cli, photos, tmp_path, name):
     outcome = cli(*argv, "--loss=l1")
     assert outcome.code == 2
     assert f"--loss: {name} is trained with a loss of its own: leave it out" in outcome.error
+
+
+@pytest.mark.parametrize("name", ["nazeri2018", "zhang2016"])
+def test_a_file_of_weights_says_so(trained, name):
+    run_dir = trained(name)
+    assert read_json(run_dir / CONFIG)["loss"] == "own"
+    assert load_weights(run_dir / BEST).info["training"]["loss"] == "own"
