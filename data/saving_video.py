@@ -222,7 +222,7 @@ def _packets_of(part: Path) -> Iterator[Any]:
     with pyav().open(str(part)) as container:
         for packet in container.demux(video=0):
             if packet.size:
-                packet.dts = packet.pts  # which a reader of NUT does not know after a leap
+                packet.dts = packet.pts  # of a part of 7 frames the library does not know it
                 yield packet
 
 
