@@ -9,7 +9,8 @@ the moved frame looks like this one: of each frame by itself (off), of colours a
 not use. It is taken at the size that the model sees, every other frame, within shots. PSNR and ΔE76 are those
 of whole frames against the clip's own, every tenth, beside the floor of no colour at all.
 
-Speed is that of the command after loading: from the file to the written file, sound included.
+Speed is that of the command after loading: from the file to the written file. Memory is the peak of the
+command, a process of its own, on 480p clips of two lengths.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from PIL import Image
 from skimage.registration import optical_flow_tvl1
 from torch import Tensor
 
+from benchmarks.bench_predict import run_cold
 from benchmarks.bench_upsample import to_lab
 from benchmarks.common import machine, report, summary
 from data.color import L_SCALE
@@ -41,11 +43,13 @@ from inference.colorizer import Colorizer
 from inference.flow import resize_flow, warp
 from inference.temporal import SteadyChroma
 from metrics import delta_e_76, psnr
+from models import shipped
 
 RESULTS = Path(__file__).parent.parent / "docs" / "video"
 EVERY_FLOW, EVERY_SCORE = 2, 10
 SPEED_SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
 SPEED_FRAMES = 48
+MEMORY_FRAMES = (48, 960)
 _FLOW_SIDE = 112
 # Difference of L* beyond which a moved frame does not show what this one shows.
 _AGREES = 5.0
@@ -147,8 +151,20 @@ def measure_speed(colorizer: Colorizer, rounds: int) -> dict[str, Any]:
     return found
 
 
-def write_clip(path: Path, size: tuple[int, int]) -> None:
-    """A camera that moves over a photo of scikit-image's, gray, with film grain."""
+def measure_memory() -> dict[str, float]:
+    """Peak memory of the command, MB, by number of frames."""
+    found = {}
+    with tempfile.TemporaryDirectory() as folder:
+        for num_frames in MEMORY_FRAMES:
+            path = Path(folder) / f"{num_frames}.mp4"
+            write_clip(path, SPEED_SIZES["480p"], num_frames)
+            weights = shipped.FOLDER / "model1.safetensors"
+            _, found[str(num_frames)] = run_cold(path, weights, Path(folder) / "out.mp4", "cpu")
+    return found
+
+
+def write_clip(path: Path, size: tuple[int, int], num_frames: int = SPEED_FRAMES) -> None:
+    """A camera that moves to and fro over a photo of scikit-image's, gray, with film grain."""
     av = pyav()
     width, height = size
     photo = Image.fromarray(skimage.data.coffee()).resize(
@@ -159,7 +175,8 @@ def write_clip(path: Path, size: tuple[int, int]) -> None:
     with av.open(str(path), "w") as target:
         stream = target.add_stream("libx264", rate=24, options={"crf": "16"})
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        for i in range(SPEED_FRAMES):
+        for number in range(num_frames):
+            i = abs((number + SPEED_FRAMES) % (2 * SPEED_FRAMES) - SPEED_FRAMES)
             part = values[2 * i : 2 * i + height, 4 * i : 4 * i + width] + rng.normal(0, 4, (height, width))
             target.mux(stream.encode(av.VideoFrame.from_ndarray(part.clip(0, 255).astype(np.uint8), "gray")))
         target.mux(stream.encode(None))
@@ -181,7 +198,8 @@ def main() -> None:
         rows = {name: str(clip) for name, clip in figures["clips"].items()}
     else:
         figures["command"] = f"python -m benchmarks.bench_video --rounds={args.rounds}"
-        figures |= {"speed": measure_speed(colorizer, args.rounds), "machine": machine("cpu")}
+        figures |= {"speed": measure_speed(colorizer, args.rounds), "peak_mb": measure_memory()}
+        figures |= {"machine": machine("cpu")}
         rows = {name: str(values) for name, values in figures["speed"].items()}
     report("coloring clips", rows, figures, args.json)
 

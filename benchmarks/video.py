@@ -63,6 +63,9 @@ def _speed(found: dict[str, Any]) -> list[str]:
         f"`{found['command']}`, {found['machine']['cores']} cores, no GPU, frames per second:\n",
         *lines,
         "",
+        "Peak memory of the command on 480p: "
+        + ", ".join(f"{num} frames {peak:.0f} MB" for num, peak in found["peak_mb"].items())
+        + ".\n",
     ]
 
 
@@ -91,7 +94,7 @@ from the JSON files in [`video/`](video).
 * **Lightness** stays in L\\*, as that of a photo. A strong colour of the same L\\* has another luma.
 * **Stopped**: every 240 frames are a file in a hidden folder beside the clip. The same command goes on after
   the last, to the same frames. The folder is gone when the clip is whole.
-* **Memory** does not grow with the length.
+* **Memory** does not grow with the length: see [Speed](#speed).
 * **Not**: HDR is refused. Interlaced clips are colored as whole frames and lose the mark: deinterlace first.
   Alpha is lost. 10 bits become 8. The first video stream is colored, others are left out. Flips of the
   display matrix are kept, but the model sees them unflipped.
