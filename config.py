@@ -109,7 +109,7 @@ class DataConfig:
     max_rejected: float = setting(
         0.1, "largest share of unreadable or gray photos to put up with", low=0, high=1
     )
-    max_pixels: int = setting(200_000_000, "larger photos are refused, pixels", low=1)
+    max_pixels: int = setting(200_000_000, "larger photos and frames are refused, pixels", low=1)
     num_workers: int = setting(0, "decoding threads; 0: one per core", low=0, high=1024)
     pack_dir: Path | None = setting(
         None, "where decoded photos are kept, 3 bytes a pixel (default pack/ in --run_dir)"
@@ -201,13 +201,13 @@ class PredictConfig:
     output_path: Path | None = setting(
         None,
         "the file to write: of predict and compare a picture, format by its ending (default "
-        "<name>_colorized.png or <name>_compared.png beside the photo), of export the model (default "
-        "<weights>.onnx)",
+        "<name>_colorized.png or <name>_compared.png beside the photo), or a clip (.mp4, .m4v, .mov or .mkv; "
+        "default <name>_colorized.mp4), of export the model (default <weights>.onnx)",
     )
     output_dir: Path | None = setting(
-        None, "where the photos of a folder go, under their own names (default <folder>_colorized beside it)"
+        None, "where what is in a folder goes, under its own names (default <folder>_colorized beside it)"
     )
-    recursive: bool = setting(False, "color the photos in the folders below too")
+    recursive: bool = setting(False, "color what is in the folders below too")
     render_size: str | None = setting(
         None,
         "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import fields
-from functools import partial
 from pathlib import Path
 
-from config import Config, PredictConfig
+from config import Config
+from data.ffmpeg import pyav
 from data.originals import Original, beside, from_array, load_original
 from data.photos import photo_format
 from data.saving import save_original
-from data.saving_video import check_container
-from data.video import is_clip, open_clip, pyav
+from data.saving_video import check_container, endings_for
+from data.video import is_clip, open_clip
 from distributed import world
 from errors import UserError
 from inference.chroma import (
@@ -24,9 +24,10 @@ from inference.chroma import (
     save_chroma,
     without_color,
 )
-from inference.clip import clips_to_color, color_clip, color_clips
+from inference.clip import color_clip
+from inference.clip_folder import clips_to_color, color_clips
 from inference.colorizer import Colorizer
-from inference.folder import color_folder, default_output, photos_to_color, write_report
+from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
 from models.checkpoint import Weights
 
@@ -95,46 +96,32 @@ def _finish(config: Config, original: Original, chroma: Chroma) -> Original:
 
 
 def _run_clip(config: Config, path: Path) -> int:
-    pyav()
-    output = config.output_path or path.with_name(f"{path.stem}_colorized.mp4")
+    _check_for_clips(config)
+    output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
     check_container(output)
     _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
-    for flag in ("save_chroma", "apply_chroma", "save_confidence", "side_by_side"):
-        if getattr(config, flag):
-            raise UserError(f"--{flag} is for one photo, and {path} is a clip: leave it out")
-    _check_render_size(config, path)
     clip = open_clip(path, max_pixels=config.max_pixels)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if world().is_main and not config.dry_run:
-        _color_clip(config, _load(config, weights), path, output)
+        color_clip(_load(config, weights), clip, output, temporal=config.temporal, quality=config.quality)
         print(output)
     return 0
 
 
-def _color_clip(config: Config, colorizer: Colorizer, path: Path, output: Path) -> None:
-    _check_render_size(config, path)
-    places = ("image_path", "output_path", "output_dir", "recursive")
-    names = {"image_size", "resize"} | {item.name for item in fields(PredictConfig)}.difference(places)
-    color_clip(
-        colorizer,
-        open_clip(path, max_pixels=config.max_pixels),
-        output,
-        temporal=config.temporal,
-        quality=config.quality,
-        settings={name: value for name, value in config.to_dict().items() if name in names},
-    )
-
-
-def _check_render_size(config: Config, path: Path) -> None:
+def _check_for_clips(config: Config) -> None:
     """
     Raises:
-        UserError: the model would look at every frame in another size.
+        UserError: clips cannot be read here, or a flag is not for them.
     """
-    if config.render_size == "auto":
-        raise UserError(f"--render_size=auto is for photos, and {path} is a clip: give a number")
+    pyav()
+    for flag in ("save_chroma", "apply_chroma", "save_confidence", "side_by_side"):
+        if getattr(config, flag):
+            raise UserError(f"--{flag} is for photos, not for clips: leave it out")
+    if config.render_size == "auto":  # which would look at every frame in another size
+        raise UserError("--render_size=auto is for photos, not for clips: give a number")
 
 
 def _run_folder(config: Config, folder: Path) -> int:
@@ -158,17 +145,41 @@ def _run_folder(config: Config, folder: Path) -> int:
         colored = colorizer.color(original)
         return beside(without_color(original), colored) if config.side_by_side else colored
 
-    where = {"recursive": config.recursive, "overwrite": config.overwrite}
     results = []
     if not clips or photos_to_color(folder, output, recursive=config.recursive):
-        results = color_folder(colorize, folder, output, quality=config.quality, **where)
-    results += color_clips(partial(_color_clip, config, colorizer), folder, output, **where)
+        results = color_folder(
+            colorize,
+            folder,
+            output,
+            recursive=config.recursive,
+            overwrite=config.overwrite,
+            quality=config.quality,
+        )
+    results += _color_clips(config, colorizer, folder, output) if clips else []
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
     counts = Counter(result.status for result in results)
     write_report(output, results)
     print(f"{output}: " + ", ".join(f"{counts[s]} {s}" for s in ("colored", "skipped", "failed")))
     return 1 if counts["failed"] else 0
+
+
+def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Path) -> list[Result]:
+    """Color the clips of a folder; where none of them can be colored, one line says why."""
+    try:
+        _check_for_clips(config)
+    except UserError as error:
+        clips = clips_to_color(folder, output, recursive=config.recursive)
+        if world().is_main:
+            print(f"{len(clips)} clips are left out: {error}", file=sys.stderr)
+        names = (path.relative_to(folder.resolve()).as_posix() for path in clips)
+        return [Result(name, "failed", str(error)) for name in names]
+
+    def color(path: Path, target: Path) -> None:
+        clip = open_clip(path, max_pixels=config.max_pixels)
+        color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
+
+    return color_clips(color, folder, output, recursive=config.recursive, overwrite=config.overwrite)
 
 
 def _load(config: Config, weights: Weights) -> Colorizer:
@@ -219,6 +230,8 @@ def _check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Pa
             continue
         if path.resolve() in taken:
             raise UserError(f"--{flag}={path} is {taken[path.resolve()]}: name another")
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: name a file with --{flag}")
         if path.exists() and not config.overwrite:
             raise UserError(f"{path} exists: add --overwrite, or name another with --{flag}")
         taken[path.resolve()] = f"that of --{flag} too"

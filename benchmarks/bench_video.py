@@ -34,9 +34,10 @@ from benchmarks.bench_predict import run_cold
 from benchmarks.bench_upsample import to_lab
 from benchmarks.common import machine, report, summary
 from data.color import L_SCALE
+from data.ffmpeg import pyav
 from data.originals import Original, from_array
 from data.places import find_photos
-from data.video import SUFFIXES, open_clip, pyav, read_frames
+from data.video import SUFFIXES, open_clip, read_frames
 from inference.chroma import Chroma, apply_chroma, lightness_seen, without_color
 from inference.clip import color_clip
 from inference.colorizer import Colorizer
@@ -145,7 +146,7 @@ def measure_speed(colorizer: Colorizer, rounds: int) -> dict[str, Any]:
                     start = time.perf_counter()
                     clip = open_clip(path, max_pixels=10**8)
                     output = Path(folder) / "out.mp4"
-                    color_clip(colorizer, clip, output, temporal=temporal, quality=95, settings={})
+                    color_clip(colorizer, clip, output, temporal=temporal, quality=95)
                     values.append(SPEED_FRAMES / (time.perf_counter() - start))
             found[label] = {temporal: summary(values) for temporal, values in rates.items()}
     return found

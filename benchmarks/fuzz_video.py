@@ -17,7 +17,8 @@ import numpy as np
 import skimage.data
 
 from benchmarks.fuzzing import Subject, run
-from data.video import open_clip, pyav, read_frames
+from data.ffmpeg import pyav
+from data.video import open_clip, read_frames
 
 _SIZE = (96, 64)
 _FRAMES = 24

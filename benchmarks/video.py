@@ -90,14 +90,16 @@ from the JSON files in [`video/`](video).
 * **Encoded** by x264 in 8 bits and 4:2:0; 4:4:4 where a side is odd, which not every player knows.
   `--quality` from 100 to 1 is a constant rate factor from 12 to 51, and 14 by default. No B-frames: every
   frame is stored where it is shown, for some more bytes. `.mp4`, `.m4v`, `.mov` and `.mkv` are written; times
-  in `.mkv` are whole milliseconds, and begin at 0.
+  in `.mkv` are whole milliseconds, and none is below 0.
 * **Lightness** stays in L\\*, as that of a photo. A strong colour of the same L\\* has another luma.
-* **Stopped**: every 240 frames are a file in a hidden folder beside the clip. The same command goes on after
-  the last, to the same frames. The folder is gone when the clip is whole.
+* **Stopped**: finished frames are kept, 240 to a file, in a hidden folder beside the clip to be. Ctrl-C loses
+  none of them, a kill at most 240. The same command goes on after the last, to the same colours. The folder
+  is gone when the clip is whole.
 * **Memory** does not grow with the length: see [Speed](#speed).
-* **Not**: HDR is refused. Interlaced clips are colored as whole frames and lose the mark: deinterlace first.
-  Alpha is lost. 10 bits become 8. The first video stream is colored, others are left out. Flips of the
-  display matrix are kept, but the model sees them unflipped.
+* **Not**: HDR is refused, and so are clips whose times begin again or whose size changes. Audio that none of
+  the four can hold (WMA, say) has to be converted first. Interlaced clips are colored as whole frames and
+  lose the mark: deinterlace first. Alpha is lost. 10 bits become 8. The first video stream is colored, others
+  are left out. Flips of the display matrix are kept, but the model sees them unflipped.
 """
 _FLICKER = """## Flicker
 

@@ -19,8 +19,9 @@ from typing import Any
 
 import numpy as np
 
+from data.ffmpeg import MATRICES, ClipError, exact_scaling, opened, pyav, reading
 from data.video import FULL as FULL_RANGE
-from data.video import Clip, ClipError, Frame, exact_scaling, matrix_name, opened, pyav
+from data.video import Clip, Frame
 from errors import UserError
 from files import TEMPORARY
 
@@ -43,19 +44,44 @@ def check_container(path: Path) -> None:
         raise UserError(f"cannot write {path}: the ending of a clip must be one of {', '.join(CONTAINERS)}")
 
 
+def endings_for(path: Path) -> list[str]:
+    """Endings of `CONTAINERS` whose files can hold the audio of a clip as it is.
+
+    Raises:
+        ClipError: the clip cannot be opened, or no container holds its audio.
+    """
+    av = pyav()
+    found = []
+    with opened(path) as source:
+        streams = source.streams.audio
+        for ending, container in CONTAINERS.items() if streams else ():
+            with contextlib.suppress(av.error.FFmpegError, ValueError):
+                with av.open(io.BytesIO(), "w", format=container) as trial:
+                    for stream in streams:
+                        _copy_stream(trial, stream)
+                    trial.start_encoding()
+                found.append(ending)
+        names = {s.codec_context.name if s.codec_context else "an unknown codec" for s in streams}
+    if streams and not found:
+        raise ClipError(
+            f"the audio of {path} ({', '.join(sorted(names))}) can be kept in none of "
+            f"{', '.join(CONTAINERS)}: convert it first, such as to AAC"
+        )
+    return found or list(CONTAINERS)
+
+
 def check_encodable(clip: Clip, output: Path, quality: int) -> None:
     """Find out before the work whether the encoder takes the frames, and the container the audio.
 
     Raises:
-        UserError: it does not.
+        ClipError: it does not.
     """
     av = pyav()
-    with opened(clip.path) as source, av.open(io.BytesIO(), "w", format=_container(output)) as trial:
-        for stream in source.streams.audio:
-            name = stream.codec_context.name if stream.codec_context else "of an unknown codec"
-            if name not in trial.supported_codecs:
-                kind = output.suffix
-                raise UserError(f"{kind} cannot hold the audio of {clip.path} ({name}): write a .mkv or .mov")
+    endings = endings_for(clip.path)
+    if output.suffix.lower() not in endings:
+        raise ClipError(
+            f"{output.suffix} cannot hold the audio of {clip.path}: write a {' or '.join(endings)}"
+        )
     try:
         with av.open(io.BytesIO(), "w", format="nut") as trial:
             _add_encoder(trial, clip, quality)
@@ -104,7 +130,7 @@ def join_parts(output: Path, clip: Clip, parts: Sequence[Path], comment: str) ->
         _copy_metadata(source, target, comment)
         packets = [_video_packets(parts, clip, video)]
         if copies:
-            packets.append(_other_packets(source, copies))
+            packets.append(_other_packets(source, clip.path, copies))
         for packet in heapq.merge(*packets, key=lambda packet: packet.dts * packet.time_base):
             target.mux(packet)
 
@@ -128,8 +154,8 @@ def _renamed_to(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except (av.error.FFmpegError, OSError) as error:
-        reason = error.strerror or str(error)
-        raise UserError(f"cannot write {path} ({reason}): free the place or name another") from error
+        fix = "free the place or name another" if isinstance(error, OSError) else "try another ending"
+        raise UserError(f"cannot write {path} ({error.strerror or error}): {fix}") from error
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -160,7 +186,7 @@ def _pixel_format(clip: Clip) -> str:
 def _from_rgb(frame: Frame, clip: Clip) -> Any:
     """A frame of the library, rotated back."""
     stored = np.ascontiguousarray(np.rot90(frame.pixels, -clip.turns))
-    matrix = matrix_name(clip.matrix)
+    matrix = MATRICES[clip.matrix]
     converted = (
         pyav()
         .VideoFrame.from_ndarray(stored, format="rgb24")
@@ -226,10 +252,16 @@ def _packets_of(part: Path) -> Iterator[Any]:
                 yield packet
 
 
-def _other_packets(source: Any, copies: dict[int, Any]) -> Iterator[Any]:
+def _other_packets(source: Any, path: Path, copies: dict[int, Any]) -> Iterator[Any]:
     streams = [stream for stream in source.streams if stream.index in copies]
-    for packet in source.demux(streams):
-        if packet.dts is None:  # the mark of the end
-            continue
-        packet.stream = copies[packet.stream_index]
-        yield packet
+    latest: dict[int, int] = {}
+    with reading(path):
+        for packet in source.demux(streams):
+            if packet.dts is None:  # the mark of the end
+                continue
+            # No container takes times that do not rise, as sloppy files have them.
+            packet.dts = max(packet.dts, latest.get(packet.stream_index, packet.dts - 1) + 1)
+            packet.pts = max(packet.pts, packet.dts) if packet.pts is not None else packet.dts
+            latest[packet.stream_index] = packet.dts
+            packet.stream = copies[packet.stream_index]
+            yield packet

@@ -6,31 +6,25 @@ Frames are sRGB from here on, upright, whatever matrix, range and rotation the f
 
 from __future__ import annotations
 
-import contextlib
 import struct
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from errors import UserError
+from data.ffmpeg import MATRICES, ClipError, DamagedClip, exact_scaling, opened, reading, video_stream
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
     *(".ts", ".mts", ".m2ts", ".wmv", ".flv", ".ogv", ".mxf", ".dv"),
 )
 
-# Of all that FFmpeg opens: no pictures, and no lists that name other files or addresses.
-_DEMUXERS = "mov,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,dv"
-_PROTOCOLS = "file"
-
 # Numbers of ITU-T H.273, which FFmpeg uses.
 _RGB, _BT709, _BT601 = 0, 1, 6
-_MATRICES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M", 9: "BT2020"}
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
 LIMITED, FULL = 1, 2
 """Black and white of 8 bits: 16 and 235, or 0 and 255."""
@@ -39,10 +33,8 @@ _FULL_BY_NATURE = ("gray", "rgb", "bgr", "gbr", "yuvj", "pal", "mono", "argb", "
 # Headers that say how long a clip is may be a little wrong; a clip that lacks more was cut short.
 _TRUNCATED_S = 1.0
 _TRUNCATED_SHARE = 0.02
-
-
-class ClipError(UserError):
-    """A clip that cannot be read; the message names the file."""
+# Times of a stream, in order of decoding, never fall; by so little they do in files that are merely sloppy.
+_FALLS_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -94,19 +86,6 @@ def is_clip(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def pyav() -> ModuleType:
-    """The library.
-
-    Raises:
-        UserError: it is not installed.
-    """
-    try:
-        import av
-    except ImportError as error:
-        raise UserError("clips need PyAV: pip install -r requirements-video.txt") from error
-    return av
-
-
 def open_clip(path: Path, *, max_pixels: int) -> Clip:
     """Look through a clip, without decoding more than its beginning.
 
@@ -116,7 +95,7 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
     Raises:
         ClipError: missing, no clip, without frames, cut short, HDR, or too large.
     """
-    with opened(path) as container:
+    with opened(path) as container, reading(path):
         stream = video_stream(container, path)
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > max_pixels:
@@ -131,7 +110,7 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         kind = _HDR_CURVES[first.color_trc]
         raise ClipError(f"{path} is HDR ({kind}): convert it to SDR first, such as with FFmpeg's tonemap")
     matrix = first.colorspace
-    if matrix not in _MATRICES:  # as players guess
+    if matrix not in MATRICES:  # as players guess
         matrix = _BT709 if first.width >= 1280 or first.height > 576 else _BT601
     return Clip(
         path,
@@ -157,7 +136,8 @@ def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
     Time stamps come out strictly increasing: where they do not, or are missing, they follow the last.
 
     Raises:
-        ClipError: damaged, or the size changes.
+        ClipError: the file cannot be read.
+        DamagedClip: its data make no sense, or the size changes.
     """
     step = max(1, round(1 / (clip.rate * clip.time_base)))
     last: int | None = None
@@ -169,114 +149,87 @@ def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
         if (frame.width, frame.height) != clip.size:
             old, new = ("{}x{}".format(*size) for size in (clip.size, (frame.width, frame.height)))
             at = float(pts * clip.time_base)
-            raise ClipError(f"{clip.path} changes its size from {old} to {new} at {at:.2f} s: split it there")
+            raise DamagedClip(
+                f"{clip.path} changes its size from {old} to {new} at {at:.2f} s: split it there"
+            )
         if number >= start:
             yield Frame(np.ascontiguousarray(np.rot90(_to_rgb(frame, clip), clip.turns)), pts)
-
-
-@contextlib.contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """An input container.
-
-    Raises:
-        ClipError: missing, or no clip; also for what the library says within the block.
-    """
-    av = pyav()
-    if not path.is_file():
-        what = "is no regular file" if path.exists() else "does not exist"
-        raise ClipError(f"{path} {what}: name a clip")
-    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": _PROTOCOLS}
-    try:
-        # Absolute, for FFmpeg takes what stands before a colon for a protocol.
-        container = av.open(str(path.absolute()), container_options=options, metadata_errors="replace")
-    except (av.error.FFmpegError, ValueError) as error:
-        if isinstance(error, PermissionError):
-            raise ClipError(f"cannot read {path} ({error.strerror}): check its rights") from error
-        raise ClipError(f"{path} is not a clip, or its header is damaged: get an intact copy") from error
-    with container, reading_errors(path):
-        yield container
-
-
-@contextlib.contextmanager
-def reading_errors(path: Path) -> Iterator[None]:
-    """Turn what the library says of a broken clip into a `ClipError` that names it."""
-    av = pyav()
-    try:
-        yield
-    except av.error.FFmpegError as error:
-        raise ClipError(f"{path} is damaged ({error.strerror}): get an intact copy") from error
-
-
-def video_stream(container: Any, path: Path) -> Any:
-    """The first that is no cover picture.
-
-    Raises:
-        ClipError: there is none, or nothing here decodes it.
-    """
-    cover = pyav().stream.Disposition.attached_pic
-    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
-    if not streams:
-        raise ClipError(f"{path} holds no video: name another clip")
-    if streams[0].codec_context is None:
-        raise ClipError(f"{path} is in a codec that is not known here: convert it to H.264 first")
-    return streams[0]
-
-
-def exact_scaling() -> int:
-    """How pixels are converted: rounded where the library's default cuts off."""
-    kinds = pyav().video.reformatter.Interpolation
-    return int(kinds.BICUBIC | kinds.ACCURATE_RND | kinds.FULL_CHR_H_INT | kinds.FULL_CHR_H_INP)
-
-
-def matrix_name(matrix: int) -> str:
-    """What the library calls the Y'CbCr matrix of a number."""
-    return _MATRICES[matrix]
 
 
 def _look_through(container: Any, stream: Any, path: Path) -> tuple[int, int]:
     """Number of frames, and the duration of the last.
 
     Raises:
-        ClipError: there is less than the header says.
+        ClipError: there is less than the header says, or the times begin again.
     """
-    num, last_pts, last_duration, end = 0, None, 0, Fraction(0)
+    num_packets = num_shown = last_duration = 0
+    last_pts, end = None, Fraction(0)
+    latest: dict[int, Fraction] = {}
     for packet in container.demux():
         if packet.is_corrupt:
             raise ClipError(f"{path} is cut short or damaged: get an intact copy")
-        if not packet.size or packet.is_discard:
+        if not packet.size:
             continue
+        if packet.dts is not None and packet.stream.type in ("video", "audio"):
+            time = packet.dts * packet.time_base
+            if time < latest.get(packet.stream_index, time) - _FALLS_S:
+                at = float(latest[packet.stream_index])
+                raise ClipError(f"the times of {path} begin again after {at:.2f} s: split it there")
+            latest[packet.stream_index] = time
+        is_video = packet.stream_index == stream.index
+        num_packets += is_video
+        if packet.is_discard:  # what an edit list leaves out
+            continue
+        num_shown += is_video
         if packet.pts is not None:
             end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-        if packet.stream_index == stream.index:
-            num += 1
-            if packet.pts is not None and (last_pts is None or packet.pts >= last_pts):
+            if is_video and (last_pts is None or packet.pts >= last_pts):
                 last_pts, last_duration = packet.pts, packet.duration or 0
-    expected, missing_s = stream.frames, 0.0
-    if container.format.name.startswith("mov"):  # with an edit list, fewer than the header says
-        expected = len(stream.index_entries)
-    elif container.format.name.startswith("matroska") and container.duration:
-        missing_s = container.duration / 1e6 - float(end)
-    if num < expected * (1 - _TRUNCATED_SHARE) or missing_s > _TRUNCATED_S:
+    if _is_cut_short(container, stream, num_packets, float(end)):
         raise ClipError(f"{path} is shorter than its header says, cut short or damaged: get an intact copy")
-    return num, last_duration
+    return num_shown, last_duration
+
+
+def _is_cut_short(container: Any, stream: Any, num_packets: int, end_s: float) -> bool:
+    """Whether there is less of a clip than its header says."""
+    kind = container.format.name
+    if kind.startswith("matroska") and container.duration:
+        return bool(container.duration / 1e6 - end_s > _TRUNCATED_S)
+    if kind == "avi" and stream.duration:  # whose header counts frames that were dropped
+        duration_s = float(stream.duration * stream.time_base)
+        return duration_s - end_s > min(_TRUNCATED_S, max(0.1, _TRUNCATED_SHARE * duration_s))
+    expected = len(stream.index_entries) if kind.startswith("mov") else stream.frames
+    return bool(num_packets < expected * (1 - _TRUNCATED_SHARE))
 
 
 def _decoded(path: Path, max_pixels: int) -> Iterator[Any]:
     """The library's frames."""
-    with opened(path) as container:
+    with opened(path) as container, reading(path):
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         # A net under a size that changes on the way; the library counts more than what is shown.
         stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
-        for frame in container.decode(stream):
+        frames = _in_time if container.format.name == "avi" else container.decode
+        for frame in frames(stream):
             if frame.is_corrupt:
-                raise ClipError(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
+                raise DamagedClip(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
+            yield frame
+
+
+def _in_time(stream: Any) -> Iterator[Any]:
+    """The frames of an AVI, whose packets have times, but not those of the frames that they hold."""
+    times: deque[int | None] = deque()
+    for packet in stream.container.demux(stream):
+        if packet.size:
+            times.append(packet.dts)
+        for frame in packet.decode():
+            frame.pts = times.popleft() if times else None
             yield frame
 
 
 def _to_rgb(frame: Any, clip: Clip) -> np.ndarray:
     """(height, width, 3) uint8 of a frame of the library, as stored."""
-    matrix = _MATRICES[clip.matrix]
+    matrix = MATRICES[clip.matrix]
     rgb = frame.reformat(
         format="rgb24",
         src_colorspace=matrix,

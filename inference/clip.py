@@ -2,80 +2,76 @@
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import itertools
-import shutil
+import signal
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
 from torch import Tensor
 
 from config import VERSION
+from data.ffmpeg import DamagedClip
 from data.originals import from_array
-from data.places import find_photos
-from data.saving_video import CONTAINERS, check_encodable, join_parts, write_part
-from data.video import SUFFIXES, Clip, ClipError, Frame, read_frames
-from distributed import gather, share
-from errors import UserError
+from data.saving_video import check_encodable, join_parts, write_part
+from data.video import Clip, Frame, read_frames
 from figures import progress_bar
-from files import check_writable, read_json, write_bytes, write_json
+from files import check_writable
 from inference.chroma import apply_chroma, lightness_seen
+from inference.clip_parts import ClipParts
 from inference.colorizer import Colorizer
-from inference.folder import Result
 from inference.temporal import SteadyChroma
 
 PART_FRAMES = 240
-"""Frames of a part: what a stop loses at most. A part begins with a key frame, as every 250th would be."""
+"""Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
 
 
-def color_clip(
-    colorizer: Colorizer,
-    clip: Clip,
-    output: Path,
-    *,
-    temporal: str,
-    quality: int,
-    settings: Mapping[str, Any],
-) -> None:
+def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str, quality: int) -> None:
     """Color a clip; the file is there when it is whole.
 
     What is finished goes to a hidden folder beside it, part by part. When the same clip is asked for again
-    with the same settings, the work goes on after the last whole part, to the same frames.
+    with the same settings, the work goes on after the last part, to the same colours. Ctrl-C finishes the
+    frame that it comes upon, and keeps all before it.
 
     Args:
+        colorizer: predicts the colours.
         clip: the source.
         output: the file to write.
         temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
         quality: 1 to 100.
-        settings: all that the frames depend on besides the weights and the source, as JSON values.
     Raises:
         UserError: the clip is damaged, or the place cannot be written.
     """
     check_encodable(clip, output, quality)
     check_writable(output.absolute().parent)
-    work = work_folder(output)
     stat = clip.path.stat()
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
-    job |= {"by": colorizer.about, "version": VERSION, **settings}
+    job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
     job |= {"temporal": temporal, "quality": quality}
-    done = _take_up(work, job)
+    parts = ClipParts(output, job)
+    if parts.num_frames:
+        print(f"going on after {parts.num_frames} frames")
     try:
-        parts = _color_parts(colorizer, clip, work, done, temporal, quality)
-        join_parts(output, clip, parts, f"Colours inferred by {colorizer.about}")
-    except ClipError:  # for which no second try will do better
-        shutil.rmtree(work)
+        _color_parts(colorizer, clip, parts, temporal, quality)
+        join_parts(output, clip, parts.files, f"Colours inferred by {colorizer.about}")
+    except DamagedClip:  # what is there fits no other file
+        parts.delete()
         raise
-    shutil.rmtree(work)
+    except KeyboardInterrupt:
+        kept = f"{parts.num_frames} frames are kept in {parts.folder}; the same command goes on"
+        print(kept, file=sys.stderr)
+        raise
+    parts.delete()
 
 
 def color_frames(
     colorizer: Colorizer, frames: Iterator[Frame], steady: SteadyChroma | None
-) -> Iterator[Frame]:
-    """Frames in colour, each when it is asked for.
+) -> Iterator[tuple[Frame, dict[str, Tensor]]]:
+    """Frames in colour, each when it is asked for, and the state of the colours after it.
 
     Args:
         colorizer: predicts their colours.
@@ -89,107 +85,52 @@ def color_frames(
             L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
             chroma = replace(chroma, ab=steady(L, chroma.ab))
         colored = apply_chroma(original, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
-        yield Frame(colored.pixels, frame.pts)
+        yield Frame(colored.pixels, frame.pts), steady.state if steady else {}
 
 
-def work_folder(output: Path) -> Path:
-    """Where the parts of a clip are until it is whole."""
-    name = hashlib.sha256(output.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return output.absolute().with_name(f".colorizer-{name}.work")
+def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: str, quality: int) -> None:
+    """Color what is left of a clip."""
+    steady = SteadyChroma(parts.state) if temporal == "steady" else None
+    num, state = parts.num_frames, parts.state
+    with _after_the_frame() as stop, progress_bar("coloring", clip.num_frames, "frame") as bar:
+        bar.update(num)
+
+        def counted(frames: Iterator[tuple[Frame, dict[str, Tensor]]]) -> Iterator[Frame]:
+            nonlocal num, state
+            for frame, state_after in frames:
+                yield frame
+                num, state = num + 1, state_after
+                bar.update()
+                if stop.is_set():
+                    return
+
+        colored = color_frames(colorizer, read_frames(clip, start=num), steady)
+        for first in colored:
+            part = itertools.chain([first], itertools.islice(colored, PART_FRAMES - 1))
+            write_part(parts.next_file, clip, counted(part), quality)
+            parts.add(num, state)
+            if stop.is_set():
+                break
+        if stop.is_set():
+            raise KeyboardInterrupt
 
 
-def clips_to_color(folder: Path, output: Path, *, recursive: bool) -> list[Path]:
-    """The clips of a folder, without those of an output folder inside it."""
-    folder, output = folder.resolve(), output.resolve()
-    paths = find_photos(folder, recursive=recursive, suffixes=SUFFIXES)
-    return [path for path in paths if output not in path.parents]
+@contextlib.contextmanager
+def _after_the_frame() -> Iterator[threading.Event]:
+    """Within the block Ctrl-C sets the event, so that nothing is lost; a second one stops at once."""
+    stop = threading.Event()
 
+    def ask(*_: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
 
-def color_clips(
-    color: Callable[[Path, Path], None], folder: Path, output: Path, *, recursive: bool, overwrite: bool
-) -> list[Result]:
-    """Color the clips of a folder one after the other, each process its share.
-
-    They keep their names; where clips of that ending are not written, .mp4 is added. What cannot be read
-    costs a line, and what is there already is skipped.
-
-    Args:
-        color: colors a clip, given the file and the one to write.
-        folder: where the clips are.
-        output: where they go.
-        recursive: whether the folders below count too.
-        overwrite: color also what is there already.
-    Returns:
-        One result per clip, by name, those of all processes.
-    """
-    folder, output = folder.resolve(), output.resolve()
-    results = []
-    for path in share(clips_to_color(folder, output, recursive=recursive)):
-        name = path.relative_to(folder)
-        target = output / name
-        if path.suffix.lower() not in CONTAINERS:
-            target = target.with_name(f"{target.name}.mp4")
-        status, reason = "colored", ""
-        if target.exists() and not overwrite:
-            status = "skipped"
-        else:
-            try:
-                color(path, target)
-            except UserError as error:
-                status, reason = "failed", str(error)
-                print(reason, file=sys.stderr)
-        results.append(Result(name.as_posix(), status, reason))
-    return [result for part in gather(results) for result in part]
-
-
-def _take_up(work: Path, job: Mapping[str, Any]) -> int:
-    """How many parts are there from an earlier try at the same; what is there from another is deleted."""
-    about = work / "job.json"
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_usual or threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    signal.signal(signal.SIGINT, ask)
     try:
-        same = read_json(about) == job
-    except UserError:
-        same = False
-    if not same:
-        shutil.rmtree(work, ignore_errors=True)
-        write_json(about, job)
-    done = next(number for number in itertools.count() if not _state(work, number + 1).exists())
-    if done:
-        print(f"going on after {done * PART_FRAMES} frames")
-    return done
-
-
-def _color_parts(
-    colorizer: Colorizer, clip: Clip, work: Path, done: int, temporal: str, quality: int
-) -> Sequence[Path]:
-    """Color what is left of a clip; the parts, all of them."""
-    steady = SteadyChroma(_load_state(work, done)) if temporal == "steady" else None
-    start = done * PART_FRAMES
-    with progress_bar("coloring", clip.num_frames, "frame") as bar:
-        bar.update(start)
-        frames = color_frames(colorizer, read_frames(clip, start=start), steady)
-        for first in frames:
-            part = itertools.chain([first], itertools.islice(frames, PART_FRAMES - 1))
-            write_part(_part(work, done), clip, _counted(part, bar), quality)
-            done += 1
-            # The mark of a finished part, too.
-            write_bytes(_state(work, done), safetensors.torch.save(steady.state if steady else {}))
-    return [_part(work, number) for number in range(done)]
-
-
-def _counted(frames: Iterator[Frame], bar: Any) -> Iterator[Frame]:
-    for frame in frames:
-        yield frame
-        bar.update()
-
-
-def _part(work: Path, number: int) -> Path:
-    return work / f"{number:06}.nut"
-
-
-def _state(work: Path, number: int) -> Path:
-    """What the part of this number depends on; it is there when the part before is whole."""
-    return work / f"{number:06}.safetensors"
-
-
-def _load_state(work: Path, number: int) -> dict[str, Tensor]:
-    return safetensors.torch.load(_state(work, number).read_bytes()) if number else {}
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

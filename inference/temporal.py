@@ -62,6 +62,8 @@ class SteadyChroma:
         Returns:
             (1, 2, h, w), CIELAB units.
         """
+        if self.state and self.state["L"].shape != L.shape:  # memory ran short, and the model looks at less
+            self.state = {}
         if self.state and is_cut(L, self.state["L"]):
             self.num_cuts += 1
             self.state = {}

@@ -36,6 +36,7 @@ def write_clip(
     pix_fmt: str = "yuv420p",
     audio: int = 0,
     audio_codec: str = "aac",
+    rate: int = 8000,
     rotation: int = 0,
     colors: dict[str, int] | None = None,
     container: str | None = None,
@@ -53,14 +54,29 @@ def write_clip(
             setattr(stream.codec_context, name, value)
         if rotation:
             stream.set_display_rotation(rotation)
-        sounds = [target.add_stream(audio_codec, rate=8000, layout="mono") for _ in range(audio)]
+        sounds = [target.add_stream(audio_codec, rate=rate, layout="mono") for _ in range(audio)]
         for number, pixels in enumerate(frames):
             frame = _frame(av, np.ascontiguousarray(pixels), pix_fmt, colors or {})
             frame.pts, frame.time_base = pts[number] if pts else number, time_base
             target.mux(stream.encode(frame))
         target.mux(stream.encode(None))
         for number, sound in enumerate(sounds):
-            _sing(av, target, sound, seconds=1, pitch=200 * (number + 1))
+            _sing(av, target, sound, pitch=200 * (number + 1))
+    return path
+
+
+def earlier(source: Path, path: Path, shift: Fraction) -> Path:
+    """The same packets at earlier times; what comes before 0 is left out by an edit list, as trims are."""
+    import av
+
+    with av.open(str(source)) as clip, av.open(str(path), "w") as target:
+        copies = {stream.index: target.add_stream_from_template(stream) for stream in clip.streams}
+        for packet in clip.demux():
+            if packet.dts is not None:
+                units = round(shift / packet.time_base)
+                packet.pts, packet.dts = packet.pts - units, packet.dts - units
+                packet.stream = copies[packet.stream_index]
+                target.mux(packet)
     return path
 
 
@@ -101,11 +117,12 @@ def _frame(av: Any, pixels: np.ndarray, pix_fmt: str, colors: dict[str, int]) ->
     )
 
 
-def _sing(av: Any, target: Any, stream: Any, *, seconds: int, pitch: int) -> None:
-    t = np.arange(8000 * seconds) / 8000
-    wave = np.sin(2 * np.pi * pitch * t).astype(np.float32)[None]
+def _sing(av: Any, target: Any, stream: Any, *, pitch: int) -> None:
+    """A second of a tone."""
+    rate = stream.codec_context.sample_rate
+    wave = np.sin(2 * np.pi * pitch * np.arange(rate) / rate).astype(np.float32)[None]
     frame = av.AudioFrame.from_ndarray(wave, format="fltp", layout="mono")
-    frame.sample_rate, frame.pts, frame.time_base = 8000, 0, Fraction(1, 8000)
+    frame.sample_rate, frame.pts, frame.time_base = rate, 0, Fraction(1, rate)
     fifo = av.AudioFifo()
     fifo.write(frame)
     for part in fifo.read_many(1024, partial=True):

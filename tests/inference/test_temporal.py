@@ -103,3 +103,12 @@ def test_the_state_is_all_that_it_remembers():
     second = SteadyChroma(first.state)
     for i in range(2, 4):
         assert torch.equal(second(L[i : i + 1], ab[i : i + 1]), whole[i])
+
+
+def test_another_size_begins_anew():
+    """As after memory ran out, and the model looks at less."""
+    L, ab = lab([skimage.data.coffee()[:96, :128]])
+    steady = SteadyChroma()
+    steady(L, ab)
+    smaller = ab[..., ::2, ::2]
+    assert torch.equal(steady(L[..., ::2, ::2], smaller), smaller)
