@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-import types
-import typing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,75 +10,9 @@ from typing import Any
 from errors import UserError
 from recipes import FINE_TUNING_LR, RECIPES
 from schedule import SCHEDULES
+from settings import setting, validate
 
 VERSION = "0.1.0"
-
-
-def setting(
-    default: Any,
-    help: str,
-    *,
-    low: float | None = None,
-    above: float | None = None,
-    high: float | None = None,
-    choices: tuple[str, ...] = (),
-) -> Any:
-    """Declare one setting of a dataclass: default, help, and the range it is checked against.
-
-    Args:
-        default: value when nobody says otherwise.
-        help: one line, with the unit.
-        low, above, high: smallest value, bound the value must exceed, largest value.
-        choices: the only words allowed.
-    """
-    metadata = {"help": help, "low": low, "above": above, "high": high, "choices": choices}
-    return field(default=default, metadata=metadata)
-
-
-def describe_range(metadata: typing.Mapping[str, Any]) -> str:
-    """What a setting's metadata allows, in words: 'at least 1', 'one of a, b', or ''."""
-    if metadata["choices"]:
-        return "one of " + ", ".join(metadata["choices"])
-    bounds = {"low": "at least", "above": "above", "high": "at most"}
-    parts = [f"{word} {metadata[key]:,}" for key, word in bounds.items() if metadata[key] is not None]
-    return " and ".join(parts)
-
-
-def field_types(settings: type) -> dict[str, Any]:
-    """Name -> type of a settings dataclass, with `X | None` reduced to `X`."""
-    kinds = {}
-    for name, hint in typing.get_type_hints(settings).items():
-        options = [t for t in typing.get_args(hint) if t is not type(None)]
-        kinds[name] = options[0] if isinstance(hint, types.UnionType) else hint
-    return kinds
-
-
-_ACCEPTED: dict[Any, Any] = {int: int, float: (int, float), bool: bool, str: str, Path: Path}
-"""What a declared type takes; everything else is a tuple of numbers."""
-
-
-def validate(settings: Any) -> None:
-    """Check every declared setting of a dataclass instance against its own range.
-
-    Raises:
-        UserError: names the flag, the value and what is allowed.
-    """
-    kinds = field_types(type(settings))
-    for item in dataclasses.fields(settings):
-        value, allowed = getattr(settings, item.name), item.metadata
-        if not allowed or value is None:
-            continue
-        kind = _ACCEPTED.get(kinds[item.name], tuple)
-        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            raise UserError(f"--{item.name}={value}: has the wrong type")
-        outside = bool(allowed["choices"]) and value not in allowed["choices"]
-        if isinstance(value, (int, float)):
-            outside |= isinstance(value, float) and not math.isfinite(value)
-            outside |= allowed["low"] is not None and value < allowed["low"]
-            outside |= allowed["above"] is not None and value <= allowed["above"]
-            outside |= allowed["high"] is not None and value > allowed["high"]
-        if outside:
-            raise UserError(f"--{item.name}={value}: must be {describe_range(allowed) or 'finite'}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,11 +24,10 @@ from config import (
     PredictConfig,
     ServeConfig,
     TrainConfig,
-    describe_range,
-    field_types,
 )
 from errors import UserError
 from recipes import with_recipe
+from settings import describe_range, field_types
 
 MODES = {
     "train": "train",

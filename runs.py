@@ -6,9 +6,10 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from config import Config, field_types
+from config import Config
 from errors import UserError
 from files import TEMPORARY, read_json, write_json
+from settings import field_types
 
 CONFIG = "config.json"
 MANIFEST = "manifest.csv"

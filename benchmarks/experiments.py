@@ -16,9 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 import main
 from benchmarks.common import machine
-from benchmarks.results import RESULTS, measure, trim
+from benchmarks.results import LISTS, RESULTS, measure, trim
 from device import find_device
 from files import read_csv, read_json, write_json
 from models.checkpoint import Weights, load_weights
@@ -96,8 +98,9 @@ def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
     """Train and score every row; what is finished is not done again."""
     experiment = EXPERIMENTS[name]
     rows = []
+    folders = {row: RUNS / name / "".join(c if c.isalnum() else "_" for c in row) for row in experiment.rows}
     for row, own in experiment.rows.items():
-        folder = RUNS / name / "".join(c if c.isalnum() else "_" for c in row)
+        folder = folders[row]
         # The flags of the row win: argparse takes the last of two.
         given = [*shlex.split(experiment.common), *flags, *shlex.split(own)]
         command = ["--mode=train", *given, f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"]
@@ -120,6 +123,7 @@ def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
         "common": experiment.common,
         "machine": machine(find_device("auto").type),
         "rows": rows,
+        **({"compared": compare(name, folders, photos)} if photos else {}),
     }
 
 
@@ -131,6 +135,27 @@ def cost_of(weights: Weights, history: list[dict[str, float]]) -> dict[str, floa
         "parameters": sum(p.numel() for p in weights.model.parameters()),
         "photos_per_s": len(history) * num_photos / sum(seconds),
         "minutes": sum(seconds) / 60,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def compare(name: str, folders: dict[str, Path], photos: Path) -> dict[str, Any]:
+    """The rows on the scenes list by the compare mode: speed in coloring, and every difference of two."""
+    run_dir = RUNS / name / "compared"
+    given = [f"--compare={','.join(map(str, folders.values()))}", f"--data_dir={photos / LISTS['scenes']}"]
+    where = [f"--run_dir={run_dir}", f"--pack_dir={RUNS / 'pack'}"]
+    _call(["--mode=compare", "--split=all", *given, *where])
+    card = read_json(run_dir / "compare.json")
+    rows = dict(zip(card["models"], folders, strict=True))
+    kept = ("colorfulness_gap", "photos_per_second")
+    return {
+        "speed": card["definitions"]["photos_per_second"],
+        "models": {rows[m]: {key: values[key] for key in kept} for m, values in card["models"].items()},
+        "differences": [
+            {**pair, "of": rows[pair["of"]], "minus": rows[pair["minus"]]}
+            for pair in card["differences"]
+            if pair["minus"] in rows
+        ],
     }
 
 

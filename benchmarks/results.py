@@ -144,10 +144,48 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
         f"γ at the end: {ends}.\n",
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
     ]
+    if "cost" in rows[0]:
+        parts += _costs(rows, found.get("compared"))
     if "lists" in rows[0]:
         parts += ["The same trainings on the test lists.\n"]
         parts += _test_lists({row["name"]: row["lists"] for row in rows})
+    if "compared" in found:
+        parts += _differences(found["compared"], rows[0]["name"])
     return parts
+
+
+def _costs(rows: list[dict[str, Any]], compared: dict[str, Any] | None) -> list[str]:
+    """What each row took to train, and how fast it colors."""
+    head = ["", "parameters", "trained, photos/s", "training, minutes"]
+    head += ["colored, photos/s"] if compared else []
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in rows:
+        cost = row["cost"]
+        cells = [row["name"], f"{cost['parameters']:,}"]
+        cells += [f"{cost['photos_per_s']:.0f}", f"{cost['minutes']:.1f}"]
+        if compared:
+            cells.append(f"{compared['models'][row['name']]['photos_per_second']:.0f}")
+        lines.append(f"| {' | '.join(cells)} |")
+    threads = f"{rows[0]['cost']['threads']} thread(s)"
+    note = f"Trained on {threads}, without the time of validation."
+    return ["\n".join(lines) + "\n", note + (f" Colored: {compared['speed']}." if compared else "") + "\n"]
+
+
+def _differences(compared: dict[str, Any], first: str) -> list[str]:
+    """How far each row is from the first on the scenes list, photo by photo."""
+    metrics = ("psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness_gap")
+    lines = [
+        f"Minus {first} on the scenes list, photo by photo, by `--mode=compare`; 95 % paired bootstrap "
+        "intervals, and * where they leave out 0. The gap is that of colourfulness to the truth.\n",
+        "| | PSNR, dB | SSIM | ΔE76 | ΔE2000 | gap |",
+        "|---|---|---|---|---|---|",
+    ]
+    for pair in compared["differences"]:
+        if pair["minus"] == first:
+            digits = {**_COLUMNS, "colorfulness_gap": 1}
+            cells = [_cell(pair[m], digits[m], "+") + "*" * pair[m]["differs"] for m in metrics]
+            lines.append(f"| {pair['of']} | " + " | ".join(cells) + " |")
+    return ["\n".join(lines) + "\n"]
 
 
 def _robustness(found: dict[str, Any]) -> list[str]:
@@ -167,11 +205,14 @@ def table(cards: dict[str, dict[str, Any]]) -> str:
     rows = [(name, card["model"], f"{card['chroma_ratio']:.2f}") for name, card in cards.items()]
     kinds = {"gray": "floor"}
     rows += [(f"{name} ({kinds.get(name, 'oracle')})", first[name], "") for name in FLOORS]
-    head = "| | PSNR ↑, dB | above gray | SSIM ↑ | ΔE76 ↓ | ΔE2000 ↓ | colourfulness | chroma / true |"
-    lines = [head, "|---|---|---|---|---|---|---|---|"]
+    head = (
+        "| | PSNR ↑, dB | above gray | SSIM ↑ | ΔE76 ↓ | ΔE2000 ↓ | colourfulness | − true | chroma / true |"
+    )
+    lines = [head, "|---|---|---|---|---|---|---|---|---|"]
     for name, values, ratio in rows:
         cells = [_cell(values[metric], digits) for metric, digits in _COLUMNS.items()]
         cells.insert(1, f"{values['psnr']['mean'] - first['gray']['psnr']['mean']:+.2f}")
+        cells.append(f"{values['colorfulness']['mean'] - first['truth_colorfulness']:+.1f}")
         lines.append(f"| {name} | " + " | ".join(cells) + f" | {ratio} |")
     truth = f"Colourfulness of the truth: {first['truth_colorfulness']:.1f}."
     return "\n".join(lines) + f"\n\n{truth}\n"
@@ -181,8 +222,9 @@ def _machine(found: dict[str, Any]) -> str:
     return f"{found['machine']['cores']} CPU cores, torch {found['machine']['torch']}"
 
 
-def _cell(value: dict[str, float], digits: int) -> str:
-    return f"{value['mean']:.{digits}f} [{value['low']:.{digits}f}, {value['high']:.{digits}f}]"
+def _cell(value: dict[str, float], digits: int, sign: str = "") -> str:
+    mean, low, high = (f"{value[key]:{sign}.{digits}f}" for key in ("mean", "low", "high"))
+    return f"{mean} [{low}, {high}]"
 
 
 _TRAINING = """The last stage of their trainings, as `python -m benchmarks.ship_weights` kept it:

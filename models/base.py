@@ -9,9 +9,9 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
-from config import setting, validate
 from data.batch import Batch
 from errors import UserError
+from settings import setting, validate
 
 Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
 """(predicted ab in CIELAB units, the batch with the true ones) -> named, weighted terms of the loss."""

@@ -9,10 +9,10 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from config import setting
 from data.color import AB_SCALE, L_SCALE
 from models.base import ColorizationModel, ModelSettings
 from models.layers import ab_decoder, pad_to_stride
+from settings import setting
 
 GAMMA_MIN, GAMMA_MAX = 0.01, 100.0
 # Below this the power is taken as 0. Nothing is lost: next to tanh = -1 the numbers of float32 are

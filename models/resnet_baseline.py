@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from config import setting
 from data.color import AB_SCALE, L_SCALE
 from models.base import ColorizationModel, ModelSettings
 from models.layers import ab_decoder, pad_to_stride
 from models.pretrained import download_imagenet, normalize_imagenet
 from models.state import check_state, read_state
+from settings import setting
 
 
 @dataclass(frozen=True, kw_only=True)

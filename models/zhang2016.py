@@ -15,12 +15,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from config import setting
 from data.batch import Batch
 from data.color import rgb_to_lab
 from distributed import sum_over_processes
 from models.base import ColorizationModel, Criterion, ModelSettings
 from models.layers import pad_to_stride
+from settings import setting
 
 GRID = 10
 """CIELAB units from one bin to the next."""

@@ -12,6 +12,7 @@ ROOT = Path(__file__).parent.parent
 FLOORS = [
     {
         "config",
+        "settings",
         "errors",
         "files",
         "runs",

@@ -29,8 +29,22 @@ def test_table_by_hand(card):
     gain = card["psnr"]["mean"] - card["floors"]["gray"]["psnr"]["mean"]
     mean, low, high = (card["psnr"][key] for key in ("mean", "low", "high"))
     assert rows["mine"][:2] == [f"{mean:.2f} [{low:.2f}, {high:.2f}]", f"{gain:+.2f}"]
-    assert rows["mine"][-1] == "0.25"
+    gap = card["colorfulness"]["mean"] - card["truth"]["colorfulness"]["mean"]
+    assert rows["mine"][-2:] == [f"{gap:+.1f}", "0.25"]
     assert rows["gray (floor)"][1] == "+0.00"
+
+
+def test_differences_are_those_to_the_first_row():
+    metrics = ("psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness_gap")
+    surely = {m: {"mean": -1.5, "low": -2, "high": -1, "differs": True} for m in metrics}
+    maybe = {m: {"mean": 0.5, "low": -1, "high": 2, "differs": False} for m in metrics}
+    pairs = [("b", "a", surely), ("c", "a", maybe), ("c", "b", surely)]
+    compared = {"differences": [{"of": of, "minus": minus, **values} for of, minus, values in pairs]}
+    lines = results._differences(compared, "a")[0].splitlines()[-2:]
+    assert [line.split("|")[1:3] for line in lines] == [
+        [" b ", " -1.50 [-2.00, -1.00]* "],
+        [" c ", " +0.50 [-1.00, +2.00] "],
+    ]
 
 
 def test_the_page_is_the_one_that_the_files_give():
