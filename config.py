@@ -40,7 +40,7 @@ class DataConfig:
     max_rejected: float = setting(
         0.1, "largest share of unreadable or gray photos to put up with", low=0, high=1
     )
-    max_pixels: int = setting(200_000_000, "larger photos are refused, pixels", low=1)
+    max_pixels: int = setting(200_000_000, "larger photos and frames are refused, pixels", low=1)
     num_workers: int = setting(0, "decoding threads; 0: one per core", low=0, high=1024)
     pack_dir: Path | None = setting(
         None, "where decoded photos are kept, 3 bytes a pixel (default pack/ in --run_dir)"
@@ -128,17 +128,17 @@ class TrainConfig:
 class PredictConfig:
     """Settings of the prediction."""
 
-    image_path: Path | None = setting(None, "the photo to color, or a folder of photos")
+    image_path: Path | None = setting(None, "the photo or clip to color, or a folder of them")
     output_path: Path | None = setting(
         None,
         "the file to write: of predict and compare a picture, format by its ending (default "
-        "<name>_colorized.png or <name>_compared.png beside the photo), of export the model (default "
-        "<weights>.onnx)",
+        "<name>_colorized.png or <name>_compared.png beside the photo), or a clip (.mp4, .m4v, .mov or .mkv; "
+        "default <name>_colorized.mp4), of export the model (default <weights>.onnx)",
     )
     output_dir: Path | None = setting(
-        None, "where the photos of a folder go, under their own names (default <folder>_colorized beside it)"
+        None, "where what is in a folder goes, under its own names (default <folder>_colorized beside it)"
     )
-    recursive: bool = setting(False, "color the photos in the folders below too")
+    recursive: bool = setting(False, "color what is in the folders below too")
     render_size: str | None = setting(
         None,
         "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "
@@ -150,7 +150,13 @@ class PredictConfig:
         choices=("guided", "bilinear"),
     )
     saturation: float = setting(1.0, "factor of the predicted chroma", low=0, high=10)
-    quality: int = setting(95, "of JPEG and WebP pictures", low=1, high=100)
+    quality: int = setting(95, "of JPEG and WebP pictures and of clips", low=1, high=100)
+    temporal: str = setting(
+        "steady",
+        "the colours of a clip; steady: averaged along the motion, afresh after every cut; off: each frame "
+        "by itself",
+        choices=("steady", "off"),
+    )
     style_image: Path | None = setting(
         None, "color in the style of this other photo; for models that know a whole photo's features"
     )

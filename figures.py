@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 _GAP, _TITLE, _MIN_COLUMN = 8, 18, 120  # pixels of a montage
 
 
-def progress_bar(name: str, total: int) -> tqdm:
-    """A bar over `total` photos, gone when done; none where nobody looks."""
+def progress_bar(name: str, total: int, unit: str = "photo") -> tqdm:
+    """A bar over `total` photos or other units, gone when done; none where nobody looks."""
     nowhere = None if world().is_main else True  # None: where it is no terminal
-    return tqdm(total=total, desc=name, unit="photo", leave=False, disable=nowhere)
+    return tqdm(total=total, desc=name, unit=unit, leave=False, disable=nowhere)
 
 
 def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:

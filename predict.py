@@ -1,14 +1,19 @@
-"""The predict mode: color a photo, or the photos of a folder, at their own resolution."""
+"""The predict mode: color a photo, a clip, or what is in a folder, at its own resolution."""
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 from config import Config
+from data.ffmpeg import pyav
 from data.originals import Original, beside, from_array, load_original
 from data.photos import photo_format
 from data.saving import save_original
+from data.saving_video import check_container, endings_for
+from data.video import is_clip, open_clip
 from distributed import world
 from errors import UserError
 from inference.chroma import (
@@ -19,8 +24,10 @@ from inference.chroma import (
     save_chroma,
     without_color,
 )
+from inference.clip import color_clip
+from inference.clip_folder import clips_to_color, color_clips
 from inference.colorizer import Colorizer
-from inference.folder import color_folder, default_output, photos_to_color, write_report
+from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
 from models.checkpoint import Weights
 
@@ -28,12 +35,12 @@ __all__ = ["Colorizer", "run"]
 
 
 def run(config: Config) -> int:
-    """Color --image_path, a photo or a folder of photos, and write the pictures.
+    """Color --image_path, a photo, a clip or a folder of them, and write what comes out.
 
     Returns:
-        0; 1 when some photos of a folder could not be read.
+        0; 1 when some photos or clips of a folder could not be read.
     Raises:
-        UserError: no photo, no weights, or a place that cannot or must not be written.
+        UserError: no photo or clip, no weights, or a place that cannot or must not be written.
     """
     if config.image_path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
@@ -41,6 +48,8 @@ def run(config: Config) -> int:
         return _run_folder(config, config.image_path)
     if config.output_dir or config.recursive:
         raise UserError(f"--output_dir and --recursive are for folders, and {config.image_path} is none")
+    if is_clip(config.image_path):
+        return _run_clip(config, config.image_path)
     output = _check_outputs(config, config.image_path)
     original = load_original(config.image_path, max_pixels=config.max_pixels)
     if config.apply_chroma:
@@ -86,6 +95,35 @@ def _finish(config: Config, original: Original, chroma: Chroma) -> Original:
     return beside(without_color(original), colored) if config.side_by_side else colored
 
 
+def _run_clip(config: Config, path: Path) -> int:
+    _check_for_clips(config)
+    output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
+    check_container(output)
+    _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
+    clip = open_clip(path, max_pixels=config.max_pixels)
+    weights, config = choose_weights(config)
+    if config.dry_run:
+        print(describe(config, weights.model))
+        print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
+    if world().is_main and not config.dry_run:
+        color_clip(_load(config, weights), clip, output, temporal=config.temporal, quality=config.quality)
+        print(output)
+    return 0
+
+
+def _check_for_clips(config: Config) -> None:
+    """
+    Raises:
+        UserError: clips cannot be read here, or a flag is not for them.
+    """
+    pyav()
+    for flag in ("save_chroma", "apply_chroma", "save_confidence", "side_by_side"):
+        if getattr(config, flag):
+            raise UserError(f"--{flag} is for photos, not for clips: leave it out")
+    if config.render_size == "auto":  # which would look at every frame in another size
+        raise UserError("--render_size=auto is for photos, not for clips: give a number")
+
+
 def _run_folder(config: Config, folder: Path) -> int:
     if config.output_path:
         raise UserError(f"--output_path is for one photo, and {folder} is a folder: use --output_dir")
@@ -93,11 +131,12 @@ def _run_folder(config: Config, folder: Path) -> int:
         if getattr(config, flag):
             raise UserError(f"--{flag} is for one photo, and {folder} is a folder: leave it out")
     output = config.output_dir or default_output(folder)
+    clips = clips_to_color(folder, output, recursive=config.recursive)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
         num = len(photos_to_color(folder, output, recursive=config.recursive))
-        print(f"would write {num} pictures to {output}")
+        print(f"would write {num} pictures and {len(clips)} clips to {output}")
         return 0
     colorizer = _load(config, weights)
 
@@ -106,20 +145,41 @@ def _run_folder(config: Config, folder: Path) -> int:
         colored = colorizer.color(original)
         return beside(without_color(original), colored) if config.side_by_side else colored
 
-    results = color_folder(
-        colorize,
-        folder,
-        output,
-        recursive=config.recursive,
-        overwrite=config.overwrite,
-        quality=config.quality,
-    )
+    results = []
+    if not clips or photos_to_color(folder, output, recursive=config.recursive):
+        results = color_folder(
+            colorize,
+            folder,
+            output,
+            recursive=config.recursive,
+            overwrite=config.overwrite,
+            quality=config.quality,
+        )
+    results += _color_clips(config, colorizer, folder, output) if clips else []
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
     counts = Counter(result.status for result in results)
     write_report(output, results)
     print(f"{output}: " + ", ".join(f"{counts[s]} {s}" for s in ("colored", "skipped", "failed")))
     return 1 if counts["failed"] else 0
+
+
+def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Path) -> list[Result]:
+    """Color the clips of a folder; where none of them can be colored, one line says why."""
+    try:
+        _check_for_clips(config)
+    except UserError as error:
+        clips = clips_to_color(folder, output, recursive=config.recursive)
+        if world().is_main:
+            print(f"{len(clips)} clips are left out: {error}", file=sys.stderr)
+        names = (path.relative_to(folder.resolve()).as_posix() for path in clips)
+        return [Result(name, "failed", str(error)) for name in names]
+
+    def color(path: Path, target: Path) -> None:
+        clip = open_clip(path, max_pixels=config.max_pixels)
+        color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
+
+    return color_clips(color, folder, output, recursive=config.recursive, overwrite=config.overwrite)
 
 
 def _load(config: Config, weights: Weights) -> Colorizer:
@@ -156,12 +216,22 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         taken[config.weights.resolve()] = "the file of the weights"
     if config.apply_chroma:
         taken[config.apply_chroma.resolve()] = "the file of the chroma"
+    _check_free(config, flags, taken)
+    return output
+
+
+def _check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Path, str]) -> None:
+    """
+    Raises:
+        UserError: one of the files to write is one of those that are taken, or there already.
+    """
     for flag, path in flags.items():
         if path is None:
             continue
         if path.resolve() in taken:
             raise UserError(f"--{flag}={path} is {taken[path.resolve()]}: name another")
+        if path.is_dir():
+            raise UserError(f"{path} is a folder: name a file with --{flag}")
         if path.exists() and not config.overwrite:
             raise UserError(f"{path} exists: add --overwrite, or name another with --{flag}")
         taken[path.resolve()] = f"that of --{flag} too"
-    return output

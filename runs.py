@@ -28,7 +28,7 @@ _CHANGEABLE = {
     *("run_dir", "data_dir", "pack_dir", "on_device", "compile", "vgg_weights"),
     *("split", "image_path", "output_path", "output_dir", "recursive", "side_by_side"),
     *("upsample", "saturation", "quality", "style_image", "save_chroma", "apply_chroma"),
-    *("render_size", "save_confidence", "format", "compare"),
+    *("render_size", "save_confidence", "temporal", "format", "compare"),
 }
 
 

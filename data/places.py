@@ -137,9 +137,9 @@ def list_folder(root: Path) -> Listing:
     return Listing(str(root.absolute()), tuple(sorted(photos, key=lambda photo: encode(photo.name))))
 
 
-def find_photos(root: Path, *, recursive: bool) -> list[Path]:
+def find_photos(root: Path, *, recursive: bool, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
     """Photo files of a folder in order of name, and with `recursive` of the folders below it."""
-    return sorted(path for path in _walk(root, recursive) if path.name.lower().endswith(SUFFIXES))
+    return sorted(_walk(root, recursive, suffixes))
 
 
 def photos_at(path: Path, *, recursive: bool) -> list[Path]:
@@ -219,7 +219,9 @@ def download_places(root: Path) -> None:
         ) from error
 
 
-def _walk(root: Path, recursive: bool = True) -> Iterator[Path]:
+def _walk(
+    root: Path, recursive: bool = True, suffixes: tuple[str, ...] = (*SUFFIXES, SHARD, *COMPRESSED)
+) -> Iterator[Path]:
     """Photos and tar files below `root`; links to folders are followed, but never in a circle."""
     seen = set()
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_warn_of_folder):
@@ -230,7 +232,7 @@ def _walk(root: Path, recursive: bool = True) -> Iterator[Path]:
         seen.add(real)
         subfolders[:] = sorted(s for s in subfolders if recursive and not s.startswith("."))
         for name in files:
-            if not name.startswith(".") and name.lower().endswith((*SUFFIXES, SHARD, *COMPRESSED)):
+            if not name.startswith(".") and name.lower().endswith(suffixes):
                 yield Path(folder, name)
 
 

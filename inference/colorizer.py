@@ -18,6 +18,7 @@ from config import VERSION, Config
 from data.originals import Original, from_array, from_image, load_original
 from device import find_device, is_out_of_memory
 from errors import UserError
+from files import sha256
 from inference.agreement import confidence, most_consistent
 from inference.chroma import Chroma, apply_chroma, lightness_seen
 from models.checkpoint import Weights, load_weights
@@ -75,6 +76,7 @@ class Colorizer:
         self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
         self.upsample, self.saturation = upsample, saturation
         self.guide = self._read_style(style_image) if style_image else {}
+        self.style_sha256 = sha256(style_image) if style_image else None
 
     @classmethod
     def load(cls, weights: str | Path = "model1", **options: Any) -> Colorizer:
@@ -185,6 +187,12 @@ class Colorizer:
     def about(self) -> str:
         """The program and the weights."""
         return f"colorizer {VERSION}, {self.weights.name}, weights sha256 {self.weights.sha256[:16]}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All that the colours depend on besides the photo and the weights, as JSON values."""
+        names = ("image_size", "resize", "render_size", "upsample", "saturation", "style_sha256")
+        return {**{name: getattr(self, name) for name in names}, "model": vars(self.model.settings)}
 
     def _shape(self, size: tuple[int, int], side: int) -> tuple[int, int]:
         """(width, height) at which the model sees a photo: whole, and shaped as in its training."""

@@ -14,7 +14,7 @@ import torch
 
 from data.originals import Original, count_pixels
 from data.photos import PhotoError
-from data.places import find_photos
+from data.places import SUFFIXES, find_photos
 from data.saving import save_original
 from device import is_out_of_memory
 from distributed import gather, num_cores, share
@@ -141,8 +141,10 @@ def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[R
     return [future.result() for future in futures]
 
 
-def photos_to_color(folder: Path, output: Path, *, recursive: bool) -> list[Path]:
-    """The photos of a folder, without those of an output folder inside it.
+def photos_to_color(
+    folder: Path, output: Path, *, recursive: bool, suffixes: tuple[str, ...] = SUFFIXES
+) -> list[Path]:
+    """The photos of a folder, or other files by their endings, without those of an output folder inside it.
 
     Raises:
         UserError: the two are one, and the originals would be written over.
@@ -150,13 +152,13 @@ def photos_to_color(folder: Path, output: Path, *, recursive: bool) -> list[Path
     folder, output = folder.resolve(), output.resolve()
     if output == folder:
         raise UserError(f"--output_dir={output} is the folder of the photos: name another")
-    paths = list(find_photos(folder, recursive=recursive))
+    paths = find_photos(folder, recursive=recursive, suffixes=suffixes)
     if folder in output.parents:
         paths = [path for path in paths if output not in path.parents]
     sources = set(paths)
     for path in paths:
         if output / path.relative_to(folder) in sources:
-            raise UserError(f"--output_dir={output} would put a picture over {path.name}: name another")
+            raise UserError(f"--output_dir={output} would write over {path.name}: name another")
     return paths
 
 

@@ -79,6 +79,7 @@ FLAGS = [
     "--style_image",
     "--subset_size",
     "--temperature",
+    "--temporal",
     "--upsample",
     "--version",
     "--vgg_weights",

@@ -142,4 +142,4 @@ def test_pictures_that_would_land_on_photos(cli, folder, weights):
     outcome = cli(*argv, "--recursive", "--overwrite")
     assert {path: path.read_bytes() for path in before} == before
     assert outcome.code == 2
-    assert "would put a picture over" in outcome.error
+    assert "would write over" in outcome.error

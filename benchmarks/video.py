@@ -1,0 +1,127 @@
+"""Write docs/video.md from docs/video/*.json.
+
+    python -m benchmarks.video
+
+Each table names the program that measured it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from benchmarks.bench_video import RESULTS
+from files import read_json, write_text
+
+PAGE = Path(__file__).parent.parent / "docs" / "video.md"
+
+
+def page() -> str:
+    """The text of docs/video.md, from docs/video/*.json alone."""
+    return "\n".join(
+        [
+            _HEAD,
+            *_flicker(read_json(RESULTS / "flicker.json")),
+            *_speed(read_json(RESULTS / "speed.json")),
+            *_damaged(read_json(RESULTS / "fuzz.json")),
+        ]
+    )
+
+
+def _flicker(found: dict[str, Any]) -> list[str]:
+    lines = ["| clip | frames | cuts before frame | off | steady | its own |", "|---|---|---|---|---|---|"]
+    scored = [
+        "| clip | PSNR: gray | off | steady | ΔE76: gray | off | steady |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, clip in found["clips"].items():
+        flicker = [clip["flicker"][key] for key in ("off", "steady", "true")]
+        cells = [str(clip["frames"]), ", ".join(map(str, clip["cuts"])) or "none"]
+        cells += ["" if value is None else f"{value:.2f}" for value in flicker]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+        if clip["scores"]:
+            kinds = ("gray", "off", "steady")
+            cells = [f"{clip['scores'][kind][m]:.2f}" for m in ("psnr", "delta_e_76") for kind in kinds]
+            scored.append(f"| {name} | " + " | ".join(cells) + " |")
+    return [
+        _FLICKER,
+        f"`{found['command']}`, with `weights/model1.safetensors`:\n",
+        *lines,
+        _SCORES,
+        *scored,
+        "",
+    ]
+
+
+def _speed(found: dict[str, Any]) -> list[str]:
+    lines = ["| | steady | off |", "|---|---|---|"]
+    for size, kinds in found["speed"].items():
+        cells = ["{median:.1f} [{low:.1f}, {high:.1f}]".format(**kinds[kind]) for kind in ("steady", "off")]
+        lines.append(f"| {size} | " + " | ".join(cells) + " |")
+    return [
+        _SPEED,
+        f"`{found['command']}`, {found['machine']['cores']} cores, no GPU, frames per second:\n",
+        *lines,
+        "",
+        "Peak memory of the command on 480p: "
+        + ", ".join(f"{num} frames {peak:.0f} MB" for num, peak in found["peak_mb"].items())
+        + ".\n",
+    ]
+
+
+def _damaged(found: dict[str, Any]) -> list[str]:
+    return [
+        _DAMAGED,
+        f"`python -m benchmarks.fuzz_video --cases={found['cases']}`: {found['cases']:,} mutated clips, "
+        f"{found['colored']:,} colored, {found['refused']:,} refused in one line, {len(found['bad'])} with "
+        f"another end; at most {found['peak_memory_mb']:.0f} MB.\n",
+    ]
+
+
+_HEAD = """# Clips
+
+What `--mode=predict` does to a clip, and how steady its colours are. Written by `python -m benchmarks.video`
+from the JSON files in [`video/`](video).
+
+* **Kept**: size, time stamps (also of a variable frame rate), rotation, the shape of pixels, the matrix and
+  the range of Y'CbCr (a clip that names no matrix is taken for BT.709 from 1280 wide or above 576 lines, else
+  for BT.601, and what is written says so), audio of all streams as it is, subtitles that the container can
+  hold, chapters and titles. The comment of the file says that its colours are inferred.
+* **Encoded** by x264 in 8 bits and 4:2:0; 4:4:4 where a side is odd, which not every player knows.
+  `--quality` from 100 to 1 is a constant rate factor from 12 to 51, and 14 by default. No B-frames: every
+  frame is stored where it is shown, for some more bytes. `.mp4`, `.m4v`, `.mov` and `.mkv` are written; times
+  in `.mkv` are whole milliseconds, and none is below 0.
+* **Lightness** stays in L\\*, as that of a photo. A strong colour of the same L\\* has another luma.
+* **Stopped**: finished frames are kept, 240 to a file, in a hidden folder beside the clip to be. Ctrl-C loses
+  none of them, a kill at most 240. The same command goes on after the last, to the same colours. The folder
+  is gone when the clip is whole.
+* **Memory** does not grow with the length: see [Speed](#speed).
+* **Not**: HDR is refused, and so are clips whose times begin again or whose size changes. Audio that none of
+  the four can hold (WMA, say) has to be converted first. Interlaced clips are colored as whole frames and
+  lose the mark: deinterlace first. Alpha is lost. 10 bits become 8. The first video stream is colored, others
+  are left out. Flips of the display matrix are kept, but the model sees them unflipped.
+"""
+_FLICKER = """## Flicker
+
+A model looks at each frame by itself, and its colours change with every grain. `--temporal=steady` moves the
+colours of the frame before along the optical flow and averages: 85 % of them where the moved frame looks like
+this one, none where it does not ([`inference/temporal.py`](../inference/temporal.py)). A cut, found by how
+little two frames correlate, begins anew. Flicker is the mean change of (a\\*, b\\*) from a frame to the next
+along the motion, by another optical flow than the averaging's; CIELAB units.
+"""
+_SCORES = """
+What it costs: whole frames against the clip's own, every tenth, beside no colour at all.
+"""
+_SPEED = """## Speed
+
+From the file to the written file, with the weights loaded; gray clips under grain, 48 frames.
+"""
+_DAMAGED = """## Damaged clips
+
+Files of ten kinds are cut short, have bits flipped, numbers in headers replaced, parts repeated or noise
+written over them. Damage that the decoder conceals is colored as it is.
+"""
+
+
+if __name__ == "__main__":
+    write_text(PAGE, page())

@@ -1,0 +1,74 @@
+"""Where every pixel of a frame was in the frame before: dense optical flow on small gray pictures."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+_SMALLEST_SIDE = 12
+_ITERATIONS = 3
+_WINDOW = 7
+# Added to the mean square of the gradients (of L* / 100 per pixel): where a window shows less than this,
+# such as a wall under film grain, the flow of the coarser picture stands.
+_DAMPING = 1e-4
+
+
+def optical_flow(now: Tensor, before: Tensor) -> Tensor:
+    """Find the motion with before(x + flow(x)) = now(x), by Lucas and Kanade's method from coarse to fine.
+
+    Around every pixel the flow is moved to where the two pictures differ least, squared, over a window
+    (Lucas and Kanade 1981, iterated and on a pyramid as by Bouguet 2001).
+
+    Args:
+        now, before: (1, 1, h, w) of one size, in [0, 1].
+    Returns:
+        (1, 2, h, w): how far to the right and how far down, pixels.
+    """
+    pyramid = [(now, before)]
+    while min(pyramid[-1][0].shape[-2:]) >= 2 * _SMALLEST_SIDE:
+        finer_now, finer_before = pyramid[-1]
+        pyramid.append((F.avg_pool2d(finer_now, 2), F.avg_pool2d(finer_before, 2)))
+    flow = torch.zeros_like(pyramid[-1][0]).repeat(1, 2, 1, 1)
+    for level_now, level_before in reversed(pyramid):
+        flow = resize_flow(flow, level_now.shape[-2:])
+        for _ in range(_ITERATIONS):
+            flow = _solve(level_now, level_before, flow)
+    return flow
+
+
+def resize_flow(flow: Tensor, size: tuple[int, ...]) -> Tensor:
+    """The flow (1, 2, h, w) of pictures that are resized to `size` = (height, width)."""
+    height, width = flow.shape[-2:]
+    if (height, width) == tuple(size):
+        return flow
+    scale = torch.tensor([size[1] / width, size[0] / height], dtype=flow.dtype)
+    return F.interpolate(flow, tuple(size), mode="bilinear") * scale.view(1, 2, 1, 1)
+
+
+def warp(image: Tensor, flow: Tensor) -> Tensor:
+    """image(x + flow(x)): an earlier picture (1, C, h, w) moved to where its parts are now."""
+    height, width = image.shape[-2:]
+    y = torch.arange(height, dtype=flow.dtype)[:, None] + flow[0, 1]
+    x = torch.arange(width, dtype=flow.dtype)[None, :] + flow[0, 0]
+    grid = torch.stack(((2 * x + 1) / width - 1, (2 * y + 1) / height - 1), dim=-1)[None]
+    return F.grid_sample(image, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
+def _solve(now: Tensor, before: Tensor, flow: Tensor) -> Tensor:
+    """A better flow: for every window the one vector that fits its pixels best, given what `flow` says.
+
+    For the whole vector and not for its correction: so the window smooths the flow itself, without which
+    iterating diverges.
+    """
+    moved = warp(before, flow)
+    padded = F.pad(moved, (1, 1, 1, 1), mode="replicate")
+    dx = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    dy = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+    target = dx * flow[:, :1] + dy * flow[:, 1:] + now - moved
+    products = torch.cat((dx * dx, dy * dy, dx * dy, dx * target, dy * target, flow), dim=1)
+    means = F.avg_pool2d(products, _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False)
+    xx, yy, xy, xt, yt, u, v = means.split(1, dim=1)
+    xx, yy, xt, yt = xx + _DAMPING, yy + _DAMPING, xt + _DAMPING * u, yt + _DAMPING * v
+    determinant = xx * yy - xy * xy  # at least _DAMPING squared, for xy^2 <= xx yy without it
+    return torch.cat((yy * xt - xy * yt, xx * yt - xy * xt), dim=1) / determinant
