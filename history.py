@@ -16,15 +16,17 @@ History = list[dict[str, Any]]
 """Rows of history.csv."""
 
 
-def best_epoch(history: History) -> int:
-    """The first epoch of the lowest validation loss; 0 before any."""
+def best_epoch(history: History, *, by_loss: bool = True) -> int:
+    """The first epoch of the lowest validation loss, or not by that: the last one; 0 before any."""
+    if not by_loss:
+        return len(history)
     return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
 
 
-def is_finished(history: History, config: Config) -> bool:
-    """Whether all epochs are done, or `patience` of them passed without a better loss."""
+def is_finished(history: History, config: Config, *, by_loss: bool = True) -> bool:
+    """Whether all epochs are done, or `patience` of them passed without a better one."""
     epoch = len(history)
-    return epoch >= config.epochs or epoch - best_epoch(history) >= config.patience
+    return epoch >= config.epochs or epoch - best_epoch(history, by_loss=by_loss) >= config.patience
 
 
 class HistoryWriter:

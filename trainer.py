@@ -124,11 +124,11 @@ class Trainer:
         try:
             if world().is_main:  # a kill may have come after last.pt and before what is drawn from it
                 writer.write(self.history)
-            while not is_finished(self.history, self.config):
+            while not is_finished(self.history, self.config, by_loss=self.model.judged_by_loss):
                 # One history for all processes: they stop at the same epoch.
                 row = gather(self.epoch(len(self.history) + 1))[0]
                 self.history.append(row)
-                if best_epoch(self.history) == row["epoch"]:
+                if self.best_epoch == row["epoch"]:
                     self.save_best(row)
                 self.save_state()
                 if world().is_main:
@@ -147,6 +147,11 @@ class Trainer:
     def kept(self) -> ColorizationModel:
         """What is validated and kept: the average of the weights if there is one."""
         return self.average.model if self.average else self.model
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are kept."""
+        return best_epoch(self.history, by_loss=self.model.judged_by_loss)
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch and validate; a row of history.csv."""
@@ -203,7 +208,7 @@ class Trainer:
         own = "".join(f" · {name} {value:.4f}" for name, value in self.kept.report().items())
         terms = [f"{k.removeprefix('train_')} {row[k]:.4f}" for k in row if k.startswith("train_")][1:]
         losses = f" ({', '.join(terms)})" if terms else ""
-        best = " *" if best_epoch(self.history) == row["epoch"] else ""
+        best = " *" if self.best_epoch == row["epoch"] else ""
         return (
             f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f}{losses} "
             f"val {row['val_loss']:.5f}{best} · PSNR {row['val_psnr']:.2f} dB "

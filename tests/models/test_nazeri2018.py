@@ -1,6 +1,7 @@
 """nazeri2018 against the authors' layers, and its step against two optimizers written out."""
 
 import copy
+import itertools
 import logging
 
 import pytest
@@ -18,6 +19,7 @@ from models.checkpoint import load_weights
 from models.losses import build_criterion
 from runs import BEST, CONFIG, HISTORY, LAST
 from stepper import Stepper
+from validation import validate
 
 # Places365 in the authors' code: channels in and out of each 4x4 convolution.
 ENCODER = [(1, 64), (64, 64), (64, 128), (128, 256), (256, 512), (512, 512), (512, 512), (512, 512)]
@@ -160,6 +162,17 @@ def test_a_warning_reaches_the_user(cli, photos, tmp_path, monkeypatch, caplog):
     with caplog.at_level(logging.WARNING):
         assert cli(*argv, *SETTINGS, "--epochs=1", "--average=0.9", "--accumulate=2").code == 0
     assert "epoch 1: the discriminator knows all predicted colours" in caplog.text
+
+
+def test_the_last_epoch_is_kept_and_patience_ends_nothing(cli, photos, tmp_path, monkeypatch):
+    """Its colours become likelier, not closer to the true ones."""
+    losses = itertools.count(1.0)
+    monkeypatch.setattr("trainer.validate", lambda *args: validate(*args) | {"val_loss": next(losses)})
+    for name, kept in (("nazeri2018", 3), ("zhang2016", 1)):
+        run_dir = tmp_path / name
+        argv = ["--mode=train", *flags_of(name), f"--data_dir={photos}", f"--run_dir={run_dir}"]
+        assert cli(*argv, *SETTINGS, "--epochs=3", "--patience=1").code == 0
+        assert load_weights(run_dir / BEST).info["validation"]["epoch"] == kept
 
 
 @pytest.mark.parametrize("name", ["nazeri2018", "zhang2016"])
