@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class HistoryWriter:
 
     def __init__(self, run_path: Path) -> None:
         self.run_path = run_path
+        # Not after the first epoch: Ctrl-C within this import would come out as another error.
+        importlib.import_module("matplotlib.figure")
         self._board: SummaryWriter | None = None
 
     def write(self, history: History) -> None:

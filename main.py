@@ -104,15 +104,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             code: int = importlib.import_module(MODES[config.mode]).run(config)
         return code
     except KeyboardInterrupt:
-        _complain("interrupted")
-        return 130
+        return _stop()
     except UserError as error:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error}: check its rights and the free space, or name another place")
-    except (MemoryError, RuntimeError) as error:
+    except Exception as error:
         from device import is_out_of_memory
 
+        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
+            return _stop()  # within an import, which makes an error of its own of it
         if is_out_of_memory(error):
             return _fail(
                 "out of memory: to train or test, use a smaller --batch_size or --image_size, or "
@@ -206,6 +207,11 @@ def _set_up_output() -> None:
     logging.addLevelName(logging.WARNING, "warning")
     for library in ("PIL", "matplotlib"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
+
+
+def _stop() -> int:
+    _complain("interrupted")
+    return 130
 
 
 def _fail(message: str) -> int:

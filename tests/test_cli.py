@@ -303,3 +303,18 @@ def test_parser_kinds():
     assert main._parse_bool("TRUE") is True
     with pytest.raises(argparse.ArgumentTypeError):
         main._parse_bool("yes")
+
+
+def test_ctrl_c_within_an_import(cli, monkeypatch):
+    """Which may come out as another error, as of a class whose making was interrupted."""
+
+    def run(config):
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as interrupt:
+            raise RuntimeError("Error calling __set_name__") from interrupt
+
+    monkeypatch.setattr("predict.run", run)
+    outcome = cli("--mode=predict")
+    assert outcome.code == 130
+    assert outcome.err == "interrupted\n"
