@@ -34,7 +34,6 @@ from inference.colorizer import Colorizer
 from inference.side_by_side import side_by_side
 from models.checkpoint import Weights, load_weights
 from models.shipped import find_weights
-from runs import BEST
 from scorecard import FLOORS, print_rows, summarize
 
 RUN_DIR = Path("runs/compare")
@@ -57,10 +56,13 @@ def run(config: Config) -> int:
             "--mode=compare needs models, such as --compare=model1,runs/mine: names of weights that ship, "
             "folders of runs, or files"
         )
-    for flag in ("model", "weights", *config.model_settings):
+    for flag in ("model", "weights", "style_image", *config.model_settings):
         if flag in config.given:
             raise UserError(f"--{flag} is for one model: leave it out, --compare names several")
-    models = load_models(config.compare.split(","))
+    for flag in ("output_dir", "side_by_side", "save_chroma", "apply_chroma", "save_confidence"):
+        if flag in config.given:
+            raise UserError(f"--{flag} is for --mode=predict: leave it out")
+    models = load_models([item.strip() for item in config.compare.split(",")])
     if config.image_path is None:
         return _score(config, models)
     if clash := next((flag for flag in ("data_dir", "split", "run_dir") if flag in config.given), None):
@@ -74,17 +76,17 @@ def load_models(items: Sequence[str]) -> dict[str, Weights]:
     Raises:
         UserError: one of them cannot be had, or is named twice.
     """
-    found = []
-    for item in items:
-        path = find_weights(Path(item), None, "")
-        found.append(load_weights(path / BEST if path.is_dir() else path))
+    if not all(items):
+        raise UserError("--compare names nothing between two commas, or at an end: leave the comma out")
+    found = [load_weights(find_weights(Path(item), None, "")) for item in items]
     short = [weights.label for weights in found]
     labels = [
         item if short.count(label) > 1 or label in FLOORS else label
         for item, label in zip(items, short, strict=True)
     ]
-    for label in labels:
-        if labels.count(label) > 1:
+    paths = [weights.path.resolve() for weights in found]
+    for label, path in zip(labels, paths, strict=True):
+        if paths.count(path) > 1:
             raise UserError(f"--compare names {label} twice: leave one of them out")
     models = dict(zip(labels, found, strict=True))
     for label, weights in models.items():
@@ -148,7 +150,7 @@ def _score(config: Config, models: dict[str, Weights]) -> int:
     card = {"models": cards, "floors": shared["floors"], "truth": shared["truth"]}
     card |= {"differences": differences(scores, seed=config.seed)} | common
     print_comparison(card)
-    suffix, folder = suffix_of(config, entries), config.run_path
+    suffix, folder = suffix_of(config, entries, models.values()), config.run_path
     rows = [{"model": label, **row} for label in models for row in per_image(names, scores[label])]
     write_csv(folder / f"compare{suffix}.csv", rows, ["model", "name", *columns[0]])
     write_json(folder / f"compare{suffix}.json", card)

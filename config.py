@@ -53,7 +53,7 @@ class DataConfig:
     limit: int | None = setting(None, "use only the first N photos of each split", low=1)
     split: str = setting(
         "test",
-        "the part of the folder that --mode=test scores; all: every photo, no manifest needed",
+        "the part of the folder that test and compare score; all: every photo, no manifest needed",
         choices=("train", "val", "test", "all"),
     )
 
@@ -86,7 +86,9 @@ class TrainConfig:
     )
     epochs: int = setting(200, "passes over the training photos, at most", low=1)
     patience: int = setting(
-        10, "stop after this many epochs in a row without a better validation loss", low=1
+        10,
+        "stop after this many epochs in a row without a better validation loss, where that tells the best",
+        low=1,
     )
     precision: str = setting(
         "auto",
@@ -217,14 +219,14 @@ class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig
     run_dir: Path | None = setting(None, "the run's folder (default runs/<model>)")
     weights: Path | None = setting(
         None,
-        "weights for test, predict and serve: .safetensors or a .pth state dict "
-        "(default best.safetensors of --run_dir, else those that ship)",
+        "weights for test, predict, export and serve: .safetensors, a .pth state dict, the folder of a run, "
+        "or the name of weights that ship (default best.safetensors of --run_dir, else those that ship)",
     )
     device: str = setting(
         "auto", "where to compute; auto: a GPU if there is one", choices=("auto", "cpu", "cuda", "mps")
     )
     seed: int = setting(42, "of the split, the weights and the augmentation", low=0, high=2**32 - 1)
-    overwrite: bool = setting(False, "write over an existing run or picture")
+    overwrite: bool = setting(False, "write over an existing run or file")
     dry_run: bool = setting(False, "print the configuration, the split and the model's size, and stop")
 
     # Not flags of their own: the model's settings that were given, and the names of all that were.

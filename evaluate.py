@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from files import read_csv, write_csv, write_json
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
 from models.checkpoint import Weights
-from runs import MANIFEST
+from runs import CONFIG, MANIFEST
 from scorecard import DEFINITIONS, print_table, score_each, summarize
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,7 @@ def run(config: Config) -> int:
         return 0
     card = summarize(scores, seed=config.seed) | about(config, manifest, len(names)) | about_weights(weights)
     print_table(card)
-    suffix = suffix_of(config, entries)
+    suffix = suffix_of(config, entries, [weights])
     folder = config.run_path
     rows = per_image(names, scores)
     write_csv(folder / f"per_image{suffix}.csv", rows, ["name", *scores])
@@ -149,22 +149,25 @@ def about_weights(weights: Weights) -> dict[str, Any]:
     }
 
 
-def suffix_of(config: Config, entries: Sequence[Entry]) -> str:
+def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[Weights]) -> str:
     """What the names of the files with the scores of these photos end with.
 
     Scores of photos that were trained or chosen on must never stand in for those of the test.
     """
-    leaked = _trained_on(config, entries)
-    if config.split == "all" and leaked:
-        log.warning("%d of these photos are in this run's training or validation split", leaked)
+    leaked = 0
+    for folder in {config.run_path, *(weights.path.parent for weights in used)}:
+        if num := _trained_on(folder, entries):
+            leaked += num
+            if config.split == "all":
+                log.warning("%d of these photos are in the training or validation split of %s", num, folder)
     return f"_{config.split}" if config.split in ("train", "val") or leaked else ""
 
 
-def _trained_on(config: Config, entries: Sequence[Entry]) -> int:
-    """How many photos were trained or chosen on in the run of this directory, by their contents."""
-    path = config.run_path / MANIFEST
-    rows = read_csv(path) if path.exists() else []
-    seen = {row["sha256"] for row in rows if row["split"] != "test"}
+def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:
+    """How many photos were trained or chosen on in the run of a directory, by their contents."""
+    if not ((folder / CONFIG).exists() and (folder / MANIFEST).exists()):  # a split alone trains nothing
+        return 0
+    seen = {row["sha256"] for row in read_csv(folder / MANIFEST) if row["split"] != "test"}
     return sum(entry.sha256 in seen for entry in entries)
 
 

@@ -90,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
     Returns:
-        0; 2 for what the user can put right, told in one line on stderr; 130 for Ctrl-C.
+        0; 1 when some photos or clips of a folder could not be colored; 2 for what the user can put right,
+        told in one line on stderr; 130 for Ctrl-C.
     """
     try:
         _set_up_output()
@@ -112,8 +113,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:
         from device import is_out_of_memory
 
-        if isinstance(error.__cause__ or error.__context__, KeyboardInterrupt):
-            return _stop()  # within an import, which makes an error of its own of it
+        if _comes_of_ctrl_c(error):
+            return _stop()
         if is_out_of_memory(error):
             return _fail(
                 "out of memory: to train or test, use a smaller --batch_size or --image_size, or "
@@ -209,6 +210,13 @@ def _set_up_output() -> None:
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 
+def _comes_of_ctrl_c(error: BaseException | None) -> bool:
+    """Within an import, which may make an error of its own of it."""
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
+
+
 def _stop() -> int:
     _complain("interrupted")
     return 130
@@ -233,6 +241,7 @@ def _is_lost_process(error: Exception) -> bool:
 
 
 if __name__ == "__main__":
+    code = main()
     from distributed import leave
 
-    leave(main())
+    leave(code)

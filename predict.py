@@ -191,6 +191,7 @@ def _load(config: Config, weights: Weights) -> Colorizer:
         upsample=config.upsample,
         saturation=config.saturation,
         style_image=config.style_image,
+        max_pixels=config.max_pixels,
         device=config.device,
     )
 

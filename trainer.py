@@ -159,7 +159,8 @@ class Trainer:
         start = time.perf_counter()
         losses, num_photos = self.train_epoch(epoch)
         seconds = time.perf_counter() - start
-        if warning := self.model.warn_of(losses):
+        # In the first epoch what is new has yet to learn.
+        if epoch > 1 and (warning := self.model.warn_of(losses)):
             log.warning("epoch %d: %s", epoch, warning)
         terms = {f"train_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
         return {

@@ -73,7 +73,7 @@ EXPERIMENTS = {
     ),
     "film": Experiment("Film augmentation", {"without": "", "with": "--film_augment"}),
     "lineage": Experiment(
-        "The landmark models, for as many photos each",
+        "The landmark models, their small presets beside model1, for as many photos each",
         {
             "model1": "--model=model1 --preset=paper",
             "zhang2016": "--model=zhang2016",
@@ -123,7 +123,7 @@ def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
         "common": experiment.common,
         "machine": machine(find_device("auto").type),
         "rows": rows,
-        **({"compared": compare(name, folders, photos)} if photos else {}),
+        **({"compared": compare_rows(name, folders, photos)} if photos else {}),
     }
 
 
@@ -139,7 +139,7 @@ def cost_of(weights: Weights, history: list[dict[str, float]]) -> dict[str, floa
     }
 
 
-def compare(name: str, folders: dict[str, Path], photos: Path) -> dict[str, Any]:
+def compare_rows(name: str, folders: dict[str, Path], photos: Path) -> dict[str, Any]:
     """The rows on the scenes list by the compare mode: speed in coloring, and every difference of two."""
     run_dir = RUNS / name / "compared"
     given = [f"--compare={','.join(map(str, folders.values()))}", f"--data_dir={photos / LISTS['scenes']}"]

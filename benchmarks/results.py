@@ -136,10 +136,12 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
     card, epochs = rows[0]["card"], max(len(row["history"]) for row in rows)
     gammas = {row["name"]: row["history"][-1].get("gamma") for row in rows}
     ends = ", ".join(f"{row} {gamma:.3f}" for row, gamma in gammas.items() if gamma is not None)
+    own = "; ".join(f"{row['name']}, `{row['flags']}`" for row in rows if row["flags"])
     parts = [
         f"## {found['title']}\n",
         f"`{found['command']}` with `{found['common']}` ({_machine(found)}): "
-        f"{card['num_photos']} validation photos at {card['image_size']} px, {epochs} epochs.\n",
+        f"{card['num_photos']} validation photos at {card['image_size']} px, {epochs} epochs. "
+        f"Flags of one row: {own}.\n",
         table({row["name"]: row["card"] for row in rows}),
         f"γ at the end: {ends}.\n",
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",

@@ -67,8 +67,8 @@ def open_split(config: Config) -> Manifest:
     listing = open_listing(config)
     if config.split == "all":
         return draw_split(config, listing, whole=True)
-    if not path.exists():
-        print(f"no manifest in {config.run_path}: drawing the split of seed {config.seed}")
+    if not path.exists() or (not stored and _is_of_other_photos(path, listing)):
+        print(f"no manifest of these photos in {config.run_path}: drawing the split of seed {config.seed}")
         manifest = draw_split(config, listing)
         if facts and facts.get("manifest_sha256") != manifest.sha256:
             raise UserError(
@@ -84,6 +84,14 @@ def open_split(config: Config) -> Manifest:
     if not manifest.of(config.split):
         raise UserError(f"no photo of {listing.root} is in --split={config.split}: choose another")
     return manifest
+
+
+def _is_of_other_photos(path: Path, listing: Listing) -> bool:
+    """Whether a split that belongs to no training was drawn from another folder."""
+    try:
+        return not read_manifest(path, listing).entries
+    except UserError:
+        return True
 
 
 def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: str) -> None:

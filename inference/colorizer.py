@@ -50,6 +50,7 @@ class Colorizer:
         upsample: str = Config.upsample,
         saturation: float = Config.saturation,
         style_image: Path | None = None,
+        max_pixels: int = Config.max_pixels,
         device: str = "auto",
     ) -> None:
         """
@@ -61,6 +62,7 @@ class Colorizer:
             upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
             style_image: another photo in whose style to color, by a model that can.
+            max_pixels: that this one may have.
             device: 'auto', 'cpu', 'cuda' or 'mps'.
         Raises:
             UserError: the device is not there, the photo cannot be read, or the model takes no style.
@@ -75,7 +77,7 @@ class Colorizer:
         on_cpu = self.device.type == "cpu"
         self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
         self.upsample, self.saturation = upsample, saturation
-        self.guide = self._read_style(style_image) if style_image else {}
+        self.guide = self._read_style(style_image, max_pixels) if style_image else {}
         self.style_sha256 = sha256(style_image) if style_image else None
 
     @classmethod
@@ -146,10 +148,10 @@ class Colorizer:
         with self._one_at_a_time:
             return self.model(L.to(self.device), **self.guide).float().cpu()
 
-    def _read_style(self, path: Path) -> dict[str, Tensor]:
+    def _read_style(self, path: Path, max_pixels: int) -> dict[str, Tensor]:
         if self.model.guide != "style":
             raise UserError(f"--style_image: {self.weights.name} takes no style from a photo: leave it out")
-        original = load_original(path, max_pixels=Config.max_pixels)
+        original = load_original(path, max_pixels=max_pixels)
         L = lightness_seen(original, self._shape(original.size, self.image_size))
         return {"style": L.to(self.device)}
 

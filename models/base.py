@@ -156,14 +156,13 @@ class ColorizationModel(nn.Module):
 
     @classmethod
     def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
-        """With which settings a model has the names and, as far as there are such settings, the shapes of
-        a plain state dict.
+        """The settings with which this model fits a plain state dict.
 
         Args:
             state: of any model.
             known: settings that a subclass has found already.
         Returns:
-            None: it is another model's.
+            None: it is another model's. Where its names fit and no preset has its shapes, `known`.
         """
         found = None
         for preset in PRESETS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from errors import UserError
+from runs import BEST
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SUMS = "SHA256SUMS"
@@ -14,7 +15,7 @@ def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:
     """The file to use: the one named, else the run's best, else the one that ships for a model.
 
     Args:
-        weights: a file, or the bare name of one that ships, such as 'model1_vivid'.
+        weights: a file, the folder of a run, or the bare name of a file that ships, such as 'model1_vivid'.
         best: of the run directory.
         name: of the model.
     Raises:
@@ -22,7 +23,9 @@ def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:
     """
     if weights is not None:
         shipped = FOLDER / f"{weights}.safetensors"
-        return shipped if not weights.is_file() and shipped.exists() else weights
+        if not weights.is_file() and shipped.exists():
+            return shipped
+        return weights / BEST if weights.is_dir() else weights
     places = [path for path in (best, FOLDER / f"{name}.safetensors") if path is not None]
     for path in places:
         if path.exists():

@@ -29,14 +29,14 @@ def other(tmp_path):
 
 @pytest.fixture
 def on_photos(cli, photos, tmp_path):
-    """Compare on all photos: models -> outcome and compare.json."""
+    """Compare on all photos: models -> outcome and what was written as JSON."""
 
     def run(*models, flags=("--split=all",)):
         run_dir = tmp_path / "scores"
         argv = [f"--compare={','.join(map(str, models))}", f"--data_dir={photos}", f"--run_dir={run_dir}"]
         outcome = cli("--mode=compare", *argv, "--device=cpu", *flags)
-        path = run_dir / "compare.json"
-        return outcome, json.loads(path.read_text()) if path.exists() else {}
+        cards = [json.loads(path.read_text()) for path in run_dir.glob("compare*.json")]
+        return outcome, cards[0] if cards else {}
 
     return run
 
@@ -59,7 +59,9 @@ def test_every_model_beside_another(on_photos, trained, other, model_name, photo
     assert mine["photos_per_second"] > 0
     pairs = [(pair["of"], pair["minus"]) for pair in card["differences"]]
     assert pairs == [(model_name, "gray"), ("other", "gray"), ("other", model_name)]
-    rows = read(tmp_path / "scores" / "compare.csv")
+    # 14 of the photos were trained or chosen on: not what a test would be.
+    assert not (tmp_path / "scores" / "compare.csv").exists()
+    rows = read(tmp_path / "scores" / "compare_all.csv")
     own, others = ([row for row in rows if row["model"] == name] for name in (model_name, "other"))
     assert [row["name"] for row in own] == [row["name"] for row in others]
     tested = {row["name"]: row for row in read(trained(model_name) / "per_image.csv")}
@@ -93,7 +95,7 @@ def test_intervals_are_those_of_the_test_mode(cli, on_photos, trained, photos, t
     _, card = on_photos(weights)
     argv = [f"--data_dir={photos}", f"--run_dir={tmp_path / 'test'}", f"--weights={weights}", "--split=all"]
     assert cli("--mode=test", *argv, "--device=cpu").code == 0
-    alone = json.loads((tmp_path / "test" / "metrics.json").read_text())
+    alone = json.loads((tmp_path / "test" / "metrics_all.json").read_text())  # the training saw most of them
     assert card["floors"] == alone["floors"]
     assert card["truth"] == alone["truth"]
     for name in ("psnr", "ssim", "delta_e_76", "colorfulness"):
@@ -239,3 +241,30 @@ def test_dry_run_writes_nothing(cli, on_photos, trained, tmp_path):
     outcome = cli("--mode=compare", "--dry_run", f"--compare={FIRST}", f"--image_path={tmp_path / 'a.png'}")
     assert f"would write {tmp_path / 'a_compared.png'}" in outcome.out
     assert [path.name for path in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_split_that_no_training_had_is_drawn_anew_for_other_photos(cli, other, photos, tmp_path):
+    argv = ["--mode=compare", f"--compare={other}", f"--run_dir={tmp_path / 'scores'}", "--device=cpu"]
+    assert cli(*argv, f"--data_dir={photos}").code == 0
+    renamed = tmp_path / "others"
+    shutil.copytree(photos, renamed / "in")
+    assert cli(*argv, f"--data_dir={renamed}").code == 0
+    outcome = cli(*argv, f"--data_dir={renamed}", "--split=all")
+    assert outcome.code == 0
+    assert "training or validation split of" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("argv", "message"),
+    [
+        (["--compare=model1,"], "names nothing between two commas"),
+        (["--compare=model1,weights/../model1.safetensors"], "does not exist"),
+        (["--compare=model1", "--style_image=x.png"], "--style_image is for one model"),
+        (["--compare=model1", "--side_by_side"], "--side_by_side is for --mode=predict"),
+        (["--compare=model1", "--output_dir=x"], "--output_dir is for --mode=predict"),
+    ],
+)
+def test_flags_that_it_would_leave_unused(cli, argv, message):
+    outcome = cli("--mode=compare", *argv, "--image_path=x.png")
+    assert outcome.code == 2
+    assert message in outcome.error

@@ -41,6 +41,8 @@ def test_which_weights_are_used(folder, tmp_path, monkeypatch):
     (tmp_path / "model1").mkdir()  # such as that of a run
     assert find_weights(Path("model1"), best, "model2") == folder / "model1.safetensors"
     assert find_weights(Path("model9"), best, "model1") == Path("model9")
+    (tmp_path / "run").mkdir()
+    assert find_weights(Path("run"), best, "model1") == Path("run/best.safetensors")
 
 
 def test_another_file_in_place_of_a_shipped_one(folder):
