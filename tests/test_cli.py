@@ -167,7 +167,7 @@ def test_resolved_configuration_survives_json():
         (["--mode=predict", f"--image_path={MAIN}"], "is not a photo"),
         (["--mode=predict", "--image_path=x.jpg", "--output_path=x.psd"], "its ending must be one of"),
         (["--mode=test", "--weights=none.pth"], "weights none.pth: does not exist"),
-        (["--mode=test", "--weights=."], "is not a file"),
+        (["--mode=test", "--weights=."], "weights best.safetensors: does not exist"),
     ],
 )
 def test_mistakes_are_one_line(cli, argv, message):

@@ -279,6 +279,15 @@ def test_a_stop_changes_no_frame(color, tmp_path, monkeypatch, temporal):
     assert not work_folder(output).exists()
 
 
+@pytest.fixture
+def usual_ctrl_c():
+    """What a shell starts in the background inherits that Ctrl-C is ignored: these tests, perhaps."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
 def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
     path = write_clip(tmp_path / "clip.mp4", pictures(9))
     color_frames = inference.clip.color_frames

@@ -65,7 +65,7 @@ def test_shipped_files_describe_themselves(path):
     assert path.stat().st_size < 13e6
     weights = load_weights(path)
     info = weights.info
-    assert weights.name == "model1"
+    assert weights.name == path.stem.removesuffix("_vivid")
     assert info["image_size"] == 224
     assert "research" in info["terms"]
     assert info["data"]
