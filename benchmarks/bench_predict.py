@@ -1,8 +1,8 @@
 """Coloring one photo: cold start, warm time and peak memory by size; the network beside a far larger one.
 
 Cold is the whole command, from the start of Python to the written picture; warm is a call of a loaded
-Colorizer on the same file, decoding included. The larger network has the layers of Zhang et al. 2016,
-the best known of the classic colorizers.
+Colorizer on the same file, decoding included. The larger network is that of Zhang et al. 2016, the best
+known of the classic colorizers, as published.
 """
 
 from __future__ import annotations
@@ -45,24 +45,6 @@ _, status, usage = os.wait4(child.pid, 0)
 print(time.perf_counter() - start, usage.ru_maxrss)
 sys.exit(1 if status else 0)
 """
-
-
-def zhang_2016() -> nn.Sequential:
-    """The layers of Zhang, Isola, Efros 2016 (table 4 and the published code), 313 colour bins."""
-    layers: list[nn.Module] = []
-    c_in = 1
-    blocks = [(64, 2, 2, 1), (128, 2, 2, 1), (256, 3, 2, 1), (512, 3, 1, 1), (512, 3, 1, 2), (512, 3, 1, 2)]
-    for c_out, depth, last_stride, dilation in [*blocks, (512, 3, 1, 1)]:
-        for i in range(depth):
-            stride = last_stride if i == depth - 1 else 1
-            layers += [nn.Conv2d(c_in, c_out, 3, stride, dilation, dilation), nn.ReLU(inplace=True)]
-            c_in = c_out
-        layers.append(nn.BatchNorm2d(c_out))
-    layers += [nn.ConvTranspose2d(512, 256, 4, 2, 1), nn.ReLU(inplace=True)]
-    for _ in range(2):
-        layers += [nn.Conv2d(256, 256, 3, 1, 1), nn.ReLU(inplace=True)]
-    layers += [nn.Conv2d(256, 313, 1), nn.Softmax(dim=1), nn.Conv2d(313, 2, 1, bias=False)]
-    return nn.Sequential(*layers, nn.Upsample(scale_factor=4, mode="bilinear"))
 
 
 def write_photo(path: Path, size: tuple[int, int]) -> None:
@@ -126,7 +108,8 @@ def main() -> None:
                 f"cold {np.median(cold):6.2f} s   warm {np.median(warm[1:]):7.3f} s   "
                 f"peak {np.median(memory):6.0f} MB"
             )
-    networks = {"GAE": timer(model, args.device), "Zhang 2016": timer(zhang_2016(), args.device)}
+    larger = build_model("zhang2016")
+    networks = {"GAE": timer(model, args.device), "Zhang 2016": timer(larger, args.device)}
     seconds = alternate(networks, args.rounds)
     speedup = ratio(seconds["Zhang 2016"], seconds["GAE"])
     for label, values in seconds.items():
@@ -137,7 +120,7 @@ def main() -> None:
         "sizes": sizes,
         "network_s": {label: summary(values) for label, values in seconds.items()},
         "network_size": NETWORK_SIZE,
-        "parameters_of_zhang_2016": sum(p.numel() for p in zhang_2016().parameters()),
+        "parameters_of_zhang_2016": sum(p.numel() for p in larger.parameters()),
         "machine": machine(args.device),
     }
     report("coloring one photo", rows, figures, args.json)
