@@ -110,7 +110,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(f"{error}: check its rights and the free space, or name another place")
-    except Exception as error:
+    except (MemoryError, RuntimeError, ImportError) as error:
         from device import is_out_of_memory
 
         if _comes_of_ctrl_c(error):
@@ -211,7 +211,7 @@ def _set_up_output() -> None:
 
 
 def _comes_of_ctrl_c(error: BaseException | None) -> bool:
-    """Within an import, which may make an error of its own of it."""
+    """Whether Ctrl-C came within an import, which may make an error of its own of it."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None

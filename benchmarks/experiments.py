@@ -128,7 +128,10 @@ def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
 
 
 def cost_of(weights: Weights, history: list[dict[str, float]]) -> dict[str, float]:
-    """What a training took: parameters, photos per second, and minutes without those of validation."""
+    """What a training took: parameters, photos per second, and minutes without those of validation.
+
+    The threads are those of this process: a finished training is to be scored again with as many.
+    """
     num_photos = weights.info["num_photos"]["train"]
     seconds = [num_photos / epoch["images_per_s"] for epoch in history]
     return {

@@ -169,7 +169,7 @@ def _costs(rows: list[dict[str, Any]], compared: dict[str, Any] | None) -> list[
             cells.append(f"{compared['models'][row['name']]['photos_per_second']:.0f}")
         lines.append(f"| {' | '.join(cells)} |")
     threads = f"{rows[0]['cost']['threads']} thread(s)"
-    note = f"Trained on {threads}, without the time of validation."
+    note = f"Trained on {threads}, once each and beside other work, without the time of validation."
     return ["\n".join(lines) + "\n", note + (f" Colored: {compared['speed']}." if compared else "") + "\n"]
 
 
@@ -241,7 +241,8 @@ that ship were trained and what they do badly stands in [weights.md](weights.md)
 
 Protocol: photos squashed to the side stated, L* of the truth kept, colours beyond sRGB clipped; per
 photo, then averaged; in brackets 95 % percentile bootstrap intervals over the photos. *Chroma / true* is
-the mean predicted chroma over that of the truth. The gray row is the floor, no colour at all; the oracles
+the mean predicted chroma over that of the truth, *− true* how far the mean colourfulness (Hasler and
+Süsstrunk) is from that of the truth. The gray row is the floor, no colour at all; the oracles
 know the truth: *mean_color* paints each photo in its own mean colour, *half_chroma* halves the true colours.
 """
 

@@ -89,9 +89,10 @@ def open_split(config: Config) -> Manifest:
 def _is_of_other_photos(path: Path, listing: Listing) -> bool:
     """Whether a split that belongs to no training was drawn from another folder."""
     try:
-        return not read_manifest(path, listing).entries
+        read_manifest(path, listing)
     except UserError:
         return True
+    return False
 
 
 def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: str) -> None:
