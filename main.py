@@ -136,20 +136,28 @@ def _add_flags(parser: Parser, title: str, settings: type) -> None:
         if item.name not in own or not item.metadata:
             continue
         kind = kinds[item.name]
-        notes = [item.metadata["help"]]
-        if allowed := describe_range(item.metadata):
-            notes.append(allowed)
-        if item.default not in (None, False, dataclasses.MISSING):
-            notes.append(f"default {_show(item.default)}")
+        if shared := parser._option_string_actions.get(f"--{item.name}"):
+            shared.help = f"{shared.help}; {title[0].lower()}{title[1:]}: {_describe(item)}"
+            continue
         options: dict[str, Any] = {"nargs": "?", "const": True} if kind is bool else {}
         group.add_argument(
             f"--{item.name}",
             type=_PARSERS.get(kind, _parse_numbers),
             default=argparse.SUPPRESS,  # so that the namespace holds what was given, no more
             metavar=item.name.upper(),
-            help="; ".join(notes).replace("%", "%%"),
+            help=_describe(item),
             **options,
         )
+
+
+def _describe(item: dataclasses.Field[Any]) -> str:
+    """A setting's help, its range and its default, as argparse takes it."""
+    notes = [item.metadata["help"]]
+    if allowed := describe_range(item.metadata):
+        notes.append(allowed)
+    if item.default not in (None, False, dataclasses.MISSING):
+        notes.append(f"default {_show(item.default)}")
+    return "; ".join(notes).replace("%", "%%")
 
 
 def _show(value: Any) -> str:

@@ -43,7 +43,8 @@ class Stepper:
         self.model, self.device, self.dtype, self.num_parts = model, device, dtype, num_parts
         self.updates = model.updates()
         # One optimizer for all: it leaves alone what has no gradient, which is all but an update's own.
-        groups = [{"params": update.parameters, "betas": update.betas} for update in self.updates]
+        self.groups = [(update, group) for update in self.updates for group in update.groups]
+        groups = [{"params": group.parameters, "betas": update.betas} for update, group in self.groups]
         # The fused update is the one that can be called off on the device: see FiniteGuard.
         self.optimizer = torch.optim.Adam(groups, lr=lr, fused=True)
         self.set_lr(lr)
@@ -74,8 +75,8 @@ class Stepper:
     def set_lr(self, lr: float) -> None:
         """Set the learning rate of the steps to come."""
         self.lr = lr
-        for group, update in zip(self.optimizer.param_groups, self.updates, strict=True):
-            group["lr"] = lr * update.lr_factor
+        for stored, (_, group) in zip(self.optimizer.param_groups, self.groups, strict=True):
+            stored["lr"] = lr * group.lr_factor
 
     def backward(self, batch: Batch, num_global: int, turn: int = 0) -> dict[str, Tensor]:
         """Leave the gradients of the global batch's mean loss in the parameters of one update.

@@ -131,6 +131,20 @@ def lab_to_rgb(lab: Tensor, *, gamut: str = "clip") -> Tensor:
     return _in_parts(lambda part: linear_to_srgb(to_linear(part)).clamp_(0, 1), lab)
 
 
+def gray_to_rgb(L: Tensor) -> Tensor:
+    """The gray of sRGB that has a lightness.
+
+    Args:
+        L: (..., 1, H, W), float32/64, in [0, 100].
+    Returns:
+        Same shape, dtype and device: the value that R, G and B share, in [0, 1].
+    Raises:
+        ValueError: the channel axis is not 1, or the dtype is not float32/64.
+    """
+    _check(L, 1)
+    return linear_to_srgb(_lab_curve_inverse((L.clamp(0, L_SCALE) + 16) / 116)).clamp(0, 1)
+
+
 def join(L: Tensor, ab: Tensor) -> Tensor:
     """(..., 1, H, W) and (..., 2, H, W) -> (..., 3, H, W)."""
     return torch.cat((L, ab), dim=-3)
@@ -195,9 +209,13 @@ def _lab_to_linear(lab: Tensor) -> Tensor:
     L, a, b = lab.unbind(-3)
     fy = (L.clamp(0, L_SCALE) + 16) / 116
     f = torch.stack((fy.add(a, alpha=1 / 500), fy, fy.sub(b, alpha=1 / 200)), dim=-3)
+    return torch.stack(_mix(_INVERSE, _lab_curve_inverse(f)), dim=-3)
+
+
+def _lab_curve_inverse(f: Tensor) -> Tensor:
+    """f of CIE 15:2004 -> X/Xn, Y/Yn or Z/Zn."""
     knee = EPSILON ** (1 / 3)
-    relative = f.clamp_min(knee).pow(3).add(f.clamp_max(knee).sub_(knee), alpha=116 / KAPPA)
-    return torch.stack(_mix(_INVERSE, relative), dim=-3)
+    return f.clamp_min(knee).pow(3).add(f.clamp_max(knee).sub_(knee), alpha=116 / KAPPA)
 
 
 def _lab_to_linear_inside(lab: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from models.gae import GAE
 from models.iizuka2016 import Iizuka2016
 from models.nazeri2018 import Nazeri2018
 from models.resnet_baseline import ResNetBaseline
+from models.unet import UNet
 from models.zhang2016 import Zhang2016
 
 MODELS: dict[str, type[ColorizationModel]] = {
@@ -18,6 +19,7 @@ MODELS: dict[str, type[ColorizationModel]] = {
     "zhang2016": Zhang2016,
     "iizuka2016": Iizuka2016,
     "nazeri2018": Nazeri2018,
+    "unet": UNet,
 }
 
 

@@ -34,21 +34,32 @@ class ModelSettings:
 
 
 @dataclass(frozen=True)
+class Group:
+    """Parameters that learn at the same rate: `lr_factor` times that of the training."""
+
+    parameters: Sequence[nn.Parameter]
+    lr_factor: float = 1.0
+
+
+@dataclass(frozen=True)
 class Update:
     """One of the updates that a training step consists of.
 
     Attributes:
-        parameters: what it moves; no other update of the model moves them.
+        groups: what it moves; no other update of the model moves them.
         losses: (batch, criterion) -> the named terms that they minimise, means over the photos. Nothing
-            but `parameters` gets gradients from them.
+            but `groups` gets gradients from them.
         betas: decays of Adam's two moments.
-        lr_factor: the learning rate over that of the training.
     """
 
-    parameters: Sequence[nn.Parameter]
+    groups: Sequence[Group]
     losses: Callable[[Batch, Criterion], dict[str, Tensor]]
     betas: tuple[float, float] = (0.9, 0.999)
-    lr_factor: float = 1.0
+
+    @property
+    def parameters(self) -> list[nn.Parameter]:
+        """Of all groups."""
+        return [parameter for group in self.groups for parameter in group.parameters]
 
 
 class ColorizationModel(nn.Module):
@@ -92,7 +103,7 @@ class ColorizationModel(nn.Module):
 
     def updates(self) -> list[Update]:
         """What a training step does, one after the other; most models minimise the loss of `step`."""
-        return [Update([p for p in self.parameters() if p.requires_grad], self.step)]
+        return [Update([Group([p for p in self.parameters() if p.requires_grad])], self.step)]
 
     def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
         """The named terms of the validation loss, and the colours: (N, 2, H, W) as of `forward`.

