@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from errors import UserError
@@ -24,8 +25,12 @@ _PACKAGES = {
 
 # Of the packages: layer -> layer of timm, in a block with and without an expansion.
 _EXPANDED = {
-    **{"_expand_conv": "conv_pw", "_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl"},
-    **{"_bn0": "bn1", "_bn1": "bn2", "_bn2": "bn3"},
+    "_expand_conv": "conv_pw",
+    "_depthwise_conv": "conv_dw",
+    "_project_conv": "conv_pwl",
+    "_bn0": "bn1",
+    "_bn1": "bn2",
+    "_bn2": "bn3",
 }
 _PLAIN = {"_depthwise_conv": "conv_dw", "_project_conv": "conv_pw", "_bn1": "bn1", "_bn2": "bn2"}
 _STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1"}
@@ -49,6 +54,7 @@ class TimmEncoder(nn.Module):
         """
         super().__init__()
         import timm  # here: it imports hundreds of networks
+        from timm.layers import Conv2dSame
 
         self.name = name
         if name not in timm.list_models():
@@ -62,6 +68,9 @@ class TimmEncoder(nn.Module):
             raise UserError(f"--encoder={name}: its feature maps have strides {reductions}: name another")
         self.chosen = [reductions.index(stride) for stride in STRIDES]
         self.channels = [self.net.feature_info.channels()[i] for i in self.chosen]
+        for module in self.net.modules():
+            if isinstance(module, Conv2dSame):
+                module.__class__ = _SameConv2d
         config = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
@@ -119,6 +128,21 @@ class TimmEncoder(nn.Module):
                 "with --encoder_weights=PATH, or train on --encoder_weights=random"
             ) from error
         self.net.load_state_dict(full.state_dict())
+
+
+class _SameConv2d(nn.Conv2d):
+    """TensorFlow's padding for sides that the stride divides, as those here are.
+
+    timm's layer works the padding out from the size of every input, which takes torch.export minutes.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        down, across = (
+            dilation * (kernel - 1) + 1 - stride
+            for kernel, stride, dilation in zip(self.kernel_size, self.stride, self.dilation, strict=True)
+        )
+        x = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
+        return self._conv_forward(x, self.weight, self.bias)
 
 
 def _packaged(name: str) -> Path | None:
