@@ -56,12 +56,6 @@ def run(config: Config) -> int:
             "--mode=compare needs models, such as --compare=model1,runs/mine: names of weights that ship, "
             "folders of runs, or files"
         )
-    for flag in ("model", "weights", "style_image", *config.model_settings):
-        if flag in config.given:
-            raise UserError(f"--{flag} is for one model: leave it out, --compare names several")
-    for flag in ("output_dir", "side_by_side", "save_chroma", "apply_chroma", "save_confidence"):
-        if flag in config.given:
-            raise UserError(f"--{flag} is for --mode=predict: leave it out")
     models = load_models([item.strip() for item in config.compare.split(",")])
     if config.image_path is None:
         return _score(config, models)

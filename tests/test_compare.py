@@ -207,8 +207,14 @@ def test_labels(trained, other, tmp_path):
         (["--compare="], "--mode=compare needs models"),
         (["--compare=nobody"], "weights nobody: does not exist"),
         (["--compare={run},{run}"], "twice: leave one of them out"),
-        (["--compare={run}", "--weights=x.pth"], "--weights is for one model"),
-        (["--compare={run}", "--gamma_mode=signed"], "--gamma_mode is for one model"),
+        (
+            ["--compare={run}", "--weights=x.pth"],
+            "--weights is for test, predict, export and serve, not for compare: --compare names",
+        ),
+        (
+            ["--compare={run}", "--gamma_mode=signed"],
+            "--gamma_mode is for train, test, predict, export and serve",
+        ),
         (["--compare={run}", "--image_path=a.png", "--data_dir=sample"], "--data_dir for scores"),
         (["--compare={run}", "--image_path=none.png"], "none.png does not exist"),
         (
@@ -259,9 +265,9 @@ def test_a_split_that_no_training_had_is_drawn_anew_for_other_photos(cli, other,
     [
         (["--compare=model1,"], "names nothing between two commas"),
         (["--compare=model1,weights/../model1.safetensors"], "does not exist"),
-        (["--compare=model1", "--style_image=x.png"], "--style_image is for one model"),
-        (["--compare=model1", "--side_by_side"], "--side_by_side is for --mode=predict"),
-        (["--compare=model1", "--output_dir=x"], "--output_dir is for --mode=predict"),
+        (["--compare=model1", "--style_image=x.png"], "--style_image is for predict"),
+        (["--compare=model1", "--side_by_side"], "--side_by_side is for predict"),
+        (["--compare=model1", "--output_dir=x"], "--output_dir is for predict"),
     ],
 )
 def test_flags_that_it_would_leave_unused(cli, argv, message):
