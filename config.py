@@ -14,6 +14,9 @@ from settings import MODES, setting, validate
 
 VERSION = "0.1.0"
 
+RENAMED = {"average": "ema", "accumulate": "grad_accum", "smallest_crop": "min_crop", "limit": "max_photos"}
+"""Former name of a setting -> its name. Configurations are stored under either; flags, until version 0.2."""
+
 # The modes that open a folder of photos with their true colours, and those that color photos for people.
 _SPLITTING = ("train", "test", "compare")
 _COLORING = ("predict", "compare", "serve")
@@ -74,7 +77,9 @@ class DataConfig:
         resumable=True,
         choices=("auto", "yes", "no"),
     )
-    limit: int | None = setting(None, "use only the first N photos of each split", modes=_SPLITTING, low=1)
+    max_photos: int | None = setting(
+        None, "use only the first N photos of each split", modes=_SPLITTING, low=1
+    )
     split: str = setting(
         "test",
         "the part of the folder that test and compare score; all: every photo, no manifest needed",
@@ -95,7 +100,7 @@ class TrainConfig:
     """Settings of the training."""
 
     batch_size: int = setting(256, "photos per step, of all processes together", modes=_SPLITTING, low=1)
-    accumulate: int = setting(
+    grad_accum: int = setting(
         1,
         "parts in which each process computes its photos of a step; more take less memory",
         modes=("train",),
@@ -111,7 +116,7 @@ class TrainConfig:
     warmup: int = setting(
         0, "epochs over which the learning rate first rises from 0", modes=("train",), low=0
     )
-    average: float = setting(
+    ema: float = setting(
         0.0,
         "decay of a moving average of the weights, which is then what is kept; 0: none",
         modes=("train",),
@@ -158,7 +163,7 @@ class TrainConfig:
         modes=("train",),
         resumable=True,
     )
-    smallest_crop: float = setting(
+    min_crop: float = setting(
         0.8,
         "share of a photo's area that a random crop of it keeps at least",
         modes=("train",),

@@ -10,16 +10,18 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from config import VERSION, Config
+from config import RENAMED, VERSION, Config
 from core.flags import add_flags, sections
 from errors import UserError
 from models import SETTINGS, check_name
 from models.settings import ModelSettings
 from recipes import with_recipe
 from settings import MODES, check_mode
+
+log = logging.getLogger(__name__)
 
 _MODULES = {"test": "evaluate", "serve": "web.server"}
 """Mode -> module with `run(config) -> exit code`, where its name is another; imported late: torch is slow."""
@@ -43,6 +45,9 @@ def build_parser(mode: str | None = None) -> Parser:
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
     for section, declarations in _sections():
         add_flags(parser, section, declarations, mode)
+    for former, name in RENAMED.items():
+        kind = parser._option_string_actions[f"--{name}"].type
+        parser.add_argument(f"--{former}", type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
@@ -59,7 +64,7 @@ def parse(argv: Sequence[str] | None) -> Config:
         _reject(unknown[0], [flag for action in parser._actions for flag in action.option_strings])
     if mode is None:
         raise UserError(f"--mode is missing: must be one of {', '.join(MODES)}")
-    given = vars(namespace)
+    given = _rename(vars(namespace))
     declared = {item.name: item for _, declarations in _sections() for item in declarations}
     for name in given:
         check_mode(declared[name], mode)
@@ -104,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_out_of_memory(error):
             return _fail(
                 "out of memory: to train or test, use a smaller --batch_size or --image_size, or "
-                "--accumulate; to predict, a smaller photo"
+                "--grad_accum; to predict, a smaller photo"
             )
         if _is_lost_process(error):
             reason = str(error).strip().partition("\n")[0]
@@ -126,6 +131,18 @@ def _find_mode(argv: Sequence[str] | None) -> str | None:
     if mode is not None and mode not in MODES:
         raise UserError(f"--mode={mode}: must be one of {', '.join(MODES)}")
     return mode
+
+
+def _rename(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, former names replaced by those of today, with a warning."""
+    renamed = dict(given)
+    for former in [name for name in given if name in RENAMED]:
+        name = RENAMED[former]
+        if name in given:
+            raise UserError(f"--{former} is the former name of --{name}: leave it out")
+        log.warning("--%s is called --%s now; the next version will not know the former name", former, name)
+        renamed[name] = renamed.pop(former)
+    return renamed
 
 
 def _reject(unknown: str, flags: Sequence[str]) -> NoReturn:

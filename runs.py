@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from config import Config
+from config import RENAMED, Config
 from errors import UserError
 from files import TEMPORARY, read_json, write_json
 from settings import field_types
@@ -64,7 +64,7 @@ def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]
 
 
 def read_config(run_path: Path) -> dict[str, Any]:
-    """What `write_config` wrote, or an empty dict where there is no run.
+    """What `write_config` wrote, under the names of today, or an empty dict where there is no run.
 
     Raises:
         UserError: the file is damaged.
@@ -73,7 +73,7 @@ def read_config(run_path: Path) -> dict[str, Any]:
     stored = read_json(path) if path.exists() else {}
     if not isinstance(stored, dict):
         raise UserError(f"{path} is no configuration: restore it or start a new run")
-    return stored
+    return {RENAMED.get(name, name): value for name, value in stored.items()}
 
 
 def restore_config(config: Config) -> Config:

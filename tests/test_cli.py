@@ -13,7 +13,7 @@ from PIL import Image
 
 import main
 import models
-from config import Config
+from config import RENAMED, Config
 from errors import UserError
 from models import build_model
 from models.checkpoint import save_weights
@@ -31,14 +31,12 @@ FLAGS = {
     **dict.fromkeys(("model", "preset", "gamma_mode", "normalize_input", "temperature"), ONE_MODEL),
     **dict.fromkeys(("encoder", "heads", "vividness"), ONE_MODEL),
     **dict.fromkeys(("data_dir", "download", "subset_size", "split_ratio", "max_rejected"), SPLITS),
-    **dict.fromkeys(("num_workers", "pack_dir", "on_device", "limit", "batch_size", "seed"), SPLITS),
+    **dict.fromkeys(("num_workers", "pack_dir", "on_device", "max_photos", "batch_size", "seed"), SPLITS),
     **dict.fromkeys(("render_size", "upsample", "saturation", "quality"), COLORS),
     **dict.fromkeys(("image_path", "output_path", "recursive"), PATHS),
-    **dict.fromkeys(
-        ("accumulate", "average", "compile", "epochs", "film_augment", "freeze_encoder"), ("train",)
-    ),
+    **dict.fromkeys(("grad_accum", "ema", "compile", "epochs", "film_augment", "freeze_encoder"), ("train",)),
     **dict.fromkeys(("init_weights", "loss", "lr", "patience", "precision", "recipe", "resume"), ("train",)),
-    **dict.fromkeys(("schedule", "smallest_crop", "vgg_weights", "warmup"), ("train",)),
+    **dict.fromkeys(("schedule", "min_crop", "vgg_weights", "warmup"), ("train",)),
     **dict.fromkeys(("encoder_weights", "frozen_stages", "encoder_lr"), ("train",)),
     **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
     **dict.fromkeys(("side_by_side", "style_image", "temporal"), ("predict",)),
@@ -70,7 +68,7 @@ DECLARED = settings_of_all()
 def test_flags_are_these():
     """A new flag is a promise to every user: it is added here on purpose or not at all."""
     options = {o for a in main.build_parser()._actions for o in a.option_strings if o.startswith("--")}
-    assert options == {f"--{name}" for name in FLAGS} | {"--help", "--version"}
+    assert options == {f"--{name}" for name in (*FLAGS, *RENAMED)} | {"--help", "--version"}
 
 
 @pytest.mark.parametrize("name", DECLARED)
@@ -101,6 +99,21 @@ def test_every_flag_in_every_mode(flag, mode):
         assert line.startswith(f"--{flag} is for ")
         told = line.removeprefix(f"--{flag} is for ").partition(f", not for {mode}: ")[0]
         assert set(re.split(", | and ", told)) == set(FLAGS[flag])
+
+
+@pytest.mark.parametrize("former", RENAMED)
+def test_former_names(former, caplog):
+    """They work, with a warning; not beside the name of today."""
+    name = RENAMED[former]
+    argv = ["--mode=train", f"--{former}={example(name)}"]
+    assert main.parse(argv) == main.parse(["--mode=train", f"--{name}={example(name)}"])
+    assert caplog.messages == [
+        f"--{former} is called --{name} now; the next version will not know the former name"
+    ]
+    with pytest.raises(UserError, match=f"--{former} is the former name of --{name}: leave it out"):
+        main.parse([*argv, f"--{name}={example(name)}"])
+    with pytest.raises(UserError, match=f"--{name} is for train"):
+        main.parse(["--mode=predict", f"--{former}={example(name)}"])
 
 
 @pytest.mark.parametrize("mode", [None, *EVERY])
@@ -154,7 +167,7 @@ def test_every_flag_reaches_the_configuration():
             "--resume=false",
             "--normalize_input=false",
             "--init_weights=x.pth",
-            "--limit=5",
+            "--max_photos=5",
         ]
     )
     assert (config.mode, config.model, config.batch_size, config.lr) == ("train", "model2", 32, 1e-4)
@@ -162,7 +175,7 @@ def test_every_flag_reaches_the_configuration():
     assert config.overwrite is True
     assert config.resume is False
     assert config.init_weights == Path("x.pth")
-    assert config.limit == 5
+    assert config.max_photos == 5
     assert config.model_settings == {"normalize_input": False}
     assert config.given >= {"resume", "normalize_input"}
     assert "epochs" not in config.given

@@ -121,7 +121,7 @@ def test_scores_of_the_split_of_a_run(cli, trained, other, tmp_path):
     assert cli(*argv).code == 0
     card = json.loads((run_dir / "compare.json").read_text())
     assert (card["num_photos"], card["manifest"]["split"]) == (2, "test")
-    assert cli(*argv, "--split=train", "--limit=3").code == 0
+    assert cli(*argv, "--split=train", "--max_photos=3").code == 0
     assert json.loads((run_dir / "compare_train.json").read_text())["num_photos"] == 3
     assert holds_run(run_dir)
 
@@ -151,7 +151,7 @@ def test_a_picture_of_a_folder(cli, trained, vivid, tmp_path):
     assert (cells[1][3] == 255).all()  # it has no colour to show
     before = output.read_bytes()
     assert "exists: add --overwrite" in cli(*argv).error
-    assert cli(*argv, "--limit=1", "--overwrite").code == 0
+    assert cli(*argv, "--max_photos=1", "--overwrite").code == 0
     assert output.read_bytes() != before
 
 

@@ -31,7 +31,7 @@ def test_published_defaults():
         ("image_size", 16),
         ("seed", -1),
         ("max_rejected", 1.5),
-        ("limit", 0),
+        ("max_photos", 0),
         ("seed", 10**400),
         ("device", "tpu"),
         ("resize", "stretch"),
