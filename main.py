@@ -46,7 +46,7 @@ def build_parser(mode: str | None = None) -> Parser:
     for section, declarations in _sections():
         add_flags(parser, section, declarations, mode)
     for former, name in RENAMED.items():
-        kind = parser._option_string_actions[f"--{name}"].type
+        kind = parser._option_string_actions[f"--{name}"].type or str
         parser.add_argument(f"--{former}", type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 

@@ -73,7 +73,9 @@ def read_config(run_path: Path) -> dict[str, Any]:
     stored = read_json(path) if path.exists() else {}
     if not isinstance(stored, dict):
         raise UserError(f"{path} is no configuration: restore it or start a new run")
-    return {RENAMED.get(name, name): value for name, value in stored.items()}
+    for former in RENAMED.keys() & stored.keys():
+        stored[RENAMED[former]] = stored.pop(former)
+    return stored
 
 
 def restore_config(config: Config) -> Config:
