@@ -83,11 +83,6 @@ def run(config: Config) -> int:
 
 def _resolve(config: Config) -> tuple[Config, Weights | None]:
     """The configuration of a new run or of the one to resume, and the weights that a new one starts from."""
-    if "weights" in config.given:
-        raise UserError(
-            "--weights is for test and predict: a training starts anew, from --init_weights=FILE, or "
-            "goes on with --resume"
-        )
     initial = None
     if config.resume:
         config = restore_config(config)

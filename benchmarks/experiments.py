@@ -80,7 +80,7 @@ EXPERIMENTS = {
             "iizuka2016": "--model=iizuka2016 --loss=mse",
             "nazeri2018": "--model=nazeri2018",
         },
-        common="--recipe=best --preset=small --smallest_crop=0.8 --split_ratio=0.94,0.06,0",
+        common="--recipe=best --preset=small --min_crop=0.8 --split_ratio=0.94,0.06,0",
     ),
     "fine_tuning": Experiment(
         "Fine-tuning",

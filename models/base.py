@@ -11,26 +11,10 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from errors import UserError
-from settings import setting, validate
+from models.settings import PRESETS, ModelSettings
 
 Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
 """(predicted ab in CIELAB units, the batch with the true ones) -> named, weighted terms of the loss."""
-
-PRESETS = ("paper", "small")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSettings:
-    """Settings of every model; a subclass adds a model's own. They become flags of the command line."""
-
-    preset: str = setting(
-        "paper",
-        "paper: as many channels as published; small: a fraction of them, to train without a GPU",
-        choices=PRESETS,
-    )
-
-    def __post_init__(self) -> None:
-        validate(self)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,6 @@ a distribution over bins of colour as in zhang2016.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Self
 
 import torch
@@ -18,46 +17,14 @@ from torch import Tensor, nn
 from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
 from distributed import sum_over_processes
-from models.base import ColorizationModel, Criterion, Group, ModelSettings, Update
+from models.base import ColorizationModel, Criterion, Group, Update
 from models.bins import NUM_BINS, UNIFORM_SHARE, SoftEncoder, published_bins, smooth_frequencies
 from models.layers import pad_to_stride
+from models.settings import UNetSettings
 from models.timm_encoder import TimmEncoder
-from settings import setting
 
 BINS_WEIGHT = 0.05
 """Of the cross-entropy, some 3 nats, beside the other terms of the loss, some tenths."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UNetSettings(ModelSettings):
-    """Settings of unet."""
-
-    encoder: str = setting(
-        "tf_efficientnet_lite2", "a network of timm with feature maps at strides 4, 8, 16 and 32"
-    )
-    encoder_weights: str = setting(
-        "imagenet",
-        "where a new training takes its encoder from: imagenet (an installed package, else timm's hub), "
-        "random, or the path of a state dict",
-    )
-    frozen_stages: int = setting(
-        4, "stages of the encoder, counted from the photo, that stay as they are; 4: all", low=0, high=4
-    )
-    encoder_lr: float = setting(0.1, "learning rate of the encoder over that of the rest", above=0, high=1)
-    heads: str = setting(
-        "both",
-        "what is trained: mean, the colours themselves; bins, a distribution over bins of colour",
-        choices=("mean", "bins", "both"),
-    )
-    vividness: float = setting(
-        0.0,
-        "in predict too: from 0, the best guess, to 1, colours as lively as those of true photos",
-        low=0,
-        high=2,
-    )
-    temperature: float = setting(
-        1.0, "of the distribution over bins; towards 0 the likeliest colour, spottier", low=0.01, high=10
-    )
 
 
 class Output(NamedTuple):

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -18,13 +17,13 @@ from torch import Tensor, nn
 from data.batch import Batch
 from data.color import rgb_to_lab
 from distributed import sum_over_processes
-from models.base import ColorizationModel, Criterion, ModelSettings
+from models.base import ColorizationModel, Criterion
 from models.layers import pad_to_stride
-from settings import setting
+from models.settings import Zhang2016Settings
 
 GRID = 10
 """CIELAB units from one bin to the next."""
-NUM_BINS = 262
+NUM_BINS = Zhang2016Settings.num_bins
 """What `gamut_bins` finds. The published list has 313, by a rule that is not published."""
 NUM_NEIGHBORS = 5
 SIGMA = 5.0
@@ -37,21 +36,6 @@ _L_CENTER, _L_SCALE, _AB_SCALE = 50.0, 100.0, 110.0
 _STRIDE = 8
 # Colours that are compared with all bins at a time.
 _ROWS = 2**16
-
-
-@dataclass(frozen=True, kw_only=True)
-class Zhang2016Settings(ModelSettings):
-    """Settings of zhang2016."""
-
-    temperature: float = setting(
-        0.38,
-        "T of the annealed mean, in predict too: towards 1 the mean of the likely colours, duller; towards 0 "
-        "the likeliest one, spottier",
-        low=0.01,
-        high=10,
-    )
-    # No flag: a file of weights brings its own bins.
-    num_bins: int = NUM_BINS
 
 
 class Zhang2016(ColorizationModel):

@@ -259,7 +259,7 @@ def test_flags_of_folders(cli, photo, vivid, tmp_path):
     for flag in ("--recursive", f"--output_dir={tmp_path / 'x'}"):
         outcome = cli("--mode=predict", f"--image_path={photo}", f"--weights={vivid}", flag)
         assert outcome.code == 2
-        assert "are for folders" in outcome.error
+        assert "is for folders, and" in outcome.error
 
 
 def test_weights_that_predict_nonsense(cli, photo, tmp_path):

@@ -93,4 +93,4 @@ def test_flags_of_one_photo_are_not_for_folders(cli, weights, tmp_path, flag):
     argv = ["--mode=predict", f"--image_path={tmp_path / 'folder'}", f"--weights={weights}"]
     outcome = cli(*argv, f"--{flag}={tmp_path / 'x'}")
     assert outcome.code == 2
-    assert f"--{flag} is for one photo" in outcome.error
+    assert f"--{flag} is for photos, and" in outcome.error

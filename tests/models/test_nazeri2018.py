@@ -160,7 +160,7 @@ def test_a_warning_reaches_the_user(cli, photos, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr("models.nazeri2018._TOLD_APART", 100.0)
     argv = ["--mode=train", *flags_of("nazeri2018"), f"--data_dir={photos}", f"--run_dir={tmp_path}"]
     with caplog.at_level(logging.WARNING):
-        assert cli(*argv, *SETTINGS, "--epochs=2", "--average=0.9", "--accumulate=2").code == 0
+        assert cli(*argv, *SETTINGS, "--epochs=2", "--ema=0.9", "--grad_accum=2").code == 0
     assert "epoch 1: the discriminator" not in caplog.text  # it is new
     assert "epoch 2: the discriminator knows all predicted colours" in caplog.text
 
