@@ -171,7 +171,10 @@ class UNet(ColorizationModel):
             return self.discriminator.discriminator_losses(_small(batch.L), _small(batch.ab), ab)
 
     def _judged_colors(self, out: Output) -> Tensor:
-        return out.ab if out.ab is not None else self._expected_colors(out.logits)
+        if out.ab is not None:
+            return out.ab
+        assert out.logits is not None
+        return self._expected_colors(out.logits)
 
     def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
         """The same, and the colours."""
@@ -190,8 +193,7 @@ class UNet(ColorizationModel):
         return losses
 
     def updates(self) -> list[Update]:
-        """One, in which what is open of the encoder learns more slowly; before it, if any, the discriminator's.
-        """
+        """One, in which what is open of the encoder learns more slowly; before it the discriminator's."""
         judge = list(self.discriminator.parameters()) if self.settings.adversarial else []
         encoder, judging = {id(p) for p in self.encoder.parameters()}, {id(p) for p in judge}
         trained = [p for p in self.parameters() if p.requires_grad and id(p) not in judging]
