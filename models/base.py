@@ -61,8 +61,10 @@ class ColorizationModel(nn.Module):
     """Name of the optional argument that `forward` takes beside L*, such as 'style'; '' for none."""
     takes_loss: ClassVar[bool] = True
     """Whether it is trained with `--loss`; else its steps leave the criterion alone."""
-    judged_by_loss: ClassVar[bool] = True
-    """Whether the validation loss tells which epoch is best; else the last is, and patience ends nothing."""
+    judged_by_loss: bool = True
+    """Whether the validation loss tells which epoch is best; else the last is, and patience ends nothing.
+
+    It may depend on the settings."""
     training_only: ClassVar[tuple[str, ...]] = ()
     """Modules and buffers that `prepare` adds: in the training state, but not in files of weights."""
 

@@ -112,6 +112,19 @@ class UNetSettings(ModelSettings):
         low=0,
         high=2,
     )
+    adversarial: float = setting(
+        0.0,
+        "weight of a term of the loss that a discriminator of patches gives; 0: there is none. For a short "
+        "training on, from --init_weights",
+        modes=("train",),
+        low=0,
+    )
+    head_start: int = setting(
+        10_000,
+        "photos that the discriminator learns from before its term counts",
+        modes=("train",),
+        low=0,
+    )
     temperature: float = setting(
         1.0,
         "of the distribution over bins; towards 0 the likeliest colour, spottier",

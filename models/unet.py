@@ -1,13 +1,13 @@
 """unet: a pretrained encoder that knows what a photo shows, and a decoder that colors it.
 
-The decoder is that of a U-Net (Ronneberger, Fischer and Brox 2015) down to a fourth of the photo's size, at which
-true colours lose next to nothing. Two heads look at its last features: one for the colours themselves, one for
-a distribution over bins of colour as in zhang2016.
+The decoder is that of a U-Net (Ronneberger, Fischer and Brox 2015) down to a fourth of the photo's size, at
+which true colours lose next to nothing. Two heads look at its last features: one for the colours themselves,
+one for a distribution over bins of colour as in zhang2016.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple, Self
 
 import torch
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
-from distributed import sum_over_processes
+from distributed import sum_over_processes, world
+from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
 from models.base import ColorizationModel, Criterion, Group, Update
 from models.bins import NUM_BINS, UNIFORM_SHARE, SoftEncoder, published_bins, smooth_frequencies
 from models.layers import pad_to_stride
@@ -42,11 +43,16 @@ class UNet(ColorizationModel):
 
     Settings = UNetSettings
     summary: ClassVar[str] = "U-Net on a pretrained encoder; the best guess, or livelier colours"
+    training_only = ("discriminator", "num_judged")
     bin_centers: Tensor
     bin_frequencies: Tensor
+    discriminator: PatchDiscriminator
+    num_judged: Tensor
 
     def __init__(self, settings: UNetSettings) -> None:
         super().__init__(settings)
+        # As a discriminator has its way, likelier colours come further from the true ones.
+        self.judged_by_loss = settings.adversarial == 0
         self.encoder = TimmEncoder(settings.encoder)
         c4, c8, c16, c32 = self.encoder.channels
         wide, middle, narrow = {"paper": (192, 128, 64), "small": (96, 64, 32)}[settings.preset]
@@ -100,8 +106,33 @@ class UNet(ColorizationModel):
         return torch.einsum("nqhw,qc->nchw", p, self.bin_centers.to(p))
 
     def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
-        """The terms of the colours' loss, and the cross-entropy with the soft-encoded colours, eq. 2."""
-        return self._losses(self.network(batch.L), batch, criterion)
+        """The terms of the colours' loss, and the cross-entropy with the soft-encoded colours, eq. 2.
+
+        With a discriminator, which sees colours at the size at which they are made, its term too.
+        """
+        out = self.network(batch.L)
+        losses = self._losses(out, batch, criterion)
+        if self.settings.adversarial:
+            counts = self.settings.adversarial * (self.num_judged >= self.settings.head_start)
+            with torch.autocast(batch.L.device.type, enabled=False):
+                loss = self.discriminator.generator_loss(_small(batch.L), self._judged_colors(out))
+            losses["adversarial"] = counts * loss
+        return losses
+
+    def _discriminator_step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
+        """How far the discriminator is from telling true colours and predicted ones."""
+        with torch.no_grad():
+            out = self.network(batch.L)
+        self.num_judged += len(batch) * world().size
+        with torch.autocast(batch.L.device.type, enabled=False):
+            ab = self._judged_colors(out)
+            return self.discriminator.discriminator_losses(_small(batch.L), _small(batch.ab), ab)
+
+    def _judged_colors(self, out: Output) -> Tensor:
+        if out.ab is not None:
+            return out.ab
+        assert out.logits is not None
+        return self._expected_colors(out.logits)
 
     def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
         """The same, and the colours."""
@@ -120,14 +151,29 @@ class UNet(ColorizationModel):
         return losses
 
     def updates(self) -> list[Update]:
-        """One, in which what is open of the encoder learns more slowly."""
-        encoder = {id(p) for p in self.encoder.parameters()}
-        trained = [p for p in self.parameters() if p.requires_grad]
+        """One, in which what is open of the encoder learns more slowly; before it the discriminator's."""
+        judge = list(self.discriminator.parameters()) if self.settings.adversarial else []
+        encoder, judging = {id(p) for p in self.encoder.parameters()}, {id(p) for p in judge}
+        trained = [p for p in self.parameters() if p.requires_grad and id(p) not in judging]
         groups = [
             Group([p for p in trained if id(p) not in encoder]),
             Group([p for p in trained if id(p) in encoder], self.settings.encoder_lr),
         ]
-        return [Update([group for group in groups if group.parameters], self.step)]
+        groups = [group for group in groups if group.parameters]
+        if not judge:
+            return [Update(groups, self.step)]
+        return [Update([Group(judge)], self._discriminator_step, BETAS), Update(groups, self.step, BETAS)]
+
+    def warn_of(self, losses: Mapping[str, float]) -> str:
+        """Whether one of the two has won over an epoch, where there is a discriminator."""
+        return warn_of_collapse(losses) if self.settings.adversarial else ""
+
+    def prepare(self, classes: Sequence[str]) -> None:
+        """Add the discriminator, if it is asked for: each training starts with a new one."""
+        if self.settings.adversarial:
+            width = {"paper": 32, "small": 8}[self.settings.preset]
+            self.discriminator = PatchDiscriminator(width, num_down=2, spectral=True)
+            self.register_buffer("num_judged", torch.zeros((), dtype=torch.int64))
 
     def train(self, mode: bool = True) -> Self:
         """Set the training mode, but for the encoder: few photos would spoil its batch norm's statistics."""
@@ -170,9 +216,14 @@ class _Up(nn.Module):
         return fused
 
 
+def _small(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, h, w): the mean of the 4x4 pixels of each place of the output."""
+    return F.avg_pool2d(pad_to_stride(x), 4)
+
+
 def _small_colors(ab: Tensor) -> Tensor:
-    """True colours (N, 2, H, W) -> (M, 2): the mean of the 4x4 pixels of each place of the logits."""
-    return F.avg_pool2d(pad_to_stride(ab), 4).movedim(1, -1).flatten(0, -2)
+    """True colours (N, 2, H, W) -> (M, 2), in the order of the places."""
+    return _small(ab).movedim(1, -1).flatten(0, -2)
 
 
 def _conv(c_in: int, c_out: int, kernel: int) -> nn.Sequential:

@@ -37,7 +37,9 @@ FLAGS = {
     **dict.fromkeys(("grad_accum", "ema", "compile", "epochs", "film_augment", "freeze_encoder"), ("train",)),
     **dict.fromkeys(("init_weights", "loss", "lr", "patience", "precision", "recipe", "resume"), ("train",)),
     **dict.fromkeys(("schedule", "min_crop", "vgg_weights", "warmup"), ("train",)),
-    **dict.fromkeys(("encoder_weights", "frozen_stages", "encoder_lr"), ("train",)),
+    **dict.fromkeys(
+        ("encoder_weights", "frozen_stages", "encoder_lr", "adversarial", "head_start"), ("train",)
+    ),
     **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
     **dict.fromkeys(("side_by_side", "style_image", "temporal"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
