@@ -120,8 +120,8 @@ class UNetSettings(ModelSettings):
         low=0,
     )
     head_start: int = setting(
-        10_000,
-        "photos that the discriminator learns from before its term counts",
+        300,
+        "batches, or parts of them, that the discriminator learns from before its term counts",
         modes=("train",),
         low=0,
     )
