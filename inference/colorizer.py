@@ -23,7 +23,7 @@ from inference.agreement import confidence, most_consistent
 from inference.chroma import Chroma, apply_chroma, lightness_seen
 from models.checkpoint import Weights, load_weights
 from models.layers import STRIDE
-from models.shipped import find_weights
+from models.shipped import DEFAULT, find_weights
 
 log = logging.getLogger(__name__)
 
@@ -81,7 +81,7 @@ class Colorizer:
         self.style_sha256 = sha256(style_image) if style_image else None
 
     @classmethod
-    def load(cls, weights: str | Path = "model1", **options: Any) -> Colorizer:
+    def load(cls, weights: str | Path = DEFAULT, **options: Any) -> Colorizer:
         """Load by the name of weights that ship (model1, model1_vivid), or from a weights file.
 
         Args:
