@@ -146,6 +146,13 @@ class PredictConfig:
         "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "
         "consistent of several",
     )
+    views: int = setting(
+        1,
+        "colours are the mean over so many views of a photo: 2: and its mirror image; more: and both shifted "
+        "by some pixels; each takes as long as one",
+        low=1,
+        high=8,
+    )
     upsample: str = setting(
         "guided",
         "how the colours get to the photo's own size; guided: along its edges",
