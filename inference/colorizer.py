@@ -144,14 +144,22 @@ class Colorizer:
 
     @torch.inference_mode()
     def confidence(self, original: Original) -> np.ndarray:
-        """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure."""
-        sure = self._within_memory(lambda sides: confidence(self._predict, self._look(original, sides)))
+        """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure.
+
+        As it says itself where it can, else by how far it agrees with itself.
+        """
+        sure = self._within_memory(lambda sides: self._certainty(self._look(original, sides)))
         small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
         return np.asarray(small.resize(original.size, Image.Resampling.BILINEAR))
 
     def _predict(self, L: Tensor) -> Tensor:
         with self._one_at_a_time:
             return self.model(L.to(self.device), **self.guide).float().cpu()
+
+    def _certainty(self, L: Tensor) -> Tensor:
+        with self._one_at_a_time:
+            sure = self.model.certainty(L.to(self.device))
+        return confidence(self._predict, L) if sure is None else sure.float().cpu()
 
     def _read_style(self, path: Path, max_pixels: int) -> dict[str, Tensor]:
         if self.model.guide != "style":
