@@ -233,6 +233,7 @@ def _colorizer(config: Config, weights: Weights) -> Colorizer:
         image_size=config.image_size if "image_size" in config.given else None,
         resize=config.resize if "resize" in config.given else None,
         render_size=config.render_size,
+        views=config.views,
         upsample=config.upsample,
         saturation=config.saturation,
         device=config.device,

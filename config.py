@@ -218,6 +218,14 @@ class PredictConfig:
         "consistent of several",
         modes=_COLORING,
     )
+    views: int = setting(
+        1,
+        "colours are the mean over so many views of a photo: 2: and its mirror image; more: and both shifted "
+        "by some pixels; each takes as long as one",
+        modes=_COLORING,
+        low=1,
+        high=8,
+    )
     upsample: str = setting(
         "guided",
         "how the colours get to the photo's own size; guided: along its edges",

@@ -184,6 +184,7 @@ def _load(config: Config, weights: Weights) -> Colorizer:
         image_size=config.image_size,
         resize=config.resize,
         render_size=config.render_size,
+        views=config.views,
         upsample=config.upsample,
         saturation=config.saturation,
         style_image=config.style_image,

@@ -110,8 +110,10 @@ far more than what the carrying loses. For one's own photos: `--photos=FOLDER`.
 """
 _CONFIDENCE = """## Confidence
 
-`--save_confidence=FILE` writes how far the model agrees with itself when the photo is mirrored, a little
-smaller, larger, lighter or darker ([`inference/agreement.py`](../inference/agreement.py)). White is sure.
+`--save_confidence=FILE` writes how sure a model is of each pixel's colour; white is sure. `unet` has a
+distribution over bins of colour, whose entropy says it. Of the others it is how far the model agrees with
+itself when the photo is mirrored, a little smaller, larger, lighter or darker
+([`inference/agreement.py`](../inference/agreement.py)).
 """
 _CONFIDENCE_LIMIT = """
 The correlation is negative, as it must be, and weak: where a model has learned one colour for what has

@@ -83,6 +83,16 @@ class ColorizationModel(nn.Module):
         """
         raise NotImplementedError
 
+    def certainty(self, L: Tensor) -> Tensor | None:
+        """How sure it is of each pixel's colour.
+
+        Args:
+            L: (N, 1, H, W) as of `forward`.
+        Returns:
+            (N, 1, H, W) in [0, 1], 1 is sure; None: the model cannot say, and has to be asked several times.
+        """
+        return None
+
     def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
         """The named terms of the training loss of one batch; their sum is minimised."""
         return criterion(self(batch.L), batch)

@@ -7,6 +7,7 @@ one for a distribution over bins of colour as in zhang2016.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple, Self
 
@@ -19,7 +20,14 @@ from data.color import AB_SCALE, gray_to_rgb
 from distributed import sum_over_processes
 from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
 from models.base import ColorizationModel, Criterion, Group, Update
-from models.bins import NUM_BINS, UNIFORM_SHARE, SoftEncoder, published_bins, smooth_frequencies
+from models.bins import (
+    NUM_BINS,
+    NUM_NEIGHBORS,
+    UNIFORM_SHARE,
+    SoftEncoder,
+    published_bins,
+    smooth_frequencies,
+)
 from models.layers import pad_to_stride
 from models.settings import UNetSettings
 from models.timm_encoder import TimmEncoder
@@ -83,6 +91,21 @@ class UNet(ColorizationModel):
     def forward(self, L: Tensor) -> Tensor:
         """L* (N, 1, H, W) in [0, 100] -> a*, b* (N, 2, H, W); see the base class."""
         return self._colors(self.network(L), L)
+
+    def certainty(self, L: Tensor) -> Tensor | None:
+        """By the entropy of the distribution over bins; None without one. See the base class.
+
+        1 where it is that of the bins over which a single colour is spread in training, or less; 0 where
+        all bins are as likely.
+        """
+        if self.bins_head is None:
+            return None
+        log_p = self.network(L).logits.log_softmax(dim=1)
+        entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
+        lowest, highest = math.log(NUM_NEIGHBORS), math.log(NUM_BINS)
+        sure = ((highest - entropy) / (highest - lowest)).clamp(0, 1)
+        height, width = L.shape[-2:]
+        return F.interpolate(sure, scale_factor=4, mode="bilinear")[..., :height, :width]
 
     def _colors(self, out: Output, L: Tensor) -> Tensor:
         height, width = L.shape[-2:]

@@ -32,7 +32,7 @@ FLAGS = {
     **dict.fromkeys(("encoder", "heads", "vividness"), ONE_MODEL),
     **dict.fromkeys(("data_dir", "download", "subset_size", "split_ratio", "max_rejected"), SPLITS),
     **dict.fromkeys(("num_workers", "pack_dir", "on_device", "max_photos", "batch_size", "seed"), SPLITS),
-    **dict.fromkeys(("render_size", "upsample", "saturation", "quality"), COLORS),
+    **dict.fromkeys(("render_size", "upsample", "saturation", "quality", "views"), COLORS),
     **dict.fromkeys(("image_path", "output_path", "recursive"), PATHS),
     **dict.fromkeys(("grad_accum", "ema", "compile", "epochs", "film_augment", "freeze_encoder"), ("train",)),
     **dict.fromkeys(("init_weights", "loss", "lr", "patience", "precision", "recipe", "resume"), ("train",)),

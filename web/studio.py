@@ -150,6 +150,7 @@ class Studio:
             image_size=config.image_size if "image_size" in given else None,
             resize=config.resize if "resize" in given else None,
             render_size=config.render_size,
+            views=config.views,
             upsample=config.upsample,
             device=config.device,
         )
