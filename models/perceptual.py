@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 LAYERS = {3: "relu1_2", 8: "relu2_2", 15: "relu3_3"}
 """Where features are taken, by their index in torchvision's `vgg16().features`."""
 
-FEATURE_NETWORK = "tf_efficientnet_lite0"
-"""Of the term `features`. Not the largest that is packaged: what a model is judged by should be another."""
+FEATURE_NETWORK = "tf_efficientnet_lite2"
+"""Of the term `features`. The Fréchet distance (scoring/frechet.py) has another: a judge must not have trained."""
 
 
 class PerceptualLoss:
