@@ -32,7 +32,7 @@ _STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1"}
 
 
 class TimmEncoder(nn.Module):
-    """A network of timm that sees a gray photo and gives its features at strides 4, 8, 16 and 32.
+    """A network of timm that sees a photo, gray or not, and gives its features at strides 4, 8, 16 and 32.
 
     Attributes:
         name: in timm.
@@ -66,9 +66,9 @@ class TimmEncoder(nn.Module):
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
 
-    def forward(self, gray: Tensor) -> list[Tensor]:
-        """sRGB gray (N, 1, H, W) in [0, 1] -> four times (N, c, H / stride, W / stride)."""
-        features = self.net((gray - self.mean) / self.std)  # of three channels
+    def forward(self, photos: Tensor) -> list[Tensor]:
+        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride)."""
+        features = self.net((photos - self.mean) / self.std)  # of three channels either way
         return [features[i] for i in self.chosen]
 
     def stage_parameters(self, num_stages: int) -> list[nn.Parameter]:
@@ -92,7 +92,7 @@ class TimmEncoder(nn.Module):
             return
         if source != "imagenet":
             self._load(read_state(Path(source)), f"--encoder_weights={source}")
-        elif path := _packaged(self.name):
+        elif path := packaged_weights(self.name):
             self._load(read_state(path), str(path))
         else:
             self._download()
@@ -121,7 +121,7 @@ class TimmEncoder(nn.Module):
         self.net.load_state_dict(full.state_dict())
 
 
-def _packaged(name: str) -> Path | None:
+def packaged_weights(name: str) -> Path | None:
     """The file of a package that holds an encoder's weights, where it is installed."""
     if name not in _PACKAGES:
         return None
