@@ -1,9 +1,8 @@
-"""Scores of whole sets of photos: shift, and Fréchet distances beside those of the floors and of true photos."""
+"""Scores of sets of photos: shift, and Fréchet distances beside those of the floors and of true photos."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import torch

@@ -68,7 +68,7 @@ def frechet(first: Tensor, second: Tensor) -> float:
         raise ValueError(f"expected (N, d) and (M, d), got {tuple(first.shape)} and {tuple(second.shape)}")
     (mean1, root1), (mean2, root2) = _moments(first), _moments(second)
     # With C = R^T R the eigenvalues of C1 C2 are the squared singular values of R1 R2^T. So no root is taken
-    # of eigenvalues that are 0 but for rounding, and may be below it, as where photos are fewer than features.
+    # of eigenvalues that are 0 but for rounding, of which some would be negative.
     cross = torch.linalg.svdvals(root1 @ root2.T).sum()
     distance = (mean1 - mean2).square().sum() + root1.square().sum() + root2.square().sum() - 2 * cross
     return distance.item()
