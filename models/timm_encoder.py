@@ -40,7 +40,7 @@ _REMEDY = "give a local file with --encoder_weights=PATH, or train on --encoder_
 
 
 class TimmEncoder(nn.Module):
-    """A network of timm that gives a photo's features at strides 4, 8, 16 and 32.
+    """A network of timm that sees a photo, gray or not, and gives its features at strides 4, 8, 16 and 32.
 
     Attributes:
         name: in timm.
@@ -78,9 +78,9 @@ class TimmEncoder(nn.Module):
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
 
-    def forward(self, rgb: Tensor) -> list[Tensor]:
-        """sRGB (N, 3, H, W), or gray (N, 1, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride)."""
-        features = self.net((rgb - self.mean) / self.std)  # of three channels
+    def forward(self, photos: Tensor) -> list[Tensor]:
+        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride)."""
+        features = self.net((photos - self.mean) / self.std)  # of three channels either way
         return [features[i] for i in self.chosen]
 
     def stage_parameters(self, num_stages: int) -> list[nn.Parameter]:
@@ -107,7 +107,7 @@ class TimmEncoder(nn.Module):
             return
         if source != "imagenet":
             self._load(read_state(Path(source)), f"--encoder_weights={source}")
-        elif path := _packaged(self.name):
+        elif path := packaged_weights(self.name):
             self._load(read_state(path), str(path))
         else:
             self._download(remedy)
@@ -150,7 +150,7 @@ class _SameConv2d(nn.Conv2d):
         return self._conv_forward(x, self.weight, self.bias)
 
 
-def _packaged(name: str) -> Path | None:
+def packaged_weights(name: str) -> Path | None:
     """The file of a package that holds an encoder's weights, where it is installed."""
     if name not in _PACKAGES:
         return None
