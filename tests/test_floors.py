@@ -28,7 +28,7 @@ FLOORS = [
     },
     {"data", "metrics", "scorecard", "paired", "figures", "history"},
     {"models"},
-    {"inference"},
+    {"inference", "scoring"},
     {"evaluate", "predict", "validation", "stepper", "trainer", "export", "compare"},
     {"train", "web"},
     {"main", "benchmarks"},
@@ -43,7 +43,7 @@ def name_of(path: Path) -> str:
 
 
 def modules() -> dict[str, Path]:
-    folders = ("data", "models", "inference", "web", "benchmarks")
+    folders = ("data", "models", "inference", "scoring", "web", "benchmarks")
     files = [*ROOT.glob("*.py"), *(f for folder in folders for f in (ROOT / folder).rglob("*.py"))]
     return {name_of(path): path for path in files}
 
