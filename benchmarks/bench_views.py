@@ -24,7 +24,7 @@ VIEWS = (1, 2, 4, 8)
 
 def measure(weights: str, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """Number of views -> figures."""
-    return judge({str(num): Colorizer.load(weights, views=num) for num in VIEWS}, paths)
+    return judge({str(num): Colorizer.load(weights, views=num, device="cpu") for num in VIEWS}, paths)
 
 
 def main() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,19 +19,18 @@ from data.places import find_photos
 from figures import progress_bar
 from inference.chroma import apply_chroma, lightness_seen, without_color
 from inference.colorizer import Colorizer
-from inference.views import View, mean_over_views
+from inference.views import mean_over_views
 from metrics import psnr
 from scorecard import bootstrap
+from scoring.shift import DEFINITION, shift
 
 DEFINITIONS = {
     "gain": "PSNR of the colored picture above that of the gray one, both in 8 bits at the photo's own "
     "size, dB",
-    "shift": "how far colours move when the model sees the photo 16 px further down and right: mean distance "
-    "over mean chroma",
+    "shift": DEFINITION,
     "chroma": "mean chroma predicted over mean chroma of the photos, both as they are written",
     "seconds": "median time of a photo's colours at the size of the look, without carrying them to its own",
 }
-_MOVED = View(False, 16, 16)
 _SEED = 42
 
 
@@ -77,14 +77,13 @@ def _observe(colorizer: Colorizer, original: Original) -> dict[str, float]:
     seconds = time.perf_counter() - start
     colored = apply_chroma(original, found, upsample=colorizer.upsample, saturation=colorizer.saturation)
     height, width = found.ab.shape[-2:]
-    L = _MOVED.show(lightness_seen(original, (width, height)))
-    moved = mean_over_views(colorizer.model, L, colorizer.views)[..., _MOVED.down :, _MOVED.right :]
-    still = found.ab[..., : -_MOVED.down, : -_MOVED.right]
+    L = lightness_seen(original, (width, height))
+    predict = partial(mean_over_views, colorizer.model, num=colorizer.views)
     true, gray = _to_rgb(original), _to_rgb(without_color(original))
     rgb = _to_rgb(colored)
     return {
         "gain": (psnr(rgb, true) - psnr(gray, true)).item(),
-        "distance": chroma(moved - still).mean().item(),
+        "distance": shift(predict, L, found.ab).item(),
         "own_chroma": chroma(found.ab).mean().item(),
         "chroma": chroma(rgb_to_lab(rgb)[:, 1:]).mean().item(),
         "true_chroma": chroma(rgb_to_lab(true)[:, 1:]).mean().item(),

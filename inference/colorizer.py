@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
@@ -96,6 +98,17 @@ class Colorizer:
         """
         path = find_weights(Path(weights), None, "")
         return cls(load_weights(path), **options)
+
+    def with_settings(self, **changes: Any) -> Colorizer:
+        """The same network with other settings of its model, such as `vividness`; nothing is loaded again.
+
+        Raises:
+            UserError: a value out of range.
+        """
+        other = copy.copy(self)
+        other.model = copy.copy(self.model)  # a module's shallow copy shares its parameters
+        other.model.settings = dataclasses.replace(self.model.settings, **changes)
+        return other
 
     def __call__(
         self, photo: Image.Image | np.ndarray | str | Path, *, max_pixels: int = Config.max_pixels
