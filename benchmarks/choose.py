@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         split="val",
         run_dir=args.run,
         pack_dir=args.pack_dir,
-        limit=args.limit,
+        max_photos=args.limit,
         image_size=args.image_size or stored.get("image_size", Config.image_size),
         resize=stored.get("resize", Config.resize),
     )
