@@ -106,18 +106,21 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Score the rows named on the command line, print them and write them down."""
     args = _parse(argv)
     stored = read_config(args.run)
+    if not stored:
+        raise UserError(f"--run={args.run} is no run: name the folder of one")
     config = Config(
         mode="test",
         split="val",
         run_dir=args.run,
         pack_dir=args.pack_dir,
-        max_photos=args.limit,
+        max_photos=args.max_photos,
         image_size=args.image_size or stored.get("image_size", Config.image_size),
         resize=stored.get("resize", Config.resize),
     )
     rows = {row: load_row(row) for row in args.rows}
     reuse_freed_memory()
-    loader = scoring_loader(config, open_split(config).of("val", args.limit), find_device("auto"))
+    entries = open_split(config).of("val", args.max_photos)
+    loader = scoring_loader(config, entries, find_device("auto"))
     found = score_rows(rows, loader)
     print(f"\n{len(loader)} validation photos of {args.run} at {config.image_size} px")
     print_rows(found)
@@ -140,7 +143,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("rows", nargs="+", metavar="ROW", help="PATH or PATH:setting=value,...")
     parser.add_argument("--run", type=Path, required=True, help="the run whose validation photos are taken")
     parser.add_argument("--image_size", type=int, help="side, pixels (default that of the run)")
-    parser.add_argument("--limit", type=int, help="take only the first N photos")
+    parser.add_argument("--max_photos", type=int, help="take only the first N photos, at least 4")
     parser.add_argument("--pack_dir", type=Path, help="where decoded photos are kept (default in the run)")
     parser.add_argument("--json", type=Path, default=Path("runs/choose.json"), help="default %(default)s")
     return parser.parse_args(argv)
