@@ -115,8 +115,13 @@ class TrainConfig:
     smallest_crop: float = setting(
         0.8, "share of a photo's area that a random crop of it keeps at least", low=0.05, high=1
     )
-    film_augment: bool = setting(
-        False, "show the model photos as old film kept them: responses, tones, grain, blur, print screens"
+    film_augment: float = setting(
+        0.0,
+        "share of the training photos that the model sees as old film kept them: responses, grain, blur, "
+        "borders, tones, print screens; without a number: all",
+        low=0,
+        high=1,
+        bare=1.0,
     )
     init_weights: Path | None = setting(
         None,

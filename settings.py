@@ -21,6 +21,7 @@ def setting(
     above: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
+    bare: float | None = None,
 ) -> Any:
     """Declare one setting of a dataclass: default, help, and the range it is checked against.
 
@@ -29,8 +30,9 @@ def setting(
         help: one line, with the unit.
         low, above, high: smallest value, bound the value must exceed, largest value.
         choices: the only words allowed.
+        bare: of a number that was a switch once: what the flag means without a value, and `true`.
     """
-    metadata = {"help": help, "low": low, "above": above, "high": high, "choices": choices}
+    metadata = {"help": help, "low": low, "above": above, "high": high, "choices": choices, "bare": bare}
     return field(default=default, metadata=metadata)
 
 

@@ -90,16 +90,20 @@ EFFECTS: dict[str, tuple[Effect, float]] = {
 """In the order in which they happen to a photograph, each with its chance in training."""
 
 
-def draw_film(num: int, generator: torch.Generator) -> Tensor:
+def draw_film(num: int, generator: torch.Generator, share: float = 1.0) -> Tensor:
     """Random numbers for `film_lightness`.
 
     Args:
         num: N.
         generator: on the CPU, so that every device sees the same ones.
+        share: of the photos to which anything may happen.
     Returns:
-        (N, len(EFFECTS), 1 + NUM_DRAWS) in [0, 1): whether an effect happens, and what it draws.
+        (N, len(EFFECTS), 1 + NUM_DRAWS) in [0, 1]: whether an effect happens, and what it draws.
     """
-    return torch.rand(num, len(EFFECTS), 1 + NUM_DRAWS, generator=generator)
+    draws = torch.rand(num, len(EFFECTS), 1 + NUM_DRAWS, generator=generator)
+    if share < 1:
+        draws[torch.rand(num, generator=generator) >= share, :, 0] = 1  # above any chance
+    return draws
 
 
 def film_lightness(rgb: Tensor, draws: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ class PhotoLoader:
         device: torch.device,
         on_device: str = "auto",
         smallest_crop: float = SMALLEST_CROP,
-        film_augment: bool = False,
+        film_augment: float = 0.0,
         classes: Sequence[str] = (),
     ) -> None:
         """
@@ -44,7 +44,7 @@ class PhotoLoader:
             on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
                 turn comes, 'auto' decides by the free memory. On the CPU they are the same.
             smallest_crop: in training, the share of a photo's area that a crop keeps at least.
-            film_augment: in training, L* is as old film may have kept it; the true colours stay.
+            film_augment: in training, the share of the photos whose L* is as old film may have kept it.
             classes: of which the batches' labels are the indices; none: no labels.
         """
         self.pack = pack
@@ -84,7 +84,9 @@ class PhotoLoader:
             mine = list(share(range(len(batch))))
             theta = random_affine(len(batch), generator, self.smallest_crop)[mine]
             rgb = warp(rgb.float().div_(255), theta)
-            film = draw_film(len(batch), film_generator)[mine] if self.film_augment else None
+            film = None
+            if self.film_augment:
+                film = draw_film(len(batch), film_generator, self.film_augment)[mine]
             yield self._to_batch(indices, rgb, film), len(batch)
 
     def batch(self, indices: Sequence[int]) -> Batch:

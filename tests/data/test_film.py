@@ -112,6 +112,19 @@ def test_follows_the_generator(photos):
     assert 0 <= first.min() <= first.max() <= 100.001
 
 
+def test_share_of_one_leaves_every_draw_as_it_is():
+    assert torch.equal(draw_film(50, generator(), 1.0), draw_film(50, generator()))
+
+
+def test_share_of_the_photos_to_which_anything_happens():
+    draws, all_draws = draw_film(20_000, generator(), 0.3), draw_film(20_000, generator())
+    chances = torch.tensor([chance for _, chance in EFFECTS.values()])
+    happens, may_happen = ((d[:, :, 0] < chances).any(dim=1) for d in (draws, all_draws))
+    assert (happens.sum() / may_happen.sum()).item() == pytest.approx(0.3, abs=0.02)
+    assert not (happens & ~may_happen).any()
+    assert torch.equal(draws[:, :, 1:], all_draws[:, :, 1:])
+
+
 def test_chances_are_as_stated():
     happens = draw_film(20_000, generator())[:, :, 0] < torch.tensor(
         [chance for _, chance in EFFECTS.values()]
