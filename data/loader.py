@@ -13,7 +13,7 @@ from torch import Tensor
 from data.augment import SMALLEST_CROP, random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
-from data.film import draw_film, film_lightness
+from data.film import draw_film, film_lab
 from data.pack import Pack
 from distributed import share, world
 
@@ -121,11 +121,10 @@ class PhotoLoader:
         return rgb.to(self.device, non_blocking=True)
 
     def _to_batch(self, indices: Sequence[int], rgb: Tensor, film: Tensor | None = None) -> Batch:
-        lab = rgb_to_lab(rgb)
-        L = lab[:, :1] if film is None else film_lightness(rgb, film)
+        lab = rgb_to_lab(rgb) if film is None else film_lab(rgb, film)
         names = tuple(self.pack.photos[i].name for i in indices)
         labels = None if self.labels is None else self.labels[list(indices)]
-        return Batch(L=L, ab=lab[:, 1:], names=names, labels=labels)
+        return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names, labels=labels)
 
     def _label(self, classes: Sequence[str]) -> Tensor:
         index = {name: i for i, name in enumerate(classes)}
