@@ -170,10 +170,14 @@ class TrainConfig:
         low=0.05,
         high=1,
     )
-    film_augment: bool = setting(
-        False,
-        "show the model photos as old film kept them: responses, tones, grain, blur, print screens",
+    film_augment: float = setting(
+        0.0,
+        "share of the training photos that the model sees as old film kept them: responses, grain, blur, "
+        "borders, tones, print screens; without a number: all",
         modes=("train",),
+        low=0,
+        high=1,
+        bare=1.0,
     )
     init_weights: Path | None = setting(
         None,

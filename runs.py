@@ -117,6 +117,8 @@ def _from_json(kind: Any, value: Any) -> Any:
         return None
     if kind is Path:
         return Path(value)
+    if kind is float and isinstance(value, bool):  # of a run whose share was a switch
+        return float(value)
     return tuple(value) if isinstance(value, list) else value
 
 

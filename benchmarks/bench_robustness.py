@@ -3,13 +3,14 @@
     python -m benchmarks.bench_robustness --photos=FOLDER
 
 Each effect of data/film.py in turn happens to every photo of the scenes list. The model sees that
-lightness; its colours are scored on the true one, so that the figures are those of the colours alone. The
-scores go to docs/results/robustness.json.
+lightness; its colours are scored on the true one, so that the figures are those of the colours alone. What
+borders hide is gray in truth and floor alike. The scores go to docs/results/robustness.json.
 """
 
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from benchmarks.results import LISTS, RESULTS, RUNS, trim, write_scores
 from config import Config
 from data.color import join, lab_to_rgb
 from data.dataset import make_loader, open_split
-from data.film import EFFECTS, draw_film, film_lightness
+from data.film import EFFECTS, draw_film, film_lab
 from data.loader import PhotoLoader
 from device import find_device, reuse_freed_memory
 from evaluate import BATCH_SIZE
@@ -41,8 +42,9 @@ def score_through(effect: str | None, model: ColorizationModel, loader: PhotoLoa
             draws[..., 0] = 1  # never, but for the effect asked for
             if effect:
                 draws[:, list(EFFECTS).index(effect), 0] = 0
-            L = film_lightness(lab_to_rgb(join(batch.L, batch.ab)), draws)
-            for key, values in score_batch(batch, model(L)).items():
+            lab = film_lab(lab_to_rgb(join(batch.L, batch.ab)), draws)
+            seen = replace(batch, ab=lab[:, 1:])
+            for key, values in score_batch(seen, model(lab[:, :1])).items():
                 scores.setdefault(key, []).extend(values.tolist())
             bar.update(len(batch))
     return summarize(scores, seed=42) | {"num_photos": len(loader)}

@@ -51,10 +51,12 @@ def add_flags(
                 shared.help = f"{shared.help}; {title[0].lower()}{title[1:]}: {help}"
             continue
         kind = kinds[item.name]
-        options: dict[str, Any] = {"nargs": "?", "const": True} if kind is bool else {}
+        bare = True if kind is bool else item.metadata["bare"]
+        options: dict[str, Any] = {} if bare is None else {"nargs": "?", "const": bare}
+        parse = _PARSERS.get(kind, _parse_numbers)
         group.add_argument(
             f"--{item.name}",
-            type=_PARSERS.get(kind, _parse_numbers),
+            type=parse if item.metadata["bare"] is None else _or_switch(parse, bare),
             default=argparse.SUPPRESS,
             metavar=item.name.upper(),
             help=help,
@@ -82,6 +84,12 @@ def _parse_bool(text: str) -> bool:
     if text.lower() not in ("true", "false"):
         raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
     return text.lower() == "true"
+
+
+def _or_switch(parse: Callable[[str], Any], on: float) -> Callable[[str], Any]:
+    """`parse`, and the words of a switch: true is `on`, false 0."""
+    words = {"true": on, "false": 0.0}
+    return lambda text: words[text.lower()] if text.lower() in words else parse(text)
 
 
 def _parse_numbers(text: str) -> tuple[float, ...]:

@@ -1,4 +1,4 @@
-"""What old photographs look like: film responses, tones, fading, grain, blur and print screens.
+"""What old photographs look like: film responses, fading, grain, blur, borders, tones and print screens.
 
 A gray photograph is seldom the exact L* of its scene. Each effect takes coloured or gray sRGB and returns
 what a scan of such a print would hold, so that effects chain; only the L* of the last is looked at.
@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.color import linear_to_srgb, rgb_to_lab, srgb_to_linear
+from data.color import join, linear_to_srgb, rgb_to_lab, srgb_to_linear
 
-NUM_DRAWS = 3
+NUM_DRAWS = 5
 """Uniform random numbers that an effect may use for one photo."""
 
 
@@ -28,7 +28,7 @@ def orthochromatic(rgb: Tensor, u: Tensor) -> Tensor:
 
 def colored_filter(rgb: Tensor, u: Tensor) -> Tensor:
     """Panchromatic film behind a filter of any colour: shares of red, green and blue at random."""
-    shares = -(u.clamp_min(1e-6)).log()  # normalised exponentials are uniform over all mixtures
+    shares = -(u[:, :3].clamp_min(1e-6)).log()  # normalised exponentials are uniform over all mixtures
     return _expose(rgb, shares / shares.sum(dim=1, keepdim=True))
 
 
@@ -55,12 +55,24 @@ def grain(rgb: Tensor, u: Tensor) -> Tensor:
     """Silver grain, 2 to 10 % of the scale, finest to about 2 pixels wide."""
     size = rgb.shape[-1]
     sheet = _noise(size, rgb.device)
-    places = (u[:, 1:] * (sheet.shape[-1] - size)).int().tolist()
+    places = (u[:, 1:3] * (sheet.shape[-1] - size)).int().tolist()
     noise = torch.stack([sheet[y : y + size, x : x + size] for y, x in places])[:, None].to(rgb)
     sigma = 0.3 + 0.5 * u[:, 0]
     noise = _blur(noise, sigma)
     noise = noise / noise.std(dim=(1, 2, 3), keepdim=True)
     return (_gray(rgb) + _per_photo(0.02 + 0.08 * u[:, :1]) * noise).clamp(0, 1)
+
+
+def borders(rgb: Tensor, u: Tensor) -> Tensor:
+    """A black or white border, or the page of an album: on each side of a width of its own, up to 6 %."""
+    hidden, level = _hidden(u, rgb.shape[-1]), _per_photo((3 * u[:, :1] - 1).clamp(0, 1))
+    return rgb + hidden * (level - rgb)
+
+
+def tone(rgb: Tensor, u: Tensor) -> Tensor:
+    """Dark and washed-out scans: gamma from 0.5 to 2, then contrast from 0.7 to 1.4 about the middle."""
+    gamma, contrast = _per_photo(2 ** (2 * u[:, :1] - 1)), _per_photo(2 ** (u[:, 1:2] - 0.5))
+    return (0.5 + contrast * (_gray(rgb) ** gamma - 0.5)).clamp(0, 1)
 
 
 def halftone(rgb: Tensor, u: Tensor) -> Tensor:
@@ -83,41 +95,51 @@ EFFECTS: dict[str, tuple[Effect, float]] = {
     "colored_filter": (colored_filter, 0.25),
     "blur": (blur, 0.2),
     "grain": (grain, 0.3),
+    "borders": (borders, 0.2),
     "fading": (fading, 0.3),
     "sepia": (sepia, 0.2),
     "halftone": (halftone, 0.1),
+    "tone": (tone, 0.3),
 }
 """In the order in which they happen to a photograph, each with its chance in training."""
 
 
-def draw_film(num: int, generator: torch.Generator) -> Tensor:
-    """Random numbers for `film_lightness`.
+def draw_film(num: int, generator: torch.Generator, share: float = 1.0) -> Tensor:
+    """Random numbers for `film_lab`.
 
     Args:
         num: N.
         generator: on the CPU, so that every device sees the same ones.
+        share: of the photos to which anything may happen.
     Returns:
-        (N, len(EFFECTS), 1 + NUM_DRAWS) in [0, 1): whether an effect happens, and what it draws.
+        (N, len(EFFECTS), 1 + NUM_DRAWS) in [0, 1]: whether an effect happens, and what it draws.
     """
-    return torch.rand(num, len(EFFECTS), 1 + NUM_DRAWS, generator=generator)
+    draws = torch.rand(num, len(EFFECTS), 1 + NUM_DRAWS, generator=generator)
+    if share < 1:
+        draws[torch.rand(num, generator=generator) >= share, :, 0] = 1  # above any chance
+    return draws
 
 
-def film_lightness(rgb: Tensor, draws: Tensor) -> Tensor:
-    """L* of photos as old film may have kept them.
+def film_lab(rgb: Tensor, draws: Tensor) -> Tensor:
+    """Photos as old film may have kept them, with their true colours.
 
     Args:
         rgb: (N, 3, S, S), sRGB in [0, 1].
         draws: of `draw_film`, on the CPU.
     Returns:
-        (N, 1, S, S), L* in [0, 100].
+        (N, 3, S, S) CIELAB: L* of the film, a* and b* of the photo. Under borders they are 0: nobody can
+        tell what is hidden there.
     """
+    ab = rgb_to_lab(rgb)[:, 1:]
     rgb = rgb.clone()
     for i, (effect, chance) in enumerate(EFFECTS.values()):
         chosen = (draws[:, i, 0] < chance).nonzero()[:, 0]
         if len(chosen):
-            where = chosen.to(rgb.device)
-            rgb[where] = effect(rgb[where], draws[chosen, i, 1:].to(rgb)).expand(-1, 3, -1, -1)
-    return rgb_to_lab(rgb)[:, :1]
+            where, u = chosen.to(rgb.device), draws[chosen, i, 1:].to(rgb)
+            rgb[where] = effect(rgb[where], u).expand(-1, 3, -1, -1)
+            if effect is borders:
+                ab[where] *= 1 - _hidden(u, rgb.shape[-1])
+    return join(rgb_to_lab(rgb)[:, :1], ab)
 
 
 def _expose(rgb: Tensor, shares: Tensor) -> Tensor:
@@ -129,6 +151,15 @@ def _expose(rgb: Tensor, shares: Tensor) -> Tensor:
 def _gray(rgb: Tensor) -> Tensor:
     """The gray picture, (N, 1, S, S), of the same luminance."""
     return _expose(rgb, rgb.new_tensor([[0.2126, 0.7152, 0.0722]]).expand(len(rgb), -1))
+
+
+def _hidden(u: Tensor, size: int) -> Tensor:
+    """How much of each pixel the borders hide: (N, 1, S, S) in [0, 1]; one side in four has none."""
+    widths = size * (0.08 * u[:, 1:5] - 0.02).clamp_min(0)
+    steps = torch.arange(size, device=u.device, dtype=u.dtype)
+    left, right, top, bottom = ((width[:, None] - steps).clamp(0, 1) for width in widths.unbind(dim=1))
+    across, down = left.maximum(right.flip(1)), top.maximum(bottom.flip(1))
+    return across[:, None, None, :].maximum(down[:, None, :, None])
 
 
 def _per_photo(values: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ from torch import Tensor
 from data.augment import SMALLEST_CROP, random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
-from data.film import draw_film, film_lightness
+from data.film import draw_film, film_lab
 from data.pack import Pack
 from distributed import share, world
 
@@ -33,7 +33,7 @@ class PhotoLoader:
         device: torch.device,
         on_device: str = "auto",
         smallest_crop: float = SMALLEST_CROP,
-        film_augment: bool = False,
+        film_augment: float = 0.0,
         classes: Sequence[str] = (),
     ) -> None:
         """
@@ -44,7 +44,7 @@ class PhotoLoader:
             on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
                 turn comes, 'auto' decides by the free memory. On the CPU they are the same.
             smallest_crop: in training, the share of a photo's area that a crop keeps at least.
-            film_augment: in training, L* is as old film may have kept it; the true colours stay.
+            film_augment: in training, the share of the photos whose L* is as old film may have kept it.
             classes: of which the batches' labels are the indices; none: no labels.
         """
         self.pack = pack
@@ -84,7 +84,9 @@ class PhotoLoader:
             mine = list(share(range(len(batch))))
             theta = random_affine(len(batch), generator, self.smallest_crop)[mine]
             rgb = warp(rgb.float().div_(255), theta)
-            film = draw_film(len(batch), film_generator)[mine] if self.film_augment else None
+            film = None
+            if self.film_augment:
+                film = draw_film(len(batch), film_generator, self.film_augment)[mine]
             yield self._to_batch(indices, rgb, film), len(batch)
 
     def batch(self, indices: Sequence[int]) -> Batch:
@@ -119,11 +121,10 @@ class PhotoLoader:
         return rgb.to(self.device, non_blocking=True)
 
     def _to_batch(self, indices: Sequence[int], rgb: Tensor, film: Tensor | None = None) -> Batch:
-        lab = rgb_to_lab(rgb)
-        L = lab[:, :1] if film is None else film_lightness(rgb, film)
+        lab = rgb_to_lab(rgb) if film is None else film_lab(rgb, film)
         names = tuple(self.pack.photos[i].name for i in indices)
         labels = None if self.labels is None else self.labels[list(indices)]
-        return Batch(L=L, ab=lab[:, 1:], names=names, labels=labels)
+        return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names, labels=labels)
 
     def _label(self, classes: Sequence[str]) -> Tensor:
         index = {name: i for i, name in enumerate(classes)}

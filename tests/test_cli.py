@@ -15,9 +15,10 @@ import main
 import models
 from config import RENAMED, Config
 from errors import UserError
+from files import write_json
 from models import build_model
 from models.checkpoint import save_weights
-from runs import BEST
+from runs import BEST, CONFIG, LAST, restore_config
 
 MAIN = Path(main.__file__)
 
@@ -181,6 +182,27 @@ def test_every_flag_reaches_the_configuration():
     assert config.model_settings == {"normalize_input": False}
     assert config.given >= {"resume", "normalize_input"}
     assert "epochs" not in config.given
+
+
+@pytest.mark.parametrize(
+    ("flag", "share"),
+    [
+        ("", 0.0),
+        ("--film_augment", 1.0),
+        ("--film_augment=true", 1.0),
+        ("--film_augment=False", 0.0),
+        ("--film_augment=0.3", 0.3),
+    ],
+)
+def test_a_switch_that_became_a_share(flag, share):
+    assert main.parse(["--mode=train", *filter(None, [flag])]).film_augment == share
+
+
+def test_a_run_whose_share_was_a_switch_resumes(tmp_path):
+    write_json(tmp_path / CONFIG, {"film_augment": True, "mode": "train", "model_settings": {}, "facts": {}})
+    (tmp_path / LAST).touch()
+    config = restore_config(main.parse(["--mode=train", "--resume", f"--run_dir={tmp_path}"]))
+    assert (config.film_augment, type(config.film_augment)) == (1.0, float)
 
 
 def test_resolved_configuration_survives_json():

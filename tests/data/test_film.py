@@ -6,7 +6,7 @@ from conftest import crops
 from torchvision.transforms.v2.functional import gaussian_blur
 
 from data.color import rgb_to_lab
-from data.film import EFFECTS, NUM_DRAWS, _blur, draw_film, film_lightness
+from data.film import EFFECTS, NUM_DRAWS, _blur, draw_film, film_lab
 
 
 @pytest.fixture
@@ -96,20 +96,68 @@ def test_halftone_keeps_the_mean_lightness():
         assert seen.mean().item() == pytest.approx(level, abs=0.1)
 
 
+def test_borders_by_hand():
+    # Widths of 100 pixels: 0.08 u - 0.02 of them, none below u = 0.25.
+    seen = apply("borders", flat(0.4, 0.5, 0.6, size=100), 0.9, 0.2, 0.5, 1.0, 0.75)[0]
+    white = (seen == 1).all(dim=0)
+    assert white[:6].all()
+    assert white[-4:].all()
+    assert white[:, -2:].all()
+    assert white.sum() == 100 * 100 - 90 * 98
+    assert torch.equal(seen[:, 6:-4, :-2], flat(0.4, 0.5, 0.6, size=100)[0, :, 6:-4, :-2])
+
+
+def test_borders_are_black_or_white_or_the_page_of_an_album():
+    gray = flat(0.4, 0.4, 0.4, size=32)
+    corners = [apply("borders", gray, u, 1, 1, 1, 1)[0, 0, 0, 0].item() for u in (0.1, 0.5, 0.9)]
+    assert corners == pytest.approx([0, 0.5, 1], abs=1e-6)
+
+
+def test_what_a_border_hides_has_no_colour(photos):
+    draws = torch.ones(8, len(EFFECTS), 1 + NUM_DRAWS)
+    draws[2:, list(EFFECTS).index("borders"), 0] = 0
+    ab, true = film_lab(photos, draws)[:, 1:], rgb_to_lab(photos)[:, 1:]
+    assert torch.equal(ab[:2], true[:2])
+    # 6 % of 64 pixels: three hidden, the fourth in part.
+    assert (ab[2:, :, :3] == 0).all()
+    assert (ab[2:, :, :, -3:] == 0).all()
+    assert torch.equal(ab[2:, :, 4:-4, 4:-4], true[2:, :, 4:-4, 4:-4])
+
+
+def test_tone_by_hand():
+    gray = flat(0.5, 0.5, 0.5)
+    dark, plain, light = (apply("tone", gray, u, 0.5).mean().item() for u in (1.0, 0.5, 0.0))
+    assert (dark, plain, light) == pytest.approx((0.25, 0.5, 0.5**0.5), abs=1e-4)
+    assert apply("tone", flat(0.7, 0.7, 0.7), 0.5, 1.0).mean().item() == pytest.approx(0.5 + 0.2 * 2**0.5)
+
+
 def test_only_what_was_drawn_happens(photos):
     draws = torch.ones(8, len(EFFECTS), 1 + NUM_DRAWS)
     L = rgb_to_lab(photos)[:, :1]
-    assert (film_lightness(photos, draws) - L).abs().max() < 1e-4
+    assert (film_lab(photos, draws)[:, :1] - L).abs().max() < 1e-4
     draws[3, list(EFFECTS).index("fading"), 0] = 0
-    changed = (film_lightness(photos, draws) - L).abs().amax(dim=(1, 2, 3)) > 1
+    changed = (film_lab(photos, draws)[:, :1] - L).abs().amax(dim=(1, 2, 3)) > 1
     assert changed.tolist() == [i == 3 for i in range(8)]
 
 
 def test_follows_the_generator(photos):
-    first, again, other = (film_lightness(photos, draw_film(8, generator(seed))) for seed in (0, 0, 1))
+    first, again, other = (film_lab(photos, draw_film(8, generator(seed)))[:, :1] for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     assert 0 <= first.min() <= first.max() <= 100.001
+
+
+def test_share_of_one_leaves_every_draw_as_it_is():
+    assert torch.equal(draw_film(50, generator(), 1.0), draw_film(50, generator()))
+
+
+def test_share_of_the_photos_to_which_anything_happens():
+    draws, all_draws = draw_film(20_000, generator(), 0.3), draw_film(20_000, generator())
+    chances = torch.tensor([chance for _, chance in EFFECTS.values()])
+    happens, may_happen = ((d[:, :, 0] < chances).any(dim=1) for d in (draws, all_draws))
+    assert (happens.sum() / may_happen.sum()).item() == pytest.approx(0.3, abs=0.02)
+    assert not (happens & ~may_happen).any()
+    assert torch.equal(draws[:, :, 1:], all_draws[:, :, 1:])
 
 
 def test_chances_are_as_stated():
