@@ -1,8 +1,8 @@
 """unet: a pretrained encoder that knows what a photo shows, and a decoder that colors it.
 
-The decoder is that of a U-Net (Ronneberger, Fischer and Brox 2015) down to a fourth of the photo's size, at which
-true colours lose next to nothing. Two heads look at its last features: one for the colours themselves, one for
-a distribution over bins of colour as in zhang2016.
+The decoder is that of a U-Net (Ronneberger, Fischer and Brox 2015) down to a fourth of the photo's size, at
+which true colours lose next to nothing. Two heads look at its last features: one for the colours themselves,
+one for a distribution over bins of colour as in zhang2016.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
 from distributed import sum_over_processes
 from models.base import ColorizationModel, Criterion, Group, ModelSettings, Update
-from models.bins import NUM_BINS, UNIFORM_SHARE, SoftEncoder, published_bins, smooth_frequencies
+from models.bins import NUM_BINS, UNIFORM_SHARE, SoftEncoder, published_bins, small_colors, smooth_frequencies
 from models.layers import pad_to_stride
 from models.timm_encoder import TimmEncoder
 from settings import setting
@@ -146,7 +146,7 @@ class UNet(ColorizationModel):
         if out.ab is not None:
             losses |= criterion(self._colors(out._replace(logits=None), batch.L), batch)
         if out.logits is not None:
-            index, share = self.soft_encode(_small_colors(batch.ab))  # (M, 5) each
+            index, share = self.soft_encode(small_colors(batch.ab))  # (M, 5) each
             logits = out.logits.movedim(1, -1).flatten(0, -2)  # (M, Q)
             log_p = logits.gather(1, index) - logits.logsumexp(dim=1, keepdim=True)
             losses["bins"] = -BINS_WEIGHT * (share * log_p).sum(dim=1).mean()
@@ -183,7 +183,7 @@ class UNet(ColorizationModel):
             return
         counts = torch.zeros(NUM_BINS, dtype=torch.int64, device=self.bin_centers.device)
         for batch in photos:
-            counts += self.soft_encode(_small_colors(batch.ab))[0][:, 0].bincount(minlength=NUM_BINS)
+            counts += self.soft_encode(small_colors(batch.ab))[0][:, 0].bincount(minlength=NUM_BINS)
         counts = sum_over_processes(counts)
         self.bin_frequencies.copy_(smooth_frequencies(counts.cpu(), self.bin_centers.cpu()))
 
@@ -201,11 +201,6 @@ class _Up(nn.Module):
         x = F.interpolate(self.reduce(below), scale_factor=2, mode="bilinear")
         fused: Tensor = self.fuse(torch.cat((x, skip), dim=1))
         return fused
-
-
-def _small_colors(ab: Tensor) -> Tensor:
-    """True colours (N, 2, H, W) -> (M, 2): the mean of the 4x4 pixels of each place of the logits."""
-    return F.avg_pool2d(pad_to_stride(ab), 4).movedim(1, -1).flatten(0, -2)
 
 
 def _conv(c_in: int, c_out: int, kernel: int) -> nn.Sequential:
