@@ -38,7 +38,10 @@ class Experiment:
     common: str = "--recipe=best --split_ratio=0.94,0.06,0"
 
 
-_JUDGED = "--loss=delta_e:1,chroma:2,features:0.5,colorfulness:1 --lr=0.0003 --epochs=1"
+_JUDGED = (
+    f"--init_weights={RUNS}/lively/mean --heads=mean --epochs=1 --lr=0.0003 "
+    "--loss=delta_e:1,chroma:2,features:0.5,colorfulness:1"
+)
 
 EXPERIMENTS = {
     "recipes": Experiment(
@@ -91,9 +94,8 @@ EXPERIMENTS = {
             "mean": "--heads=mean",
             "bins": "--heads=bins",
             "mean and bins": "--heads=both",
-            "mean, then features": f"--heads=mean --init_weights={RUNS}/lively/mean {_JUDGED}",
-            "mean, then features and discriminator": f"--heads=mean --init_weights={RUNS}/lively/mean {_JUDGED} "
-            "--adversarial=0.03 --head_start=30",
+            "mean, then features": _JUDGED,
+            "mean, then features and discriminator": f"{_JUDGED} --adversarial=0.03 --head_start=30",
         },
         common="--model=unet --recipe=best --warmup=0 --loss=delta_e:1,chroma:2 --split_ratio=0.9,0.1,0",
     ),
