@@ -101,7 +101,9 @@ class UNet(ColorizationModel):
         """
         if self.bins_head is None:
             return None
-        log_p = self.network(L).logits.log_softmax(dim=1)
+        logits = self.network(L).logits
+        assert logits is not None
+        log_p = logits.log_softmax(dim=1)
         entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
         lowest, highest = math.log(NUM_NEIGHBORS), math.log(NUM_BINS)
         sure = ((highest - entropy) / (highest - lowest)).clamp(0, 1)
