@@ -56,12 +56,6 @@ def run(config: Config) -> int:
             "--mode=compare needs models, such as --compare=model1,runs/mine: names of weights that ship, "
             "folders of runs, or files"
         )
-    for flag in ("model", "weights", "style_image", *config.model_settings):
-        if flag in config.given:
-            raise UserError(f"--{flag} is for one model: leave it out, --compare names several")
-    for flag in ("output_dir", "side_by_side", "save_chroma", "apply_chroma", "save_confidence"):
-        if flag in config.given:
-            raise UserError(f"--{flag} is for --mode=predict: leave it out")
     models = load_models([item.strip() for item in config.compare.split(",")])
     if config.image_path is None:
         return _score(config, models)
@@ -120,7 +114,7 @@ def _score(config: Config, models: dict[str, Weights]) -> int:
     device = find_device(config.device)
     reuse_freed_memory()
     manifest = open_split(config)
-    entries = manifest.of(config.split, config.limit)
+    entries = manifest.of(config.split, config.max_photos)
     print(f"{config.split}: {len(entries)} photos at {config.image_size} px ({config.resize})")
     if config.dry_run:
         return 0
@@ -203,9 +197,9 @@ def _draw(config: Config, photo: Path, models: Mapping[str, Weights]) -> int:
     output = _picture_path(config, photo)
     if output.resolve() in {path.resolve() for path in paths}:
         raise UserError(f"--output_path={output} is one of the photos: name another")
-    chosen = paths[: config.limit or _MAX_PHOTOS]
+    chosen = paths[: config.max_photos or _MAX_PHOTOS]
     if len(chosen) < len(paths):
-        print(f"the first {len(chosen)} of {len(paths)} photos; --limit takes more or fewer")
+        print(f"the first {len(chosen)} of {len(paths)} photos; --max_photos takes more or fewer")
     if config.dry_run:
         print(f"would write {output}")
         return 0
@@ -239,6 +233,7 @@ def _colorizer(config: Config, weights: Weights) -> Colorizer:
         image_size=config.image_size if "image_size" in config.given else None,
         resize=config.resize if "resize" in config.given else None,
         render_size=config.render_size,
+        views=config.views,
         upsample=config.upsample,
         saturation=config.saturation,
         device=config.device,

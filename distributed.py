@@ -9,11 +9,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-import torch
-import torch.distributed as dist
-from torch import Tensor
+if TYPE_CHECKING:  # else it is imported when needed: it takes seconds, and the help has no use for it
+    import torch
+    import torch.distributed as dist
+    from torch import Tensor
 
 T = TypeVar("T")
 
@@ -55,6 +56,9 @@ def session(device: torch.device) -> Iterator[None]:
     if world().size == 1:
         yield
         return
+    import torch
+    import torch.distributed as dist
+
     _store, rank, size = next(dist.rendezvous("env://"))
     backend = "gloo"
     if device.type == "cuda":
@@ -93,6 +97,8 @@ def gather(value: T) -> list[T]:
     """The values of all processes, in order of rank, for every process."""
     if world().size == 1:
         return [value]
+    import torch.distributed as dist
+
     values: list[Any] = [None] * world().size
     dist.all_gather_object(values, value)
     return values
@@ -101,6 +107,8 @@ def gather(value: T) -> list[T]:
 def sum_over_processes(tensor: Tensor) -> Tensor:
     """Add up a tensor over the processes, in place; every process gets the same bits."""
     if world().size > 1:
+        import torch.distributed as dist
+
         dist.all_reduce(tensor)
     return tensor
 

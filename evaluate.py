@@ -45,7 +45,7 @@ def run(config: Config) -> int:
     reuse_freed_memory()
     weights, config = choose_weights(config)
     manifest = open_split(config)
-    entries = manifest.of(config.split, config.limit)
+    entries = manifest.of(config.split, config.max_photos)
     if config.dry_run:
         print(describe(config, weights.model))
         print(f"{config.split}: {len(entries)} photos")
@@ -131,7 +131,7 @@ def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]
     """What metrics.json says of the photos and of how they were scored."""
     return {
         "num_photos": num_photos,
-        "limit": config.limit,
+        "limit": config.max_photos,
         "image_size": config.image_size,
         "resize": config.resize,
         "definitions": DEFINITIONS,

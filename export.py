@@ -42,8 +42,6 @@ def run(config: Config) -> int:
         UserError: a package is missing, no weights, no photo to check on, other colours, or a place that
             cannot or must not be written.
     """
-    if config.style_image:
-        raise UserError("--style_image is for --mode=predict: leave it out")
     _check_packages()
     weights, config = choose_weights(config)
     output = _output(config, weights)

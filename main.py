@@ -6,38 +6,25 @@ import argparse
 import dataclasses
 import difflib
 import importlib
-import inspect
 import logging
 import os
 import sys
 import warnings
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
-from config import (
-    VERSION,
-    CompareConfig,
-    Config,
-    DataConfig,
-    ExportConfig,
-    PredictConfig,
-    ServeConfig,
-    TrainConfig,
-)
+from config import RENAMED, VERSION, Config
+from core.flags import add_flags, sections
 from errors import UserError
+from models import SETTINGS, check_name
+from models.settings import ModelSettings
 from recipes import with_recipe
-from settings import describe_range, field_types
+from settings import MODES, check_mode
 
-MODES = {
-    "train": "train",
-    "test": "evaluate",
-    "predict": "predict",
-    "export": "export",
-    "compare": "compare",
-    "serve": "web.server",
-}
-"""Mode -> module with `run(config) -> exit code`. Imported when needed: torch takes seconds."""
+log = logging.getLogger(__name__)
+
+_MODULES = {"test": "evaluate", "serve": "web.server"}
+"""Mode -> module with `run(config) -> exit code`, where its name is another; imported late: torch is slow."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,19 +34,20 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f"{message}; see python main.py --help")
 
 
-def build_parser() -> Parser:
-    """One flag for every setting of the configuration and of the models."""
-    from models import MODELS
-    from models.base import ModelSettings
+def build_parser(mode: str | None = None) -> Parser:
+    """One flag for every setting of the configuration and of the models.
 
-    parser = Parser(prog="main.py", description="Colorize photographs.", allow_abbrev=False)
+    Args:
+        mode: whose flags the help shows; None: all.
+    """
+    hint = "" if mode else " --mode=predict --help lists what is for predict alone, and so for every mode."
+    parser = Parser(prog="main.py", description=f"Colorize photographs.{hint}", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
-    sections = (Config, DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig, ServeConfig)
-    for section in (*sections, ModelSettings):
-        _add_flags(parser, (section.__doc__ or "").partition(";")[0].rstrip("."), section)
-    for name, model in MODELS.items():
-        if model.Settings is not ModelSettings:
-            _add_flags(parser, f"Settings of {name}", model.Settings)
+    for section, declarations in _sections():
+        add_flags(parser, section, declarations, mode)
+    for former, name in RENAMED.items():
+        kind = parser._option_string_actions[f"--{name}"].type or str
+        parser.add_argument(f"--{former}", type=kind, default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
@@ -67,22 +55,24 @@ def parse(argv: Sequence[str] | None) -> Config:
     """Turn the command line into a checked configuration.
 
     Raises:
-        UserError: an unknown flag, mode or model, or a value that is not allowed.
+        UserError: an unknown flag, mode or model, a flag of another mode, or a value that is not allowed.
     """
-    from models import find_model
-
-    parser = build_parser()
+    mode = _find_mode(argv)
+    parser = build_parser(mode)
     namespace, unknown = parser.parse_known_args(argv)
     if unknown:
         _reject(unknown[0], [flag for action in parser._actions for flag in action.option_strings])
-    given = vars(namespace)
-    if "mode" not in given:
+    if mode is None:
         raise UserError(f"--mode is missing: must be one of {', '.join(MODES)}")
+    given = _rename(vars(namespace))
+    declared = {item.name: item for _, declarations in _sections() for item in declarations}
+    for name in given:
+        check_mode(declared[name], mode)
     own = {field.name for field in dataclasses.fields(Config)}
     general = {name: value for name, value in given.items() if name in own}
     of_model = {name: value for name, value in given.items() if name not in own}
     config = Config(**with_recipe(general), model_settings=of_model, given=frozenset(given))
-    find_model(config.model)
+    check_name(config.model)
     return config
 
 
@@ -101,8 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         import distributed
         from device import find_device
 
+        module = _MODULES.get(config.mode, config.mode)
         with logging_redirect_tqdm(), distributed.session(find_device(config.device)):
-            code: int = importlib.import_module(MODES[config.mode]).run(config)
+            code: int = importlib.import_module(module).run(config)
         return code
     except KeyboardInterrupt:
         return _stop()
@@ -118,7 +109,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if is_out_of_memory(error):
             return _fail(
                 "out of memory: to train or test, use a smaller --batch_size or --image_size, or "
-                "--accumulate; to predict, a smaller photo"
+                "--grad_accum; to predict, a smaller photo"
             )
         if _is_lost_process(error):
             reason = str(error).strip().partition("\n")[0]
@@ -128,76 +119,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         raise
 
 
-def _add_flags(parser: Parser, title: str, settings: type) -> None:
-    group = parser.add_argument_group(title)
-    kinds = field_types(settings)
-    own = inspect.get_annotations(settings)  # not those of the sections it inherits from
-    for item in dataclasses.fields(settings):
-        if item.name not in own or not item.metadata:
-            continue
-        kind = kinds[item.name]
-        if shared := parser._option_string_actions.get(f"--{item.name}"):
-            shared.help = f"{shared.help}; {title[0].lower()}{title[1:]}: {_describe(item)}"
-            continue
-        bare = True if kind is bool else item.metadata["bare"]
-        options: dict[str, Any] = {} if bare is None else {"nargs": "?", "const": bare}
-        parse = _PARSERS.get(kind, _parse_numbers)
-        group.add_argument(
-            f"--{item.name}",
-            type=parse if item.metadata["bare"] is None else _or_switch(parse, bare),
-            default=argparse.SUPPRESS,  # so that the namespace holds what was given, no more
-            metavar=item.name.upper(),
-            help=_describe(item),
-            **options,
-        )
+def _sections() -> Iterator[tuple[type, list[dataclasses.Field[Any]]]]:
+    return sections(Config, ModelSettings, *SETTINGS.values())
 
 
-def _describe(item: dataclasses.Field[Any]) -> str:
-    """A setting's help, its range and its default, as argparse takes it."""
-    notes = [item.metadata["help"]]
-    if allowed := describe_range(item.metadata):
-        notes.append(allowed)
-    if item.default not in (None, False, dataclasses.MISSING):
-        notes.append(f"default {_show(item.default)}")
-    return "; ".join(notes).replace("%", "%%")
+def _find_mode(argv: Sequence[str] | None) -> str | None:
+    """The mode that was asked for, before anything else of the command line is looked at."""
+    scout = Parser(add_help=False, allow_abbrev=False)
+    scout.add_argument("--mode")
+    mode: str | None = scout.parse_known_args(argv)[0].mode
+    if mode is not None and mode not in MODES:
+        raise UserError(f"--mode={mode}: must be one of {', '.join(MODES)}")
+    return mode
 
 
-def _show(value: Any) -> str:
-    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _parse_bool(text: str) -> bool:
-    if text.lower() not in ("true", "false"):
-        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
-    return text.lower() == "true"
-
-
-def _or_switch(parse: Callable[[str], Any], on: float) -> Callable[[str], Any]:
-    """`parse`, and the words of a switch: true is `on`, false 0."""
-    words = {"true": on, "false": 0.0}
-    return lambda text: words[text.lower()] if text.lower() in words else parse(text)
-
-
-def _parse_numbers(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(part) for part in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 0.7,0.15,0.15") from None
-
-
-def _parse_path(text: str) -> Path:
-    if not text:  # what an unset variable of a shell leaves; as a path it would be the folder at hand
-        raise argparse.ArgumentTypeError("the path is empty")
-    return Path(text)
-
-
-_PARSERS: dict[Any, Callable[[str], Any]] = {
-    bool: _parse_bool,
-    int: int,
-    float: float,
-    str: str,
-    Path: _parse_path,
-}
+def _rename(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What was given, former names replaced by those of today, with a warning."""
+    renamed = dict(given)
+    for former in [name for name in given if name in RENAMED]:
+        name = RENAMED[former]
+        if name in given:
+            raise UserError(f"--{former} is the former name of --{name}: leave it out")
+        log.warning("--%s is called --%s now; the next version will not know the former name", former, name)
+        renamed[name] = renamed.pop(former)
+    return renamed
 
 
 def _reject(unknown: str, flags: Sequence[str]) -> NoReturn:

@@ -152,6 +152,7 @@ def colorfulness(rgb: Tensor) -> Tensor:
         (N,), on the scale of 8-bit values: 0 for gray, about 40 for an ordinary photo.
     Raises:
         ValueError: the shape is not (N, 3, H, W).
+    Note: the gradient is finite everywhere, gray included.
     Source: Hasler and Suesstrunk 2003, section 7.
     """
     _check(rgb, rgb)
@@ -159,7 +160,9 @@ def colorfulness(rgb: Tensor) -> Tensor:
     opponents = torch.stack((red - green, (red + green) / 2 - blue), dim=1).flatten(2)
     mean = opponents.mean(dim=2)
     variance = opponents.sub_(mean[:, :, None]).square_().mean(dim=2)
-    return variance.sum(dim=1).sqrt() + 0.3 * mean.norm(dim=1)
+    # Away from 0, where the root has no gradient and the norm one of 0.
+    deviation = variance.sum(dim=1).clamp_min(torch.finfo(rgb.dtype).tiny).sqrt()
+    return deviation + 0.3 * mean.norm(dim=1)
 
 
 def _check(pred: Tensor, target: Tensor) -> None:

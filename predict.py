@@ -30,6 +30,7 @@ from inference.colorizer import Colorizer
 from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
 from models.checkpoint import Weights
+from settings import check_kind
 
 __all__ = ["Colorizer", "run"]
 
@@ -46,10 +47,9 @@ def run(config: Config) -> int:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
     if config.image_path.is_dir():
         return _run_folder(config, config.image_path)
-    if config.output_dir or config.recursive:
-        raise UserError(f"--output_dir and --recursive are for folders, and {config.image_path} is none")
     if is_clip(config.image_path):
         return _run_clip(config, config.image_path)
+    check_kind(config, "photo", config.image_path)
     output = _check_outputs(config, config.image_path)
     original = load_original(config.image_path, max_pixels=config.max_pixels)
     if config.apply_chroma:
@@ -96,6 +96,7 @@ def _finish(config: Config, original: Original, chroma: Chroma) -> Original:
 
 
 def _run_clip(config: Config, path: Path) -> int:
+    check_kind(config, "clip", path)
     _check_for_clips(config)
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
     check_container(output)
@@ -117,19 +118,14 @@ def _check_for_clips(config: Config) -> None:
         UserError: clips cannot be read here, or a flag is not for them.
     """
     pyav()
-    for flag in ("save_chroma", "apply_chroma", "save_confidence", "side_by_side"):
-        if getattr(config, flag):
-            raise UserError(f"--{flag} is for photos, not for clips: leave it out")
+    if config.side_by_side:  # which is for the photos of a folder
+        raise UserError("--side_by_side is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
 
 
 def _run_folder(config: Config, folder: Path) -> int:
-    if config.output_path:
-        raise UserError(f"--output_path is for one photo, and {folder} is a folder: use --output_dir")
-    for flag in ("save_chroma", "apply_chroma", "save_confidence"):
-        if getattr(config, flag):
-            raise UserError(f"--{flag} is for one photo, and {folder} is a folder: leave it out")
+    check_kind(config, "folder", folder)
     output = config.output_dir or default_output(folder)
     clips = clips_to_color(folder, output, recursive=config.recursive)
     weights, config = choose_weights(config)
@@ -188,6 +184,7 @@ def _load(config: Config, weights: Weights) -> Colorizer:
         image_size=config.image_size,
         resize=config.resize,
         render_size=config.render_size,
+        views=config.views,
         upsample=config.upsample,
         saturation=config.saturation,
         style_image=config.style_image,

@@ -10,10 +10,10 @@ RECIPES: dict[str, dict[str, Any]] = {
     "best": {
         "loss": "psnr:0.1,delta_e:0.5,chroma:3,ssim:0.1",
         "batch_size": 32,
-        "smallest_crop": 0.5,
+        "min_crop": 0.5,
         "schedule": "cosine",
         "warmup": 1,
-        "average": 0.999,
+        "ema": 0.999,
         "epochs": 40,
         "patience": 40,  # a schedule is meant to be run to its end
     },

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from config import Config
+from config import RENAMED, Config
 from errors import UserError
 from files import TEMPORARY, read_json, write_json
 from settings import field_types
@@ -21,15 +22,7 @@ LAST = "last.pt"
 METRICS = "metrics.json"
 PACK = "pack"
 
-# What a resumed run may be told anew, or does not use; anything else would make it another run.
-_CHANGEABLE = {
-    *("mode", "resume", "dry_run", "download", "model_settings"),
-    *("epochs", "patience", "device", "num_workers", "max_pixels"),
-    *("run_dir", "data_dir", "pack_dir", "on_device", "compile", "vgg_weights"),
-    *("split", "image_path", "output_path", "output_dir", "recursive", "side_by_side"),
-    *("upsample", "saturation", "quality", "style_image", "save_chroma", "apply_chroma"),
-    *("render_size", "save_confidence", "temporal", "format", "compare"),
-}
+_RESUMABLE = {item.name for item in dataclasses.fields(Config) if item.metadata.get("resumable")}
 
 
 def holds_run(run_path: Path) -> bool:
@@ -71,7 +64,7 @@ def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]
 
 
 def read_config(run_path: Path) -> dict[str, Any]:
-    """What `write_config` wrote, or an empty dict where there is no run.
+    """What `write_config` wrote, under the names of today, or an empty dict where there is no run.
 
     Raises:
         UserError: the file is damaged.
@@ -80,6 +73,8 @@ def read_config(run_path: Path) -> dict[str, Any]:
     stored = read_json(path) if path.exists() else {}
     if not isinstance(stored, dict):
         raise UserError(f"{path} is no configuration: restore it or start a new run")
+    for former in RENAMED.keys() & stored.keys():
+        stored[RENAMED[former]] = stored.pop(former)
     return stored
 
 
@@ -98,7 +93,7 @@ def restore_config(config: Config) -> Config:
         raise UserError(f"{config.run_path / CONFIG} is damaged: restore it or start a new run")
     kinds = field_types(Config)
     values = {k: _from_json(kinds[k], v) for k, v in stored.items() if k in kinds}
-    for name in config.given - _CHANGEABLE:
+    for name in config.given - _RESUMABLE:
         if name in values and getattr(config, name) != values[name]:
             raise _contradiction(name, getattr(config, name), values[name], config.run_path)
     for name, value in config.model_settings.items():
@@ -106,7 +101,7 @@ def restore_config(config: Config) -> Config:
             raise UserError(f"--{name} is not a setting of {values.get('model')}: leave it out")
         if value != values["model_settings"][name]:
             raise _contradiction(name, value, values["model_settings"][name], config.run_path)
-    values |= {name: getattr(config, name) for name in config.given & _CHANGEABLE}
+    values |= {name: getattr(config, name) for name in config.given & _RESUMABLE}
     values |= {"run_dir": config.run_path, "download": config.download, "overwrite": False}
     return Config(**values, given=config.given)
 

@@ -6,34 +6,79 @@ import dataclasses
 import math
 import types
 import typing
+from collections.abc import Mapping, Sequence
 from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from errors import UserError
 
+MODES = ("train", "test", "predict", "export", "compare", "serve")
+"""What the program does."""
+KINDS = ("photo", "clip", "folder")
+"""What `predict` colors."""
+
 
 def setting(
     default: Any,
     help: str,
     *,
+    modes: tuple[str, ...],
+    kinds: tuple[str, ...] = KINDS,
+    instead: Mapping[str, str] | None = None,
+    resumable: bool = False,
     low: float | None = None,
     above: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
     bare: float | None = None,
 ) -> Any:
-    """Declare one setting of a dataclass: default, help, and the range it is checked against.
+    """Declare one setting of a dataclass: default, help, whom it is for, and what it is checked against.
 
     Args:
         default: value when nobody says otherwise.
         help: one line, with the unit.
+        modes: those that use it, of `MODES`; in another one its flag is an error.
+        kinds: of `KINDS`, those of which `predict` uses it.
+        instead: mode or kind that it is not for -> the advice to give there, where 'leave it out' is not all.
+        resumable: whether a run that is resumed may be told it anew; else that would be another run.
         low, above, high: smallest value, bound the value must exceed, largest value.
         choices: the only words allowed.
         bare: of a number that was a switch once: what the flag means without a value, and `true`.
     """
-    metadata = {"help": help, "low": low, "above": above, "high": high, "choices": choices, "bare": bare}
-    return field(default=default, metadata=metadata)
+    allowed = {"low": low, "above": above, "high": high, "choices": choices, "bare": bare}
+    scope = {"modes": modes, "kinds": kinds, "instead": instead or {}, "resumable": resumable}
+    return field(default=default, metadata={"help": help, **scope, **allowed})
+
+
+def check_mode(item: dataclasses.Field[Any], mode: str) -> None:
+    """
+    Raises:
+        UserError: the setting is not for this mode; names those that it is for.
+    """
+    modes = item.metadata["modes"]
+    if mode not in modes:
+        advice = item.metadata["instead"].get(mode, "leave it out")
+        raise UserError(f"--{item.name} is for {in_words(modes)}, not for {mode}: {advice}")
+
+
+def check_kind(settings: Any, kind: str, path: Path) -> None:
+    """Check that only settings for such an input differ from their defaults.
+
+    Raises:
+        UserError: one of them is for other kinds of input than `path`, which is of this one.
+    """
+    for item in dataclasses.fields(settings):
+        if kind not in item.metadata.get("kinds", KINDS) and getattr(settings, item.name) != item.default:
+            kinds = in_words([f"{other}s" for other in item.metadata["kinds"]])
+            advice = item.metadata["instead"].get(kind, "leave it out")
+            raise UserError(f"--{item.name} is for {kinds}, and {path} is a {kind}: {advice}")
+
+
+def in_words(words: Sequence[str]) -> str:
+    """'a', 'a and b', 'a, b and c'."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def describe_range(metadata: typing.Mapping[str, Any]) -> str:

@@ -18,7 +18,7 @@ from errors import UserError
 from files import check_writable, read_csv
 from history import best_epoch, is_finished
 from inference.weights import describe, initial_weights
-from models import build_model, find_model
+from models import build_model
 from models.base import ColorizationModel
 from models.checkpoint import Weights, load_training_state
 from models.losses import OWN, build_criterion, parse_loss
@@ -47,13 +47,13 @@ def run(config: Config) -> int:
     reuse_freed_memory()
     config, initial = _resolve(config)
     state = load_training_state(config.run_path / LAST) if config.resume else None
-    by_loss = find_model(config.model).judged_by_loss
+    torch.manual_seed(config.seed)
+    model = initial.model if initial else build_model(config.model, **config.model_settings)
+    by_loss = model.judged_by_loss
     if state and is_finished(state["history"], config, by_loss=by_loss) and _is_tested(config):
         epochs, best = len(state["history"]), best_epoch(state["history"], by_loss=by_loss)
         print(f"{config.run_path} is finished: {epochs} epochs, best {best}; --epochs goes further")
         return 0
-    torch.manual_seed(config.seed)
-    model = initial.model if initial else build_model(config.model, **config.model_settings)
     config = _settle_loss(config, model)
     if config.freeze_encoder:
         model.freeze_encoder()
@@ -83,11 +83,6 @@ def run(config: Config) -> int:
 
 def _resolve(config: Config) -> tuple[Config, Weights | None]:
     """The configuration of a new run or of the one to resume, and the weights that a new one starts from."""
-    if "weights" in config.given:
-        raise UserError(
-            "--weights is for test and predict: a training starts anew, from --init_weights=FILE, or "
-            "goes on with --resume"
-        )
     initial = None
     if config.resume:
         config = restore_config(config)

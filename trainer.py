@@ -87,18 +87,18 @@ class Trainer:
         if config.compile:
             compile_if_possible(self.model, config.image_size, device)
         self.train_loader, self.val_loader = (
-            make_loader(config, manifest.of(split, config.limit), device, manifest.classes)
+            make_loader(config, manifest.of(split, config.max_photos), device, manifest.classes)
             for split in ("train", "val")
         )
         if len(self.train_loader) < smallest or len(self.val_loader) < 1:
             raise UserError(
                 f"training needs at least {smallest} photos to train on and 1 to validate on: "
-                "add photos, or set --split_ratio or --limit"
+                "add photos, or set --split_ratio or --max_photos"
             )
         if state is None:
             with progress_bar("measuring photos", len(self.train_loader)) as bar:
                 self.model.measure(_watch(self.train_loader, bar))
-        self.average = WeightAverage(model, config.average) if config.average else None
+        self.average = WeightAverage(model, config.ema) if config.ema else None
         self.criterion = criterion
         self.stepper = Stepper(
             self.model,
@@ -106,7 +106,7 @@ class Trainer:
             lr=config.lr,
             device=device,
             dtype=find_precision(config.precision, device),
-            num_parts=config.accumulate,
+            num_parts=config.grad_accum,
         )
         self.history: History = []
         if state is not None:

@@ -3,7 +3,8 @@
     python -m benchmarks.bench_confidence --photos=FOLDER
 
 On a seeded draw of the scenes list, at each photo's own size: confidence as --save_confidence writes it,
-beside CIE76 between the colored picture and the photo. Spearman's correlation over pixels (as many of each
+beside CIE76 between the colored picture and the photo; for a model that says itself how sure it is also as
+for one that does not. Spearman's correlation over pixels (as many of each
 photo) and over photos (means), with 95 % bootstrap intervals over the photos; and the mean error by fifths
 of the pixels. Writes docs/prediction/confidence.json.
 """
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from scipy.stats import spearmanr
 
 from benchmarks.bench_upsample import RESULTS, to_lab
@@ -64,10 +66,22 @@ def by_confidence(sure: np.ndarray, error: np.ndarray) -> list[dict[str, float]]
     ]
 
 
+@torch.inference_mode()
+def ways(weights: Path) -> dict[str, Colorizer]:
+    """Title of the row -> a colorizer; two where the model can say itself how sure it is."""
+    colorizer, by_agreement = Colorizer.load(weights), Colorizer.load(weights)
+    label = colorizer.weights.label
+    if colorizer.model.certainty(torch.zeros(1, 1, 32, 32, device=colorizer.device)) is None:
+        return {label: colorizer}
+    by_agreement.model.certainty = lambda L: None  # type: ignore[method-assign]
+    return {f"{label}, its entropy": colorizer, f"{label}, its agreement": by_agreement}
+
+
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True, help=f"folder that holds {LISTS['scenes']}")
+    parser.add_argument("--weights", type=Path, help="only these, instead of all that ship")
     parser.add_argument("--num", type=int, default=150, help="photos; default 150")
     parser.add_argument("--json", type=Path, default=RESULTS / "confidence.json")
     args = parser.parse_args()
@@ -75,16 +89,18 @@ def main() -> None:
     rng = np.random.default_rng(_SEED)
     paths = [paths[i] for i in sorted(rng.permutation(len(paths))[: args.num])]
     rows: dict[str, Any] = {}
-    for weights in sorted(shipped.FOLDER.glob("*.safetensors")):
-        colorizer, seen = Colorizer.load(weights), []
-        with progress_bar(weights.stem, len(paths)) as bar:
+    files = [args.weights] if args.weights else sorted(shipped.FOLDER.glob("*.safetensors"))
+    for name, colorizer in [way for file in files for way in ways(file).items()]:
+        seen = []
+        with progress_bar(name, len(paths)) as bar:
             for path in paths:
                 seen.append(observe(colorizer, path, rng))
                 bar.update()
         sure, error = (np.stack(values) for values in zip(*seen, strict=True))
-        rows[weights.stem] = correlation(sure, error) | {"parts": by_confidence(sure, error)}
-        print(weights.stem, rows[weights.stem])
+        rows[name] = correlation(sure, error) | {"parts": by_confidence(sure, error)}
+        print(name, rows[name])
     command = f"python -m benchmarks.bench_confidence --photos=PHOTOS --num={args.num}"
+    command += f" --weights={args.weights.name}" if args.weights else ""
     write_json(args.json, {"command": command, "num_photos": len(paths), "rows": rows})
 
 

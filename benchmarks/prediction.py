@@ -21,6 +21,12 @@ def page() -> str:
     parts = [
         _HEAD,
         *_upsampling(read_json(RESULTS / "upsample.json")),
+        *[
+            line
+            for name, write in (("look", look), ("views", views))
+            if (path := RESULTS / f"{name}.json").exists()
+            for line in write(read_json(path))
+        ],
         *_confidence(read_json(RESULTS / "confidence.json")),
         *_memory(read_json(RESULTS / "memory.json")),
         *_damaged(read_json(RESULTS / "fuzz.json")),
@@ -46,6 +52,45 @@ def _upsampling(found: dict[str, Any]) -> list[str]:
         _UPSAMPLING_MODELS,
         "![crops: photo, bilinear, guided](prediction/upsample.png)\n",
         f"*True colours from {SIDES[0]} px, where the two differ most.*\n",
+    ]
+
+
+def look(found: dict[str, Any]) -> list[str]:
+    """The section on the size of the look."""
+    sides = list(next(iter(found["seconds"].values())))
+    times = [
+        "| a photo of | " + " | ".join(f"{side} px" for side in sides) + " |",
+        "|---" * (len(sides) + 1) + "|",
+    ]
+    times += [
+        f"| {size} | " + " | ".join(f"{row[side]:.2f} s" for side in sides) + " |"
+        for size, row in found["seconds"].items()
+    ]
+    return [_LOOK, *_judged(found, "look, px"), _LOOK_TIME, *times, ""]
+
+
+def views(found: dict[str, Any]) -> list[str]:
+    """The section on the mean over several views."""
+    return [_VIEWS, *_judged(found, "views"), ""]
+
+
+def _judged(found: dict[str, Any], title: str) -> list[str]:
+    """A row for each way to look at a photo, the one that all are compared with first."""
+    lines = [
+        f"| {title} | PSNR above gray, dB | above the first row, dB | shift | chroma / true | ms a photo |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name, row in found["rows"].items():
+        more = "{mean:+.3f} [{low:+.3f}, {high:+.3f}]".format(**row["more"])
+        lines.append(
+            f"| {name} | {row['gain']:+.2f} | {more} | {row['shift']:.3f} | {row['chroma']:.2f} | "
+            f"{1000 * row['seconds']:.0f} |"
+        )
+    terms = found["definitions"]
+    return [
+        f"`{found['command']}`: {found['num_photos']} photos, 95 % bootstrap intervals over them. Shift: "
+        f"{terms['shift']}. Chroma: {terms['chroma']}. Time: {terms['seconds']}.\n",
+        *lines,
     ]
 
 
@@ -108,10 +153,26 @@ and carried back, so that all that is lost is the carrying; then with those that
 _UPSAMPLING_MODELS = """With the colours of the shipped weights the two score the same: these are wrong by
 far more than what the carrying loses. For one's own photos: `--photos=FOLDER`.
 """
+_LOOK = """## The size of the look
+
+`--render_size` is the side at which a model looks at a photo, `--resize` whether in a square (squash) or in
+the photo's own shape (crop). A photo of 12 MP is shrunk to the same look as a small one, so that small photos
+speak for all sizes.
+"""
+_LOOK_TIME = """
+Coloring a photo at its own size, once it is read:
+"""
+_VIEWS = """## Several views
+
+`--views=N` takes the mean of the colours over a photo (1), its mirror image (2), and both shifted by some
+pixels (up to 8; [`inference/views.py`](../inference/views.py)).
+"""
 _CONFIDENCE = """## Confidence
 
-`--save_confidence=FILE` writes how far the model agrees with itself when the photo is mirrored, a little
-smaller, larger, lighter or darker ([`inference/agreement.py`](../inference/agreement.py)). White is sure.
+`--save_confidence=FILE` writes how sure a model is of each pixel's colour; white is sure. `unet` has a
+distribution over bins of colour, whose entropy says it. Of the others it is how far the model agrees with
+itself when the photo is mirrored, a little smaller, larger, lighter or darker
+([`inference/agreement.py`](../inference/agreement.py)).
 """
 _CONFIDENCE_LIMIT = """
 The correlation is negative, as it must be, and weak: where a model has learned one colour for what has

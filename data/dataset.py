@@ -143,7 +143,7 @@ def make_loader(
         batch_size=config.batch_size,
         device=device,
         on_device=config.on_device,
-        smallest_crop=config.smallest_crop,
+        smallest_crop=config.min_crop,
         film_augment=config.film_augment,
         classes=classes,
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import dataclasses
 import logging
 import threading
 from collections.abc import Callable
@@ -21,9 +23,10 @@ from errors import UserError
 from files import sha256
 from inference.agreement import confidence, most_consistent
 from inference.chroma import Chroma, apply_chroma, lightness_seen
+from inference.views import mean_over_views
 from models.checkpoint import Weights, load_weights
 from models.layers import STRIDE
-from models.shipped import find_weights
+from models.shipped import DEFAULT, find_weights
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +50,7 @@ class Colorizer:
         image_size: int | None = None,
         resize: str | None = None,
         render_size: str | None = None,
+        views: int = Config.views,
         upsample: str = Config.upsample,
         saturation: float = Config.saturation,
         style_image: Path | None = None,
@@ -59,6 +63,7 @@ class Colorizer:
             image_size, resize: how the model sees a photo; None: as the weights say, else by the
                 defaults of the configuration.
             render_size: side at which the model looks instead of `image_size`; 'auto' compares several.
+            views: of each photo, whose colours are averaged; see `mean_over_views`.
             upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
             style_image: another photo in whose style to color, by a model that can.
@@ -72,7 +77,7 @@ class Colorizer:
         self.model = weights.model.to(self.device).eval()
         self.image_size: int = image_size or weights.info.get("image_size", Config.image_size)
         self.resize: str = resize or weights.info.get("resize", Config.resize)
-        self.render_size = render_size
+        self.render_size, self.views = render_size, views
         # Several threads may share a colorizer, but not every kind of GPU.
         on_cpu = self.device.type == "cpu"
         self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
@@ -81,7 +86,7 @@ class Colorizer:
         self.style_sha256 = sha256(style_image) if style_image else None
 
     @classmethod
-    def load(cls, weights: str | Path = "model1", **options: Any) -> Colorizer:
+    def load(cls, weights: str | Path = DEFAULT, **options: Any) -> Colorizer:
         """Load by the name of weights that ship (model1, model1_vivid), or from a weights file.
 
         Args:
@@ -93,6 +98,17 @@ class Colorizer:
         """
         path = find_weights(Path(weights), None, "")
         return cls(load_weights(path), **options)
+
+    def with_settings(self, **changes: Any) -> Colorizer:
+        """The same network with other settings of its model, such as `vividness`; nothing is loaded again.
+
+        Raises:
+            UserError: a value out of range.
+        """
+        other = copy.copy(self)
+        other.model = copy.copy(self.model)  # a module's shallow copy shares its parameters
+        other.model.settings = dataclasses.replace(self.model.settings, **changes)
+        return other
 
     def __call__(
         self, photo: Image.Image | np.ndarray | str | Path, *, max_pixels: int = Config.max_pixels
@@ -131,7 +147,9 @@ class Colorizer:
         Raises:
             UserError: the model's colours are not finite, or no size fits into memory.
         """
-        ab = self._within_memory(lambda sides: self._predict(self._look(original, sides)))
+        ab = self._within_memory(
+            lambda sides: mean_over_views(self._predict, self._look(original, sides), self.views)
+        )
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
@@ -139,14 +157,22 @@ class Colorizer:
 
     @torch.inference_mode()
     def confidence(self, original: Original) -> np.ndarray:
-        """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure."""
-        sure = self._within_memory(lambda sides: confidence(self._predict, self._look(original, sides)))
+        """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure.
+
+        As it says itself where it can, else by how far it agrees with itself.
+        """
+        sure = self._within_memory(lambda sides: self._certainty(self._look(original, sides)))
         small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
         return np.asarray(small.resize(original.size, Image.Resampling.BILINEAR))
 
     def _predict(self, L: Tensor) -> Tensor:
         with self._one_at_a_time:
             return self.model(L.to(self.device), **self.guide).float().cpu()
+
+    def _certainty(self, L: Tensor) -> Tensor:
+        with self._one_at_a_time:
+            sure = self.model.certainty(L.to(self.device))
+        return confidence(self._predict, L) if sure is None else sure.float().cpu()
 
     def _read_style(self, path: Path, max_pixels: int) -> dict[str, Tensor]:
         if self.model.guide != "style":
@@ -193,7 +219,7 @@ class Colorizer:
     @property
     def settings(self) -> dict[str, Any]:
         """All that the colours depend on besides the photo and the weights, as JSON values."""
-        names = ("image_size", "resize", "render_size", "upsample", "saturation", "style_sha256")
+        names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "style_sha256")
         return {**{name: getattr(self, name) for name in names}, "model": vars(self.model.settings)}
 
     def _shape(self, size: tuple[int, int], side: int) -> tuple[int, int]:

@@ -11,12 +11,15 @@ from config import Config
 from models import find_model
 from models.base import ColorizationModel
 from models.checkpoint import Weights, load_weights
-from models.shipped import find_weights
+from models.shipped import DEFAULT, find_weights
 from runs import BEST
 
 
 def choose_weights(config: Config) -> tuple[Weights, Config]:
     """Load the weights that the configuration leads to, and say which they are.
+
+    Where neither weights nor a model are named and there is no run, photos are colored by the `DEFAULT` of
+    those that ship; `test` goes by the model's name.
 
     Returns:
         The weights, and the configuration with the model's name, `image_size` and `resize` as the
@@ -25,7 +28,12 @@ def choose_weights(config: Config) -> tuple[Weights, Config]:
         UserError: there are none, or they contradict a flag.
     """
     find_model(config.model)
-    return _load(config, find_weights(config.weights, config.run_path / BEST, config.model), "weights")
+    best = config.run_path / BEST
+    name = config.model if "model" in config.given or config.mode == "test" else DEFAULT
+    path = find_weights(config.weights, best, name)
+    if config.weights is not None:
+        return _load(config, path, "weights")
+    return _load(config, path, "weights of the run" if path == best else "weights that ship")
 
 
 def initial_weights(config: Config) -> tuple[Weights, Config]:
@@ -33,10 +41,10 @@ def initial_weights(config: Config) -> tuple[Weights, Config]:
     return _load(config, find_weights(config.init_weights, None, config.model), "starting from")
 
 
-def _load(config: Config, path: Path, what: str) -> tuple[Weights, Config]:
+def _load(config: Config, path: Path, why: str) -> tuple[Weights, Config]:
     name = config.model if "model" in config.given else None
     weights = load_weights(path, name=name, settings=config.model_settings)
-    print(f"{what}: {path} ({weights.name})")
+    print(f"{why}: {path} ({weights.name})")
     inherited = {
         key: weights.info[key]
         for key in ("image_size", "resize")

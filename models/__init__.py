@@ -1,26 +1,64 @@
-"""The models by name. A new one is a file beside this one and a row here."""
+"""The models by name. A new one is a file beside this one, its settings, and a row here."""
 
 from __future__ import annotations
 
-from typing import Any
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from errors import UserError
-from models.base import ColorizationModel
-from models.gae import GAE
-from models.iizuka2016 import Iizuka2016
-from models.nazeri2018 import Nazeri2018
-from models.resnet_baseline import ResNetBaseline
-from models.unet import UNet
-from models.zhang2016 import Zhang2016
+from models.settings import (
+    GAESettings,
+    ModelSettings,
+    ResNetBaselineSettings,
+    UNetSettings,
+    Zhang2016Settings,
+)
 
-MODELS: dict[str, type[ColorizationModel]] = {
-    "model1": GAE,
-    "model2": ResNetBaseline,
-    "zhang2016": Zhang2016,
-    "iizuka2016": Iizuka2016,
-    "nazeri2018": Nazeri2018,
-    "unet": UNet,
+if TYPE_CHECKING:
+    from models.base import ColorizationModel
+
+_ROWS: dict[str, tuple[str, type[ModelSettings]]] = {
+    "model1": ("gae.GAE", GAESettings),
+    "model2": ("resnet_baseline.ResNetBaseline", ResNetBaselineSettings),
+    "zhang2016": ("zhang2016.Zhang2016", Zhang2016Settings),
+    "iizuka2016": ("iizuka2016.Iizuka2016", ModelSettings),
+    "nazeri2018": ("nazeri2018.Nazeri2018", ModelSettings),
+    "unet": ("unet.UNet", UNetSettings),
 }
+"""Name -> module and class, and the class's `Settings`."""
+
+
+class Registry(Mapping[str, "type[ColorizationModel]"]):
+    """Name -> class, whose module is imported when it is asked for: torch takes seconds."""
+
+    def __getitem__(self, name: str) -> type[ColorizationModel]:
+        module, _, model = _ROWS[name][0].partition(".")
+        found: type[ColorizationModel] = getattr(importlib.import_module(f"models.{module}"), model)
+        return found
+
+    def __contains__(self, name: object) -> bool:
+        return name in _ROWS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_ROWS)
+
+    def __len__(self) -> int:
+        return len(_ROWS)
+
+
+MODELS = Registry()
+SETTINGS = {name: settings for name, (_, settings) in _ROWS.items()}
+"""Name -> settings, without torch."""
+
+
+def check_name(name: str) -> None:
+    """
+    Raises:
+        UserError: there is no such model.
+    """
+    if name not in MODELS:
+        raise UserError(f"--model={name}: must be one of {', '.join(MODELS)}")
 
 
 def find_model(name: str) -> type[ColorizationModel]:
@@ -29,8 +67,7 @@ def find_model(name: str) -> type[ColorizationModel]:
     Raises:
         UserError: there is no such model.
     """
-    if name not in MODELS:
-        raise UserError(f"--model={name}: must be one of {', '.join(MODELS)}")
+    check_name(name)
     return MODELS[name]
 
 

@@ -11,26 +11,10 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from errors import UserError
-from settings import setting, validate
+from models.settings import PRESETS, ModelSettings
 
 Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
 """(predicted ab in CIELAB units, the batch with the true ones) -> named, weighted terms of the loss."""
-
-PRESETS = ("paper", "small")
-
-
-@dataclass(frozen=True, kw_only=True)
-class ModelSettings:
-    """Settings of every model; a subclass adds a model's own. They become flags of the command line."""
-
-    preset: str = setting(
-        "paper",
-        "paper: as many channels as published; small: a fraction of them, to train without a GPU",
-        choices=PRESETS,
-    )
-
-    def __post_init__(self) -> None:
-        validate(self)
 
 
 @dataclass(frozen=True)
@@ -77,8 +61,10 @@ class ColorizationModel(nn.Module):
     """Name of the optional argument that `forward` takes beside L*, such as 'style'; '' for none."""
     takes_loss: ClassVar[bool] = True
     """Whether it is trained with `--loss`; else its steps leave the criterion alone."""
-    judged_by_loss: ClassVar[bool] = True
-    """Whether the validation loss tells which epoch is best; else the last is, and patience ends nothing."""
+    judged_by_loss: bool = True
+    """Whether the validation loss tells which epoch is best; else the last is, and patience ends nothing.
+
+    It may depend on the settings."""
     training_only: ClassVar[tuple[str, ...]] = ()
     """Modules and buffers that `prepare` adds: in the training state, but not in files of weights."""
 
@@ -96,6 +82,16 @@ class ColorizationModel(nn.Module):
             (N, 2, H, W) float32, a* and b* in CIELAB units.
         """
         raise NotImplementedError
+
+    def certainty(self, L: Tensor) -> Tensor | None:
+        """How sure it is of each pixel's colour.
+
+        Args:
+            L: (N, 1, H, W) as of `forward`.
+        Returns:
+            (N, 1, H, W) in [0, 1], 1 is sure; None: the model cannot say, and has to be asked several times.
+        """
+        return None
 
     def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
         """The named terms of the training loss of one batch; their sum is minimised."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar
 
@@ -10,26 +9,14 @@ import torch
 from torch import Tensor, nn
 
 from data.color import AB_SCALE, L_SCALE
-from models.base import ColorizationModel, ModelSettings
+from models.base import ColorizationModel
 from models.layers import ab_decoder, pad_to_stride
-from settings import setting
+from models.settings import GAESettings
 
 GAMMA_MIN, GAMMA_MAX = 0.01, 100.0
 # Below this the power is taken as 0. Nothing is lost: next to tanh = -1 the numbers of float32 are
 # 6e-8 apart, so a base is either 0 or larger.
 _BASE_MIN = 1e-8
-
-
-@dataclass(frozen=True, kw_only=True)
-class GAESettings(ModelSettings):
-    """Settings of model1."""
-
-    gamma_mode: str = setting(
-        "power",
-        "power: the published form, ((x+1)/2)^gamma, which tints gray when gamma leaves 1; "
-        "signed: sign(x)|x|^gamma, which keeps gray gray; fixed: gamma stays what it is, 1 in a new training",
-        choices=("power", "signed", "fixed"),
-    )
 
 
 class GAE(ColorizationModel):

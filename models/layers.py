@@ -9,6 +9,8 @@ from torch import Tensor, nn
 
 STRIDE = 32
 """Five stride-2 layers: what the height and width of their input must be multiples of."""
+SAME_4X4 = (1, 2, 1, 2)
+"""Padding (left, right, top, bottom) with which a 4x4 convolution of stride 1 keeps the size."""
 
 
 def pad_to_stride(x: Tensor, stride: int = STRIDE) -> Tensor:
@@ -39,3 +41,18 @@ def ab_decoder(c_in: int, width: int) -> nn.Sequential:
         ]
     layers[-1] = nn.Tanh()
     return nn.Sequential(*layers)
+
+
+def down_block(c_in: int, c_out: int, *, stride: int = 2, norm: bool = True) -> nn.Sequential:
+    """A 4x4 convolution to 1 / stride of the size, batch norm and leaky ReLU."""
+    layers: list[nn.Module] = [nn.ZeroPad2d(SAME_4X4)] if stride == 1 else []
+    layers.append(nn.Conv2d(c_in, c_out, 4, stride=stride, padding=0 if stride == 1 else 1))
+    if norm:
+        layers.append(nn.BatchNorm2d(c_out))
+    return nn.Sequential(*layers, nn.LeakyReLU(0.2, inplace=True))
+
+
+def initialize_conv(module: nn.Module) -> None:
+    """Draw the weights of a convolution as DCGAN does (Radford, Metz and Chintala 2016, section 3)."""
+    if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
+        nn.init.normal_(module.weight, std=0.02)

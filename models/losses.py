@@ -13,7 +13,7 @@ from data.batch import Batch
 from data.color import AB_SCALE, chroma, join, lab_to_rgb
 from errors import UserError
 from models.base import Criterion
-from models.perceptual import PerceptualLoss
+from models.perceptual import FeatureLoss, PerceptualLoss
 
 SMOOTH_L1_KNEE = 5.0
 """Where smooth L1 turns from square to straight, CIELAB units: about what an eye puts up with."""
@@ -68,10 +68,20 @@ def chroma_error(ab: Tensor, batch: Batch) -> Tensor:
     return F.mse_loss(_length(ab) / AB_SCALE, chroma(batch.ab)[:, None] / AB_SCALE)
 
 
+def colorfulness_error(ab: Tensor, batch: Batch) -> Tensor:
+    """Mean squared error of the colourfulness / 100 of a photo, on sRGB after clipping.
+
+    Kang et al. 2023 (DDColor) reward colourfulness without end. Here it is to be that of the true photo: more
+    is as wrong as less.
+    """
+    pred, target = lab_to_rgb(join(batch.L, ab)), lab_to_rgb(join(batch.L, batch.ab))
+    return F.mse_loss(metrics.colorfulness(pred) / 100, metrics.colorfulness(target) / 100)
+
+
 Term = Callable[[Tensor, Batch], Tensor]
 """(predicted ab (N, 2, H, W), CIELAB units; the batch with the true ones) -> (), a mean over the photos."""
 
-LOSSES: dict[str, Term | type[PerceptualLoss]] = {
+LOSSES: dict[str, Term | type[PerceptualLoss | FeatureLoss]] = {
     "mse": mse,
     "l1": l1,
     "smooth_l1": smooth_l1,
@@ -79,9 +89,11 @@ LOSSES: dict[str, Term | type[PerceptualLoss]] = {
     "psnr": psnr,
     "ssim": ssim,
     "chroma": chroma_error,
+    "colorfulness": colorfulness_error,
     "perceptual": PerceptualLoss,
+    "features": FeatureLoss,
 }
-"""A class is built when its name is asked for, with the `vgg_weights` of the configuration."""
+"""A class is built when its name is asked for."""
 
 OWN = "own"
 """Stands for the loss of a model that brings its own: no terms of these."""
@@ -117,10 +129,11 @@ def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
         UserError: as of `parse_loss`, or a term lacks its weights.
     """
     weights = {} if spec == OWN else parse_loss(spec)
+    arguments = {"perceptual": (vgg_weights,)}
     terms: dict[str, Term] = {}
     for name in weights:
         found = LOSSES[name]
-        terms[name] = found(vgg_weights) if isinstance(found, type) else found
+        terms[name] = found(*arguments.get(name, ())) if isinstance(found, type) else found
 
     def criterion(ab: Tensor, batch: Batch) -> dict[str, Tensor]:
         return {name: weight * terms[name](ab, batch) for name, weight in weights.items()}

@@ -1,4 +1,4 @@
-"""The perceptual loss: distance between the features that a trained classifier sees in two pictures."""
+"""Perceptual losses: distances between the features that a trained classifier sees in two pictures."""
 
 from __future__ import annotations
 
@@ -13,12 +13,16 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb
 from models.pretrained import download_imagenet, normalize_imagenet
 from models.state import check_state, read_state
+from models.timm_encoder import TimmEncoder
 
 if TYPE_CHECKING:
     from torchvision.models import VGG
 
 LAYERS = {3: "relu1_2", 8: "relu2_2", 15: "relu3_3"}
 """Where features are taken, by their index in torchvision's `vgg16().features`."""
+
+FEATURE_NETWORK = "tf_efficientnet_lite2"
+"""Of the term `features`; another than that of the Fréchet distance (scoring/frechet.py), which judges."""
 
 
 class PerceptualLoss:
@@ -61,6 +65,38 @@ class PerceptualLoss:
             if i in LAYERS:
                 found.append(x.float())
         return found
+
+
+class FeatureLoss:
+    """Mean squared distance between the directions of an encoder's features, at four scales.
+
+    Source: Zhang et al. 2018 (LPIPS), equation 1 with all weights 1 and the mean over the layers: the
+    features of every position have length 1, so that no layer counts for more than another. Both pictures
+    have the true lightness. As of `PerceptualLoss`, the network was trained on ImageNet.
+    """
+
+    def __init__(self, weights: str = "imagenet") -> None:
+        """
+        Args:
+            weights: see `TimmEncoder.load_imagenet`.
+        Raises:
+            UserError: the weights cannot be had; there is no fallback to random ones.
+        """
+        encoder = TimmEncoder(FEATURE_NETWORK)
+        encoder.load_imagenet(weights, remedy="leave the term features out of --loss")
+        self.encoder = encoder.eval().requires_grad_(False)
+
+    def __call__(self, ab: Tensor, batch: Batch) -> Tensor:
+        """Predicted ab (N, 2, H, W) in CIELAB units -> (), a mean over the photos, in [0, 4]."""
+        self.encoder.to(ab.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        pred = self._directions(lab_to_rgb(join(batch.L, ab)))
+        with torch.no_grad():
+            target = self._directions(lab_to_rgb(join(batch.L, batch.ab)))
+        distances = [(p - t).square().sum(dim=1).mean() for p, t in zip(pred, target, strict=True)]
+        return torch.stack(distances).mean()
+
+    def _directions(self, rgb: Tensor) -> list[Tensor]:
+        return [F.normalize(features.float(), dim=1) for features in self.encoder(rgb)]
 
 
 def _download() -> dict[str, Tensor]:

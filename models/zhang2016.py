@@ -7,7 +7,6 @@ and names of the state dict are those of the authors' PyTorch release, whose fil
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import torch
@@ -16,29 +15,14 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from distributed import sum_over_processes
-from models.base import ColorizationModel, Criterion, ModelSettings
+from models.base import ColorizationModel, Criterion
 from models.bins import NUM_BINS, published_bins, rebalance, small_colors, soft_encode
 from models.layers import pad_to_stride
-from settings import setting
+from models.settings import Zhang2016Settings
 
 # The published network's scales.
 _L_CENTER, _L_SCALE, _AB_SCALE = 50.0, 100.0, 110.0
 _STRIDE = 8
-
-
-@dataclass(frozen=True, kw_only=True)
-class Zhang2016Settings(ModelSettings):
-    """Settings of zhang2016."""
-
-    temperature: float = setting(
-        0.38,
-        "T of the annealed mean, in predict too: towards 1 the mean of the likely colours, duller; towards 0 "
-        "the likeliest one, spottier",
-        low=0.01,
-        high=10,
-    )
-    # No flag: a file of weights brings its own bins, those of earlier versions are 262.
-    num_bins: int = NUM_BINS
 
 
 class Zhang2016(ColorizationModel):

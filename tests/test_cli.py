@@ -1,6 +1,7 @@
 """The command line as a person meets it: flags, exit codes, and one clear line for every mistake."""
 
-import argparse
+import dataclasses
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,9 @@ from conftest import SETTINGS, fill
 from PIL import Image
 
 import main
-from config import Config
+import models
+from config import RENAMED, Config
+from errors import UserError
 from files import write_json
 from models import build_model
 from models.checkpoint import save_weights
@@ -19,89 +22,133 @@ from runs import BEST, CONFIG, LAST, restore_config
 
 MAIN = Path(main.__file__)
 
-FLAGS = [
-    "--accumulate",
-    "--apply_chroma",
-    "--average",
-    "--batch_size",
-    "--compare",
-    "--compile",
-    "--data_dir",
-    "--device",
-    "--download",
-    "--dry_run",
-    "--encoder_weights",
-    "--epochs",
-    "--film_augment",
-    "--format",
-    "--freeze_encoder",
-    "--gamma_mode",
-    "--help",
-    "--host",
-    "--image_path",
-    "--image_size",
-    "--init_weights",
-    "--keep_minutes",
-    "--limit",
-    "--loss",
-    "--lr",
-    "--max_pixels",
-    "--max_rejected",
-    "--max_upload",
-    "--mode",
-    "--model",
-    "--normalize_input",
-    "--num_workers",
-    "--on_device",
-    "--output_dir",
-    "--output_path",
-    "--overwrite",
-    "--pack_dir",
-    "--patience",
-    "--port",
-    "--precision",
-    "--preset",
-    "--quality",
-    "--recipe",
-    "--recursive",
-    "--render_size",
-    "--resize",
-    "--resume",
-    "--run_dir",
-    "--saturation",
-    "--save_chroma",
-    "--save_confidence",
-    "--schedule",
-    "--seed",
-    "--side_by_side",
-    "--smallest_crop",
-    "--split",
-    "--split_ratio",
-    "--style_image",
-    "--subset_size",
-    "--temperature",
-    "--temporal",
-    "--upsample",
-    "--version",
-    "--vgg_weights",
-    "--warmup",
-    "--weights",
-]
+EVERY = ("train", "test", "predict", "export", "compare", "serve")
+ONE_MODEL = ("train", "test", "predict", "export", "serve")
+SPLITS = ("train", "test", "compare")
+COLORS = ("predict", "compare", "serve")
+PATHS = ("predict", "export", "compare")
+FLAGS = {
+    **dict.fromkeys(("mode", "run_dir", "image_size", "resize", "max_pixels", "dry_run"), EVERY),
+    **dict.fromkeys(("model", "preset", "gamma_mode", "normalize_input", "temperature"), ONE_MODEL),
+    **dict.fromkeys(("encoder", "heads", "vividness"), ONE_MODEL),
+    **dict.fromkeys(("data_dir", "download", "subset_size", "split_ratio", "max_rejected"), SPLITS),
+    **dict.fromkeys(("num_workers", "pack_dir", "on_device", "max_photos", "batch_size", "seed"), SPLITS),
+    **dict.fromkeys(("render_size", "upsample", "saturation", "quality", "views"), COLORS),
+    **dict.fromkeys(("image_path", "output_path", "recursive"), PATHS),
+    **dict.fromkeys(("grad_accum", "ema", "compile", "epochs", "film_augment", "freeze_encoder"), ("train",)),
+    **dict.fromkeys(("init_weights", "loss", "lr", "patience", "precision", "recipe", "resume"), ("train",)),
+    **dict.fromkeys(("schedule", "min_crop", "vgg_weights", "warmup"), ("train",)),
+    **dict.fromkeys(
+        ("encoder_weights", "frozen_stages", "encoder_lr", "adversarial", "head_start"), ("train",)
+    ),
+    **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
+    **dict.fromkeys(("side_by_side", "style_image", "temporal"), ("predict",)),
+    **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
+    "compare": ("compare",),
+    "format": ("export",),
+    "split": ("test", "compare"),
+    "weights": ("test", "predict", "export", "serve"),
+    "device": ("train", "test", "predict", "compare", "serve"),
+    "overwrite": ("train", "predict", "export", "compare"),
+}
+"""Every flag, and the modes that use it."""
+PAIRS = [(flag, mode) for flag in FLAGS for mode in EVERY if flag != "mode"]
+
+
+def settings_of_all():
+    """Every declared setting by name, and every place that declares it."""
+    found = {}
+    for cls in (Config, *models.SETTINGS.values()):
+        for item in dataclasses.fields(cls):
+            if item.metadata and item not in found.setdefault(item.name, []):
+                found[item.name].append(item)
+    return found
+
+
+DECLARED = settings_of_all()
 
 
 def test_flags_are_these():
     """A new flag is a promise to every user: it is added here on purpose or not at all."""
     options = {o for a in main.build_parser()._actions for o in a.option_strings if o.startswith("--")}
-    assert sorted(options) == FLAGS
+    assert options == {f"--{name}" for name in (*FLAGS, *RENAMED)} | {"--help", "--version"}
 
 
-def test_help_names_range_and_default(capsys):
+@pytest.mark.parametrize("name", DECLARED)
+def test_models_that_share_a_setting_agree_on_its_modes(name):
+    assert len({(item.metadata["modes"], item.type) for item in DECLARED[name]}) == 1
+
+
+def example(name):
+    """Some value that a setting may have, as it is typed."""
+    item = DECLARED[name][0]
+    if item.metadata["choices"]:
+        return item.metadata["choices"][0]
+    if isinstance(item.default, tuple):
+        return ",".join(map(str, item.default))
+    return item.metadata["low"] or 64 if item.default is None else item.default
+
+
+@pytest.mark.parametrize(("flag", "mode"), PAIRS)
+def test_every_flag_in_every_mode(flag, mode):
+    """It is taken, or it is a mistake whose line names the modes that it is for."""
+    argv = [f"--mode={mode}", f"--{flag}={example(flag)}"]
+    if mode in FLAGS[flag]:
+        assert flag in main.parse(argv).given
+    else:
+        with pytest.raises(UserError) as caught:
+            main.parse(argv)
+        line = str(caught.value)
+        assert line.startswith(f"--{flag} is for ")
+        told = line.removeprefix(f"--{flag} is for ").partition(f", not for {mode}: ")[0]
+        assert set(re.split(", | and ", told)) == set(FLAGS[flag])
+
+
+@pytest.mark.parametrize("former", RENAMED)
+def test_former_names(former, caplog):
+    """They work, with a warning; not beside the name of today."""
+    name = RENAMED[former]
+    argv = ["--mode=train", f"--{former}={example(name)}"]
+    assert main.parse(argv) == main.parse(["--mode=train", f"--{name}={example(name)}"])
+    assert caplog.messages == [
+        f"--{former} is called --{name} now; the next version will not know the former name"
+    ]
+    with pytest.raises(UserError, match=f"--{former} is the former name of --{name}: leave it out"):
+        main.parse([*argv, f"--{name}={example(name)}"])
+    with pytest.raises(UserError, match=f"--{name} is for train"):
+        main.parse(["--mode=predict", f"--{former}={example(name)}"])
+
+
+@pytest.mark.parametrize("mode", [None, *EVERY])
+def test_help_of_a_mode(mode, capsys):
+    """It lists the flags of the mode, and no other."""
     with pytest.raises(SystemExit) as stop:
-        main.main(["--help"])
+        main.main([*([f"--mode={mode}"] if mode else []), "--help"])
     assert stop.value.code == 0
+    listed = set(re.findall(r"^  --(\w+)", capsys.readouterr().out, flags=re.MULTILINE))
+    assert listed - {"version"} == {name for name, modes in FLAGS.items() if mode in (None, *modes)}
+
+
+def test_help_names_range_default_and_modes(capsys):
+    with pytest.raises(SystemExit):
+        main.main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    assert "photos per step, of all processes together; at least 1; default 256" in text
+    batch = "photos per step, of all processes together; at least 1; default 256; for train, test and compare"
+    assert batch in text
     assert "shares of train, val and test; they sum to 1; default 0.7,0.15,0.15" in text
+
+
+@pytest.mark.parametrize("argv", [["--help"], ["--mode=predict", "--help"], ["--mode=predict", "--epochs=3"]])
+def test_help_and_mistakes_need_no_torch(argv):
+    code = f"""
+import sys, main
+try:
+    main.main({argv})
+finally:
+    assert not {{"torch", "numpy", "PIL"}} & set(sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=MAIN.parent)
+    assert "AssertionError" not in done.stderr
 
 
 def test_version(capsys):
@@ -114,7 +161,7 @@ def test_version(capsys):
 def test_every_flag_reaches_the_configuration():
     config = main.parse(
         [
-            "--mode=test",
+            "--mode=train",
             "--model=model2",
             "--batch_size=32",
             "--lr=1e-4",
@@ -122,16 +169,16 @@ def test_every_flag_reaches_the_configuration():
             "--overwrite",
             "--resume=false",
             "--normalize_input=false",
-            "--weights=x.pth",
-            "--limit=5",
+            "--init_weights=x.pth",
+            "--max_photos=5",
         ]
     )
-    assert (config.mode, config.model, config.batch_size, config.lr) == ("test", "model2", 32, 1e-4)
+    assert (config.mode, config.model, config.batch_size, config.lr) == ("train", "model2", 32, 1e-4)
     assert config.split_ratio == (0.8, 0.1, 0.1)
     assert config.overwrite is True
     assert config.resume is False
-    assert config.weights == Path("x.pth")
-    assert config.limit == 5
+    assert config.init_weights == Path("x.pth")
+    assert config.max_photos == 5
     assert config.model_settings == {"normalize_input": False}
     assert config.given >= {"resume", "normalize_input"}
     assert "epochs" not in config.given
@@ -169,12 +216,14 @@ def test_resolved_configuration_survives_json():
     [
         ([], "--mode is missing: must be one of train, test, predict"),
         (["--mode=paint"], "--mode=paint: must be one of train, test, predict"),
-        (["--mode=train", "--model=unet"], "--model=unet: must be one of model1, model2"),
+        (["--mode=train", "--model=model3"], "--model=model3: must be one of model1, model2"),
         (["--mode=train", "--batchsize=3"], "there is no flag --batchsize: did you mean --batch_size?"),
         (["--mode=train", "--mod=model1"], "there is no flag --mod: did you mean --mode?"),
         (["--mode=train", "photos"], "there is no flag photos"),
         (["--mode=train", "--epochs=many"], "argument --epochs: invalid int value: 'many'"),
         (["--mode=train", "--epochs"], "argument --epochs: expected one argument"),
+        (["--mode=predict", "--epochs=3"], "--epochs is for train, not for predict: leave it out"),
+        (["--mode=train", "--weights=x"], "anew, from --init_weights=FILE, or goes on with --resume"),
         (["--mode=train", "--batch_size=0"], "--batch_size=0: must be at least 1"),
         (["--mode=train", "--split_ratio=0.5,0.5,0.5"], "sums to 1.5, must be 1"),
         (["--mode=train", "--split_ratio=a,b,c"], "no list of numbers"),
@@ -319,12 +368,6 @@ def test_disk_full(photos, photo, trained, tmp_path, mode, limit):
     assert "Traceback" not in done.stderr
     assert str(run_dir) in done.stderr.splitlines()[-1]
     assert not [path for path in run_dir.iterdir() if path.suffix == ".tmp"]
-
-
-def test_parser_kinds():
-    assert main._parse_bool("TRUE") is True
-    with pytest.raises(argparse.ArgumentTypeError):
-        main._parse_bool("yes")
 
 
 def test_ctrl_c_within_an_import(cli, monkeypatch):

@@ -121,7 +121,7 @@ def test_scores_of_the_split_of_a_run(cli, trained, other, tmp_path):
     assert cli(*argv).code == 0
     card = json.loads((run_dir / "compare.json").read_text())
     assert (card["num_photos"], card["manifest"]["split"]) == (2, "test")
-    assert cli(*argv, "--split=train", "--limit=3").code == 0
+    assert cli(*argv, "--split=train", "--max_photos=3").code == 0
     assert json.loads((run_dir / "compare_train.json").read_text())["num_photos"] == 3
     assert holds_run(run_dir)
 
@@ -151,7 +151,7 @@ def test_a_picture_of_a_folder(cli, trained, vivid, tmp_path):
     assert (cells[1][3] == 255).all()  # it has no colour to show
     before = output.read_bytes()
     assert "exists: add --overwrite" in cli(*argv).error
-    assert cli(*argv, "--limit=1", "--overwrite").code == 0
+    assert cli(*argv, "--max_photos=1", "--overwrite").code == 0
     assert output.read_bytes() != before
 
 
@@ -207,8 +207,14 @@ def test_labels(trained, other, tmp_path):
         (["--compare="], "--mode=compare needs models"),
         (["--compare=nobody"], "weights nobody: does not exist"),
         (["--compare={run},{run}"], "twice: leave one of them out"),
-        (["--compare={run}", "--weights=x.pth"], "--weights is for one model"),
-        (["--compare={run}", "--gamma_mode=signed"], "--gamma_mode is for one model"),
+        (
+            ["--compare={run}", "--weights=x.pth"],
+            "--weights is for test, predict, export and serve, not for compare: --compare names",
+        ),
+        (
+            ["--compare={run}", "--gamma_mode=signed"],
+            "--gamma_mode is for train, test, predict, export and serve",
+        ),
         (["--compare={run}", "--image_path=a.png", "--data_dir=sample"], "--data_dir for scores"),
         (["--compare={run}", "--image_path=none.png"], "none.png does not exist"),
         (
@@ -259,9 +265,9 @@ def test_a_split_that_no_training_had_is_drawn_anew_for_other_photos(cli, other,
     [
         (["--compare=model1,"], "names nothing between two commas"),
         (["--compare=model1,weights/../model1.safetensors"], "does not exist"),
-        (["--compare=model1", "--style_image=x.png"], "--style_image is for one model"),
-        (["--compare=model1", "--side_by_side"], "--side_by_side is for --mode=predict"),
-        (["--compare=model1", "--output_dir=x"], "--output_dir is for --mode=predict"),
+        (["--compare=model1", "--style_image=x.png"], "--style_image is for predict"),
+        (["--compare=model1", "--side_by_side"], "--side_by_side is for predict"),
+        (["--compare=model1", "--output_dir=x"], "--output_dir is for predict"),
     ],
 )
 def test_flags_that_it_would_leave_unused(cli, argv, message):

@@ -1,11 +1,13 @@
 """Settings check themselves where they are declared."""
 
 import dataclasses
+from pathlib import Path
 
 import pytest
 
 from config import Config
 from errors import UserError
+from settings import check_kind, in_words
 
 
 def test_published_defaults():
@@ -29,7 +31,7 @@ def test_published_defaults():
         ("image_size", 16),
         ("seed", -1),
         ("max_rejected", 1.5),
-        ("limit", 0),
+        ("max_photos", 0),
         ("seed", 10**400),
         ("device", "tpu"),
         ("resize", "stretch"),
@@ -53,3 +55,44 @@ def test_values_out_of_range_are_named(name, value):
 def test_every_setting_has_help():
     for item in dataclasses.fields(Config):
         assert item.name in ("model_settings", "given") or item.metadata["help"]
+
+
+def test_what_a_resumed_run_may_be_told_anew():
+    """All else of a training would make it another run."""
+    free = {item.name for item in dataclasses.fields(Config) if item.metadata.get("resumable")}
+    assert free == {
+        *("mode", "resume", "dry_run", "download", "run_dir", "data_dir", "pack_dir", "on_device"),
+        *("epochs", "patience", "device", "num_workers", "max_pixels", "compile", "vgg_weights"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "kinds"),
+    [
+        ("output_path", Path("x.png"), {"photo", "clip"}),
+        ("output_dir", Path("x"), {"folder"}),
+        ("recursive", True, {"folder"}),
+        ("temporal", "off", {"clip", "folder"}),
+        ("save_chroma", Path("x"), {"photo"}),
+        ("apply_chroma", Path("x"), {"photo"}),
+        ("save_confidence", Path("x"), {"photo"}),
+        ("side_by_side", True, {"photo", "folder"}),
+        ("quality", 80, {"photo", "clip", "folder"}),
+    ],
+)
+@pytest.mark.parametrize("kind", ["photo", "clip", "folder"])
+def test_settings_for_some_kinds_of_input(name, value, kinds, kind):
+    config = Config(mode="predict", **{name: value})
+    if kind in kinds:
+        check_kind(config, kind, Path("old"))
+    else:
+        with pytest.raises(UserError, match=rf"--{name} is for .*s, and old is a {kind}: "):
+            check_kind(config, kind, Path("old"))
+
+
+def test_words():
+    assert [in_words(words) for words in (["a"], ["a", "b"], ["a", "b", "c"])] == [
+        "a",
+        "a and b",
+        "a, b and c",
+    ]

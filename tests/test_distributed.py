@@ -176,10 +176,22 @@ def test_the_converter_for_gpus_keeps_activations_parameters_and_outputs():
     assert torch.equal(model(L), expected)
 
 
-def after_two_steps(batch):
+ADVERSARIAL = {
+    "nazeri2018": {},
+    "unet": {
+        "encoder": "tf_efficientnet_lite0",
+        "encoder_weights": "random",
+        "heads": "mean",
+        "adversarial": 0.1,
+        "head_start": 2,
+    },
+}
+
+
+def after_two_steps(batch, name):
     """Weights after two steps, each of two updates, and the losses of the second; in float64."""
     torch.manual_seed(0)
-    model = build_model("nazeri2018", preset="small")
+    model = build_model(name, preset="small", **ADVERSARIAL[name])
     model.prepare(())
     model = model.double().train()
     if distributed.world().size > 1:
@@ -194,25 +206,26 @@ def after_two_steps(batch):
     return losses, {name: p.detach() for name, p in model.named_parameters()}
 
 
-def two_steps_of_one_of_two(rank, port, folder, batch):
+def two_steps_of_one_of_two(rank, port, folder, *args):
     join_two(rank, port)
     with distributed.session(torch.device("cpu")):
-        torch.save(after_two_steps(batch), folder / f"{rank}.pt")
+        torch.save(after_two_steps(*args), folder / f"{rank}.pt")
 
 
-def test_two_processes_make_the_updates_of_one(tmp_path):
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_two_processes_make_the_updates_of_one(tmp_path, name):
     generator = torch.Generator().manual_seed(1)
     L = 100 * torch.rand(5, 1, 32, 32, generator=generator, dtype=torch.float64)
     ab = 100 * torch.rand(5, 2, 32, 32, generator=generator, dtype=torch.float64) - 50
     batch = Batch(L, ab, tuple("abcde"))
-    torch.multiprocessing.spawn(two_steps_of_one_of_two, (free_port(), tmp_path, batch), nprocs=2)
-    losses, weights = after_two_steps(batch)
+    torch.multiprocessing.spawn(two_steps_of_one_of_two, (free_port(), tmp_path, batch, name), nprocs=2)
+    losses, weights = after_two_steps(batch, name)
     for rank in range(2):
         found_losses, found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
-        for name, value in losses.items():
-            assert found_losses[name].item() == pytest.approx(value.item(), rel=1e-8), name
-        for name, value in weights.items():
-            assert (found[name] - value).abs().max() < 1e-6, name
+        for term, value in losses.items():
+            assert found_losses[term].item() == pytest.approx(value.item(), rel=1e-8), term
+        for key, value in weights.items():
+            assert (found[key] - value).abs().max() < 1e-6, key
 
 
 @pytest.fixture(scope="module")

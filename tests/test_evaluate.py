@@ -191,11 +191,11 @@ def test_photos_that_turned_bad(cli, trained, photos, tmp_path):
 
 def test_limit_and_dry_run(cli, run_dir):
     before = (run_dir / "metrics.json").read_bytes()
-    outcome = cli("--mode=test", f"--run_dir={run_dir}", "--limit=1", "--dry_run")
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", "--max_photos=1", "--dry_run")
     assert outcome.code == 0
     assert "test: 1 photos" in outcome.out
     assert (run_dir / "metrics.json").read_bytes() == before
-    assert cli("--mode=test", f"--run_dir={run_dir}", "--limit=1").code == 0
+    assert cli("--mode=test", f"--run_dir={run_dir}", "--max_photos=1").code == 0
     assert json.loads((run_dir / "metrics.json").read_text())["num_photos"] == 1
 
 

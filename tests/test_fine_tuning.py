@@ -59,7 +59,7 @@ def test_flags_win_over_the_weights(cli, photos, trained, tmp_path):
 
 def test_frozen_encoder_stays_as_it_is(cli, photos, trained, tmp_path):
     init = trained("model1") / BEST
-    flags = ("--freeze_encoder", "--average=0.9", "--lr=0.01")
+    flags = ("--freeze_encoder", "--ema=0.9", "--lr=0.01")
     assert cli(*arguments(photos, tmp_path / "run", init, *flags)).code == 0
     before, after = load_file(init), load_file(tmp_path / "run" / BEST)
     moved = {name.partition(".")[0] for name in before if not torch.equal(before[name], after[name])}

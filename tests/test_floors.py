@@ -11,6 +11,7 @@ from models import MODELS
 ROOT = Path(__file__).parent.parent
 FLOORS = [
     {
+        "core",
         "config",
         "settings",
         "errors",
@@ -28,7 +29,7 @@ FLOORS = [
     },
     {"data", "metrics", "scorecard", "paired", "figures", "history"},
     {"models"},
-    {"inference"},
+    {"inference", "scoring"},
     {"evaluate", "predict", "validation", "stepper", "trainer", "export", "compare"},
     {"train", "web"},
     {"main", "benchmarks"},
@@ -43,7 +44,7 @@ def name_of(path: Path) -> str:
 
 
 def modules() -> dict[str, Path]:
-    folders = ("data", "models", "inference", "web", "benchmarks")
+    folders = ("core", "data", "models", "inference", "scoring", "web", "benchmarks")
     files = [*ROOT.glob("*.py"), *(f for folder in folders for f in (ROOT / folder).rglob("*.py"))]
     return {name_of(path): path for path in files}
 

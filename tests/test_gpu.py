@@ -36,7 +36,7 @@ def test_scores_are_the_same(pair, name):
     assert on_gpu.tolist() == pytest.approx(metric(*pair).tolist(), rel=1e-4)
 
 
-@pytest.mark.parametrize("flag", ["--on_device=yes", "--on_device=no", "--compile", "--accumulate=2"])
+@pytest.mark.parametrize("flag", ["--on_device=yes", "--on_device=no", "--compile", "--grad_accum=2"])
 def test_training(cli, photos, tmp_path, flag):
     settings = [s for s in SETTINGS if "device" not in s]
     argv = ["--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}", "--device=cuda"]

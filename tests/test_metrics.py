@@ -75,6 +75,15 @@ def test_colorfulness_matches_numpy(pair):
         assert metrics.colorfulness(pair[1])[i].item() == pytest.approx(expected, rel=1e-4)
 
 
+def test_gradient_of_colorfulness_is_finite_at_gray():
+    rgb = torch.full((2, 3, 4, 4), 0.5)
+    rgb[1, 0, 0, 0] = 0.6
+    rgb.requires_grad_()
+    metrics.colorfulness(rgb).sum().backward()
+    assert rgb.grad.isfinite().all()
+    assert rgb.grad[1].abs().max() > 0
+
+
 def test_hand_worked():
     black, gray = torch.zeros(1, 3, 16, 16), torch.full((1, 3, 16, 16), 0.1)
     assert metrics.mse(gray, black).item() == pytest.approx(0.01)

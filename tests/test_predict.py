@@ -214,7 +214,7 @@ def test_the_first_command_of_a_new_user(cli, tmp_path, monkeypatch):
     Image.fromarray(sky).convert("L").save("old.png")
     outcome = cli("--mode=predict", "--image_path=old.png")
     assert outcome.code == 0
-    assert str(models.shipped.FOLDER / "model1.safetensors") in outcome.out
+    assert f"weights that ship: {models.shipped.FOLDER / models.shipped.DEFAULT}.safetensors" in outcome.out
     with Image.open("old_colorized.png") as image:
         colored = skimage.color.rgb2lab(np.asarray(image))
     assert np.hypot(colored[..., 1], colored[..., 2]).mean() > 3
@@ -259,7 +259,7 @@ def test_flags_of_folders(cli, photo, vivid, tmp_path):
     for flag in ("--recursive", f"--output_dir={tmp_path / 'x'}"):
         outcome = cli("--mode=predict", f"--image_path={photo}", f"--weights={vivid}", flag)
         assert outcome.code == 2
-        assert "are for folders" in outcome.error
+        assert "is for folders, and" in outcome.error
 
 
 def test_weights_that_predict_nonsense(cli, photo, tmp_path):

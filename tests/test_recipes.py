@@ -25,7 +25,7 @@ def test_the_published_recipe_is_the_defaults():
 
 def test_flags_win():
     config = main.parse(["--mode=train", "--recipe=best", "--batch_size=7", "--schedule=constant"])
-    assert (config.batch_size, config.schedule, config.average) == (7, "constant", RECIPES["best"]["average"])
+    assert (config.batch_size, config.schedule, config.ema) == (7, "constant", RECIPES["best"]["ema"])
 
 
 def test_fine_tuning_takes_smaller_steps():

@@ -23,6 +23,7 @@ from safetensors.torch import load_file
 
 import train
 import trainer
+from config import RENAMED
 from data.batch import Batch
 from models.checkpoint import load_weights
 from models.gae import GAE
@@ -108,7 +109,7 @@ def test_killed_between_two_files(cli, photos, tmp_path, dies_at, dies_in):
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     more = ["--epochs=3"]
     if dies_in == 3:
-        more += ["--schedule=cosine", "--warmup=1", "--average=0.9"]
+        more += ["--schedule=cosine", "--warmup=1", "--ema=0.9"]
     assert cli(*arguments(photos, whole, *more)).code == 0
     code = f"""
 import os, signal, sys
@@ -171,6 +172,21 @@ def test_nothing_to_resume(cli, photos, tmp_path):
     outcome = cli(*arguments(photos, tmp_path / "none", "--resume"))
     assert outcome.code == 2
     assert "nothing to resume" in outcome.error
+
+
+def test_resuming_a_run_of_former_names(cli, photos, tmp_path):
+    """Its configuration was written when settings had other names."""
+    run_dir = tmp_path / "run"
+    assert cli(*arguments(photos, run_dir, "--epochs=1", "--ema=0.5", "--max_photos=4")).code == 0
+    values = json.loads((run_dir / CONFIG).read_text())
+    former = {new: old for old, new in RENAMED.items()}
+    (run_dir / CONFIG).write_text(json.dumps({former.get(k, k): v for k, v in values.items()}))
+    outcome = cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=2", "--ema=0.9")
+    assert "--ema=0.9 contradicts the run" in outcome.error
+    assert cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=2").code == 0
+    stored = json.loads((run_dir / CONFIG).read_text())
+    assert (stored["ema"], stored["max_photos"], stored["epochs"]) == (0.5, 4, 2)
+    assert not set(stored) & set(RENAMED)
 
 
 @pytest.mark.parametrize("flag", ["--batch_size=8", "--seed=7", "--gamma_mode=signed", "--model=model2"])
@@ -237,7 +253,7 @@ def test_damaged_configuration(cli, trained, tmp_path, text):
     outcome = cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5")
     assert outcome.code == 2
     values = json.loads((trained("model1") / CONFIG).read_text())
-    for name in ("seed", "lr", "batch_size", "split_ratio", "device", "loss", "limit", "image_size"):
+    for name in ("seed", "lr", "batch_size", "split_ratio", "device", "loss", "max_photos", "image_size"):
         (run_dir / CONFIG).write_text(json.dumps(values | {name: {"a": 1}}))
         outcome = cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5")
         assert outcome.code == 2, name
@@ -355,7 +371,7 @@ def test_training_set_smaller_than_a_batch(cli, photos, tmp_path):
     assert outcome.code == 0
 
 
-@pytest.mark.parametrize("flag", ["--limit=1", "--split_ratio=1,0,0", "--batch_size=1"])
+@pytest.mark.parametrize("flag", ["--max_photos=1", "--split_ratio=1,0,0", "--batch_size=1"])
 def test_too_few_photos_to_train(cli, photos, tmp_path, flag):
     outcome = cli(*arguments(photos, tmp_path / "run", flag))
     assert outcome.code == 2
@@ -400,11 +416,11 @@ def test_both_precisions_train_alike(cli, photos, tmp_path):
 
 @pytest.mark.parametrize("parts", [1, 2, 3])
 def test_parts_of_a_batch(cli, photos, tmp_path, parts):
-    assert cli(*arguments(photos, tmp_path / "run", "--epochs=1", f"--accumulate={parts}")).code == 0
+    assert cli(*arguments(photos, tmp_path / "run", "--epochs=1", f"--grad_accum={parts}")).code == 0
 
 
 def test_what_is_kept_is_the_average(cli, photos, tmp_path):
-    assert cli(*arguments(photos, tmp_path, "--epochs=1", "--average=0.5")).code == 0
+    assert cli(*arguments(photos, tmp_path, "--epochs=1", "--ema=0.5")).code == 0
     state = torch.load(tmp_path / LAST, weights_only=True)
     best = load_file(tmp_path / BEST)
     for name, value in state["average"]["model"].items():

@@ -16,7 +16,7 @@ from web.studio import ENDINGS, Photo, Studio, pack
 from web.uploads import MAX_PHOTOS
 
 _MAX_SESSIONS, _MAX_WAITING = 32, 32
-_MAX_SATURATION = 3.0
+_MAX_SATURATION, _MAX_VIVIDNESS = 3.0, 1.0
 
 # One photo is decoded at a time, however many people are here: memory is that of one.
 _HEAVY: dict[str, Any] = {"concurrency_id": "photos", "concurrency_limit": 1, "api_visibility": "private"}
@@ -92,6 +92,14 @@ class Page:
             step=0.05,
             elem_id="saturation",
         )
+        self.vividness = gr.Slider(
+            label="Vividness: from the best guess to colours as lively as true ones",
+            minimum=0,
+            maximum=max(_MAX_VIVIDNESS, studio.vividness(studio.first) or 0),
+            step=0.05,
+            elem_id="vividness",
+            **_vividness(studio.vividness(studio.first)),
+        )
         self.overlay = gr.Checkbox(label="Magenta where the model is unsure", elem_id="overlay")
         self.ending = gr.Dropdown(label="Format", choices=list(ENDINGS), value=ENDINGS[0], filterable=False)
         self.download = gr.Button("Color at full size", variant="primary", elem_id="develop")
@@ -101,12 +109,12 @@ class Page:
     def _connect(self) -> None:
         view = [self.photos, self.choice, self.saturation, self.overlay]
         results = [self.photos, self.drop, self.choice, self.slider, self.notes, self.file]
-        self.drop.upload(
-            self.add, [self.drop, self.model, *view], results, show_progress_on=self.slider, **_HEAVY
-        )
-        self.model.input(
-            self.look_again, [self.model, *view], results, show_progress_on=self.slider, **_HEAVY
-        )
+        asked = [self.model, self.vividness, *view]
+        shown: dict[str, Any] = {"show_progress_on": self.slider, **_HEAVY}
+        self.drop.upload(self.add, [self.drop, *asked], results, **shown)
+        chosen = self.model.input(self.choose_model, self.model, self.vividness, **_HEAVY)
+        for changed in (chosen.then, self.vividness.release):
+            changed(self.look_again, asked, results, **shown)
         for changed in (self.choice.input, self.saturation.change, self.overlay.input):
             changed(
                 self.show,
@@ -126,6 +134,7 @@ class Page:
         self,
         uploads: Sequence[str] | None,
         model: str,
+        vividness: float,
         photos: list[Photo],
         choice: int | None,
         saturation: float,
@@ -139,7 +148,7 @@ class Page:
             try:
                 if len(photos) >= MAX_PHOTOS:
                     raise UserError(f"{path.name}: {MAX_PHOTOS} photos are here, delete them first")
-                photos = [*photos, self.studio.look(self.folder.take(path, session), model)]
+                photos = [*photos, self.studio.look(self.folder.take(path, session), model, vividness)]
                 updates |= {self.photos: photos, self.choice: _names(photos)}
             except (UserError, MemoryError) as error:
                 notes.append(_say(error, path.name))
@@ -148,23 +157,28 @@ class Page:
                 updates[self.choice] = _names(photos, first)
             yield updates | {self.notes: _box(notes)}
 
+    def choose_model(self, model: str) -> gr.Slider:
+        """Offer the vividness of another model, at its own value."""
+        return gr.Slider(**_vividness(self.studio.vividness(model)))
+
     def look_again(
         self,
         model: str,
+        vividness: float,
         photos: list[Photo],
         choice: int | None,
         saturation: float,
         overlay: bool,
         request: gr.Request,
     ) -> Iterator[Updates]:
-        """Color the photos of the session with another model."""
+        """Color the photos of the session with another model or vividness."""
         self._session(request)
         notes = []
         for index in sorted(range(len(photos)), key=lambda index: index != choice):  # the shown one first
             photo = photos[index]
             updates: Updates = {}
             try:
-                again = self.studio.look(photo.path, model)
+                again = self.studio.look(photo.path, model, vividness)
                 photos = [*photos[:index], again, *photos[index + 1 :]]
                 updates = {self.photos: photos}
             except (UserError, MemoryError) as error:
@@ -232,6 +246,11 @@ def _names(photos: list[Photo], *chosen: int | None) -> gr.Dropdown:
     choices = [(photo.name, index) for index, photo in enumerate(photos)]
     value: dict[str, Any] = {"value": chosen[0]} if chosen else {}
     return gr.Dropdown(choices=choices, visible=len(photos) > 1, **value)
+
+
+def _vividness(own: float | None) -> dict[str, Any]:
+    """What becomes of its slider, by a model's own value; None: the model has none."""
+    return {"value": own or 0, "visible": own is not None}
 
 
 def _within(saturation: float) -> float:

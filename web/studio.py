@@ -41,12 +41,14 @@ class Photo:
         gray: its preview without colour, a PNG.
         chroma: its colours as the model sees them.
         confidence: (h, w) uint8, small; 255 is sure.
+        vividness: with which the model was asked; None: it has no such setting.
     """
 
     path: Path
     gray: Path
     chroma: Chroma
     confidence: np.ndarray
+    vividness: float | None
 
     @property
     def name(self) -> str:
@@ -71,16 +73,24 @@ class Studio:
         self._loaded = {self.first: self._load(weights)}
         self._lock = threading.Lock()
 
-    def look(self, upload: Path, model: str) -> Photo:
+    def vividness(self, model: str) -> float | None:
+        """What a model takes where nobody says otherwise; None: it has no such setting."""
+        return getattr(self._colorizer(model).model.settings, "vividness", None)
+
+    def look(self, upload: Path, model: str, vividness: float) -> Photo:
         """Decode a photo and ask a model for its colours and its confidence.
 
         Args:
             upload: in a folder of its own, in which it is to stay.
             model: a name of `choices`.
+            vividness: of a model that has that setting; others leave it alone.
         Raises:
-            UserError: the photo cannot be read; the message calls it by its name.
+            UserError: the photo cannot be read; the message calls it by its name. Or a value out of range.
         """
         colorizer = self._colorizer(model)
+        has_vividness = self.vividness(model) is not None
+        if has_vividness:
+            colorizer = colorizer.with_settings(vividness=vividness)
         original = self._open(upload)
         image = original.preview(_PREVIEW_SIDE)
         image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
@@ -89,7 +99,8 @@ class Studio:
         save_original(gray, without_color(preview), quality=self.config.quality)
         sure = Image.fromarray(colorizer.confidence(preview))
         sure.thumbnail((_CONFIDENCE_SIDE, _CONFIDENCE_SIDE))
-        return Photo(upload, gray, colorizer.infer(original), np.asarray(sure))
+        chroma = colorizer.infer(original)
+        return Photo(upload, gray, chroma, np.asarray(sure), vividness if has_vividness else None)
 
     def preview(self, photo: Photo, saturation: float, *, overlay: bool) -> Path:
         """Write a small colored picture, without the network.
@@ -116,7 +127,7 @@ class Studio:
         for path in earlier[: 1 - _KEPT_PREVIEWS]:
             path.unlink(missing_ok=True)
         # Named after what it shows: a browser need not load it twice, and never shows another.
-        about = f"{photo.chroma.by} {saturation} {overlay}".encode()
+        about = f"{photo.chroma.by} {photo.vividness} {saturation} {overlay}".encode()
         path = photo.gray.parent / f"color-{hashlib.sha256(about).hexdigest()[:16]}.jpg"
         save_original(path, from_array(pixels), quality=self.config.quality)
         return path
@@ -150,6 +161,7 @@ class Studio:
             image_size=config.image_size if "image_size" in given else None,
             resize=config.resize if "resize" in given else None,
             render_size=config.render_size,
+            views=config.views,
             upsample=config.upsample,
             device=config.device,
         )

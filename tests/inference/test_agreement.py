@@ -93,4 +93,17 @@ def test_flags_of_one_photo_are_not_for_folders(cli, weights, tmp_path, flag):
     argv = ["--mode=predict", f"--image_path={tmp_path / 'folder'}", f"--weights={weights}"]
     outcome = cli(*argv, f"--{flag}={tmp_path / 'x'}")
     assert outcome.code == 2
-    assert f"--{flag} is for one photo" in outcome.error
+    assert f"--{flag} is for photos, and" in outcome.error
+
+
+def test_a_model_that_can_say_is_asked_once(weights):
+    """Its own word, carried to the photo's size; its colours are not looked at."""
+    colorizer = Colorizer.load(weights, device="cpu")
+    colorizer.model.certainty = lambda L: (L > 50).float()
+    colorizer.model.forward = lambda L: 1 / 0
+    pixels = np.zeros((90, 120, 3), np.uint8)
+    pixels[:, 60:] = 255
+    sure = colorizer.confidence(from_array(pixels))
+    assert sure.shape == (90, 120)
+    assert (sure[:, :50] == 0).all()
+    assert (sure[:, 70:] == 255).all()

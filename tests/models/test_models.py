@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from data.batch import Batch
 from data.color import rgb_to_lab
 from errors import UserError
-from models import MODELS, build_model
+from models import MODELS, SETTINGS, build_model
 from models.base import PRESETS
 from models.checkpoint import load_weights, save_weights
 from models.losses import build_criterion
@@ -143,6 +143,7 @@ def test_report_is_finite(model):
 
 def test_model_table_entries():
     assert all(model.summary for model in MODELS.values())
+    assert {name: model.Settings for name, model in MODELS.items()} == SETTINGS
 
 
 def test_unknown_names():

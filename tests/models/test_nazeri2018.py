@@ -65,7 +65,7 @@ def test_parameters_and_layers():
     assert sum(p.numel() for p in model.discriminator.parameters()) == discriminator
     with torch.inference_mode():
         ab = model(torch.rand(1, 1, 256, 256) * 100)
-        assert model._logits(torch.rand(1, 1, 256, 256), ab).shape == (1, 1, 32, 32)
+        assert model.discriminator.logits(torch.rand(1, 1, 256, 256), ab).shape == (1, 1, 32, 32)
     sides = [256, 128, 64, 32, 16, 8, 4, 2]
     expected = [(c, side) for (_, c), side in zip(ENCODER, sides, strict=True)]
     expected += [(c, side) for (_, c), side in zip(DECODER, sides[-2::-1], strict=True)]
@@ -157,10 +157,10 @@ def test_the_balance_is_logged_and_the_discriminator_stays_with_the_training(tra
 
 
 def test_a_warning_reaches_the_user(cli, photos, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr("models.nazeri2018._TOLD_APART", 100.0)
+    monkeypatch.setattr("models.adversarial._TOLD_APART", 100.0)
     argv = ["--mode=train", *flags_of("nazeri2018"), f"--data_dir={photos}", f"--run_dir={tmp_path}"]
     with caplog.at_level(logging.WARNING):
-        assert cli(*argv, *SETTINGS, "--epochs=2", "--average=0.9", "--accumulate=2").code == 0
+        assert cli(*argv, *SETTINGS, "--epochs=2", "--ema=0.9", "--grad_accum=2").code == 0
     assert "epoch 1: the discriminator" not in caplog.text  # it is new
     assert "epoch 2: the discriminator knows all predicted colours" in caplog.text
 

@@ -75,7 +75,7 @@ def test_another_model_colors_the_same_photo(page):
     visitor = Visitor(page)
     before, _ = visitor.add(*visitor.upload(("old.jpg", COFFEE)))
     picture = Path(before[1]).read_bytes()
-    _, _, _, pictures, notes, _ = visitor.call("look_again", "model1_vivid", None, 0, 1, False)
+    _, _, _, pictures, notes, _ = visitor.call("look_again", "model1_vivid", 0, None, 0, 1, False)
     assert Path(pictures[0]["path"]) == Path(before[0])
     assert Path(pictures[1]["path"]).read_bytes() != picture
     assert not notes["value"]
@@ -126,7 +126,7 @@ def test_no_path_of_the_server_can_be_read(page, path):
 def test_no_path_of_the_server_can_be_colored(page, path):
     visitor = Visitor(page)
     file = as_files(path)
-    assert visitor.join("add", file, "model1", None, None, 1, False)[0] == 404
+    assert visitor.join("add", file, "model1", 0, None, None, 1, False)[0] == 404
     assert visitor.join("show", None, {"x": file}, 1, False)[0] == 404
 
 
@@ -181,7 +181,7 @@ def test_hostile_uploads(page, name, content, note):
         assert notes.startswith(note)
         assert "/tmp" not in notes
     elif uploads:
-        visitor.call("add", as_files(*uploads), "model1", None, None, 1, False)
+        visitor.call("add", as_files(*uploads), "model1", 0, None, None, 1, False)
     pictures, notes = Visitor(page).add(*visitor.upload(("good.jpg", COFFEE)))
     assert len(pictures) == 2
     assert not notes
@@ -194,7 +194,7 @@ WRONG = ["text", None, [], {}, [[1]], True, -1, 99, 1e308, float("nan"), "é" * 
 def test_wrong_types(page, value):
     visitor = Visitor(page)
     visitor.add(*visitor.upload(("old.jpg", CAT)))
-    for handler, number in (("add", 6), ("look_again", 5), ("show", 4), ("develop", 3)):
+    for handler, number in (("add", 7), ("look_again", 6), ("choose_model", 1), ("show", 4), ("develop", 3)):
         visitor.call(handler, *[value] * number)
     visitor.call("show", *[value] * 9)
     visitor.call("show")
@@ -216,7 +216,7 @@ def test_clients_that_go_away(page):
             head += f"Content-Type: {kind['Content-Type']}\r\n\r\n"
             connection.sendall(head.encode() + body[:sent])
             time.sleep(0.1)
-    visitor.join("add", as_files(*[upload] * 20), "model1", None, None, 1, False)  # and never looks
+    visitor.join("add", as_files(*[upload] * 20), "model1", 0, None, None, 1, False)  # and never looks
     pictures, _ = Visitor(page).add(*visitor.upload(("good.jpg", CAT)))
     assert len(pictures) == 2
     left = {path.name.partition("-")[0] for path in set(place.iterdir()) - before}
@@ -229,7 +229,7 @@ def test_the_queue_is_bounded(page):
     """Who asks for ever more is refused, and others are served afterwards."""
     first, greedy = Visitor(page), Visitor(page)
     uploads = first.upload(*[(f"{number}.jpg", COFFEE) for number in range(10)])
-    codes = [first.join("add", as_files(*uploads), "model1", None, None, 1, False)[0]]
+    codes = [first.join("add", as_files(*uploads), "model1", 0, None, None, 1, False)[0]]
     codes += [greedy.join("develop", None, 1, ".png")[0] for _ in range(60)]  # all wait for that
     assert set(codes) == {200, 503}
     other = Visitor(page)

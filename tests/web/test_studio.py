@@ -28,7 +28,7 @@ def studio(vivid):
 def photo(studio, tmp_path):
     path = tmp_path / "session" / "upload-1" / "old.png"
     save_original(path, Original(COFFEE.astype(np.uint16) * 257), quality=95)
-    return studio.look(path, studio.first)
+    return studio.look(path, studio.first, 0)
 
 
 def chroma_of(path):
@@ -59,7 +59,7 @@ def test_saturation_and_overlay_do_not_ask_the_network(studio, photo):
     studio.preview(photo, 0, overlay=True)
     studio.develop(photo, 0.5, ".png")
     assert not calls
-    studio.look(photo.path, studio.first)
+    studio.look(photo.path, studio.first, 0)
     assert calls
 
 
@@ -84,7 +84,7 @@ def test_errors_name_the_photo_without_its_folder(studio, tmp_path):
     text = tmp_path / "x.jpg"
     text.write_text("no photo")
     with pytest.raises(UserError, match=r"^x\.jpg is not a photo"):
-        studio.look(text, studio.first)
+        studio.look(text, studio.first, 0)
 
 
 def test_a_photo_that_is_deleted(studio, photo):

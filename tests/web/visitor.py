@@ -74,7 +74,7 @@ class Visitor:
 
     def add(self, *paths: str, model: str = "model1") -> tuple[list[str] | None, str]:
         """Paths of the pictures that are shown for uploads, and the notes."""
-        _, _, _, pictures, notes, _ = self.call("add", as_files(*paths), model, None, None, 1, False)
+        _, _, _, pictures, notes, _ = self.call("add", as_files(*paths), model, 0, None, None, 1, False)
         shown = [picture["path"] for picture in pictures] if isinstance(pictures, list) else None
         return shown, notes["value"]
 

@@ -1,0 +1,69 @@
+"""Scores of sets of photos: shift, and Fréchet distances beside those of the floors and of true photos."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.color import chroma, join, lab_to_rgb
+from data.loader import PhotoLoader
+from figures import progress_bar
+from models.base import ColorizationModel
+from scorecard import FLOORS, floors_of, interval, resampled_means
+from scoring.frechet import PhotoFeatures, frechet
+from scoring.shift import shift
+
+REAL = "real"
+"""The row of true photos beside other true photos."""
+
+
+@torch.inference_mode()
+def features_of_truth(loader: PhotoLoader, see: PhotoFeatures) -> dict[str, Tensor]:
+    """'truth' and the floors -> features (N, d) of the photos of a loader in these colours."""
+    found: dict[str, list[Tensor]] = {}
+    with progress_bar("looking at the truth", len(loader)) as bar:
+        for batch in loader:
+            for name, ab in {"truth": batch.ab, **floors_of(batch.ab)}.items():
+                found.setdefault(name, []).append(see(lab_to_rgb(join(batch.L, ab))))
+            bar.update(len(batch))
+    return {name: torch.cat(parts) for name, parts in found.items()}
+
+
+@torch.inference_mode()
+def look(model: ColorizationModel, loader: PhotoLoader, see: PhotoFeatures) -> tuple[np.ndarray, Tensor]:
+    """(2, N): how far the colours move with the photo, and their mean chroma; and (N, d): their features."""
+    model.eval().to(loader.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    moves, features = [], []
+    with progress_bar("moving photos", len(loader)) as bar:
+        for batch in loader:
+            ab = model(batch.L)
+            moves.append(torch.stack((shift(model, batch.L, ab), chroma(ab).mean(dim=(1, 2)))))
+            features.append(see(lab_to_rgb(join(batch.L, ab))))
+            bar.update(len(batch))
+    return torch.cat(moves, dim=1).double().cpu().numpy(), torch.cat(features)
+
+
+def shift_ratio(moves: np.ndarray, seed: int) -> dict[str, float]:
+    """Mean over photos of the distance over that of the chroma, (2, N), with a 95 % bootstrap interval."""
+    resampled = resampled_means(moves, seed)
+    low, high = interval(resampled[:, 0] / np.maximum(resampled[:, 1], 1e-9))
+    mean = moves[0].mean() / max(moves[1].mean(), 1e-9)
+    return {"mean": float(mean), "low": float(low), "high": float(high)}
+
+
+def distances(truth: Mapping[str, Tensor], colored: Mapping[str, Tensor]) -> dict[str, float]:
+    """Fréchet distance to the true photos of every row, of the floors, and of `REAL`.
+
+    Args:
+        truth: of `features_of_truth`.
+        colored: row -> features of the same photos, colored.
+    Returns:
+        Row -> distance. That of `REAL` is of one half of the true photos, every other one, to the rest; of
+        half as many photos it is biased upward by more than the others.
+    """
+    rows = {**colored, **{name: truth[name] for name in FLOORS}}
+    found = {name: frechet(features, truth["truth"]) for name, features in rows.items()}
+    return found | {REAL: frechet(truth["truth"][::2], truth["truth"][1::2])}

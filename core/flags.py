@@ -1,0 +1,114 @@
+"""Settings as flags of the command line: one for every declaration, its words made a value, its help."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from settings import MODES, describe_range, field_types, in_words
+
+
+def sections(*settings: type) -> Iterator[tuple[type, list[dataclasses.Field[Any]]]]:
+    """The classes that declare settings, bases among them, each once and with its own declarations alone.
+
+    Args:
+        settings: dataclasses, in the order that the help has them.
+    """
+    for section in dict.fromkeys(base for cls in settings for base in cls.__mro__):
+        if dataclasses.is_dataclass(section):
+            own = inspect.get_annotations(section)
+            yield section, [f for f in dataclasses.fields(section) if f.name in own and f.metadata]
+
+
+def add_flags(
+    parser: argparse.ArgumentParser,
+    section: type,
+    declarations: list[dataclasses.Field[Any]],
+    mode: str | None = None,
+) -> None:
+    """Add the flags of a section to a parser.
+
+    A flag that is there already, of another model, gets this one's help beside its own.
+
+    Args:
+        parser: whose namespace will hold what was given, and nothing more.
+        section: titles the flags with the first words of its docstring.
+        declarations: its settings.
+        mode: whose flags the help shows; None: all.
+    """
+    title = (section.__doc__ or "").partition(";")[0].rstrip(".")
+    group = parser.add_argument_group(title)
+    kinds = field_types(section)
+    for item in declarations:
+        is_shown = mode is None or mode in item.metadata["modes"]
+        help = _describe(item, mode) if is_shown else argparse.SUPPRESS
+        if shared := parser._option_string_actions.get(f"--{item.name}"):
+            if is_shown:
+                shared.help = f"{shared.help}; {title[0].lower()}{title[1:]}: {help}"
+            continue
+        kind = kinds[item.name]
+        bare = True if kind is bool else item.metadata["bare"]
+        options: dict[str, Any] = {} if bare is None else {"nargs": "?", "const": bare}
+        parse = _PARSERS.get(kind, _parse_numbers)
+        group.add_argument(
+            f"--{item.name}",
+            type=parse if item.metadata["bare"] is None else _or_switch(parse, bare),
+            default=argparse.SUPPRESS,
+            metavar=item.name.upper(),
+            help=help,
+            **options,
+        )
+
+
+def _describe(item: dataclasses.Field[Any], mode: str | None) -> str:
+    """A setting's help, range, default and, where all modes are shown, its own, as argparse takes it."""
+    notes = [item.metadata["help"]]
+    if allowed := describe_range(item.metadata):
+        notes.append(allowed)
+    if item.default not in (None, False, dataclasses.MISSING):
+        notes.append(f"default {_show(item.default)}")
+    if mode is None and item.metadata["modes"] != MODES:
+        notes.append(f"for {in_words(item.metadata['modes'])}")
+    return "; ".join(notes).replace("%", "%%")
+
+
+def _show(value: Any) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _parse_bool(text: str) -> bool:
+    if text.lower() not in ("true", "false"):
+        raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
+    return text.lower() == "true"
+
+
+def _or_switch(parse: Callable[[str], Any], on: float) -> Callable[[str], Any]:
+    """`parse`, and the words of a switch: true is `on`, false 0."""
+    words = {"true": on, "false": 0.0}
+    return lambda text: words[text.lower()] if text.lower() in words else parse(text)
+
+
+def _parse_numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of numbers such as 0.7,0.15,0.15") from None
+
+
+def _parse_path(text: str) -> Path:
+    if not text:  # what an unset variable of a shell leaves; as a path it would be the folder at hand
+        raise argparse.ArgumentTypeError("the path is empty")
+    return Path(text)
+
+
+_PARSERS: dict[Any, Callable[[str], Any]] = {
+    bool: _parse_bool,
+    int: int,
+    float: float,
+    str: str,
+    Path: _parse_path,
+}

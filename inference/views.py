@@ -1,0 +1,57 @@
+"""The mean of what a model says of one photo as it is, mirrored, and shifted by a few pixels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+# (down, right), pixels. Along both axes all differ modulo 4, 8, 16 and 32, so that no two views lie alike
+# on the grid of any layer.
+_SHIFTS = ((0, 0), (11, 6), (-6, 11), (-7, -11))
+# Of one batch: eight looks at 256 px.
+_MAX_PIXELS = 8 * 256**2
+
+
+class View(NamedTuple):
+    """A way to show a photo: mirrored or not, then shifted within its frame."""
+
+    is_mirrored: bool
+    down: int
+    right: int
+
+    def show(self, L: Tensor) -> Tensor:
+        """The photo (N, C, h, w) so; on the sides that it leaves its border is repeated."""
+        L = L.flip(-1) if self.is_mirrored else L
+        return F.pad(L, (self.right, -self.right, self.down, -self.down), mode="replicate")
+
+    def undo(self, seen: Tensor) -> Tensor:
+        """Back to where the photo has it; 0 where this view does not show the photo."""
+        seen = F.pad(seen, (-self.right, self.right, -self.down, self.down))
+        return seen.flip(-1) if self.is_mirrored else seen
+
+
+VIEWS = tuple(View(is_mirrored, *shift) for shift in _SHIFTS for is_mirrored in (False, True))
+"""The photo as it is, its mirror image, and the same shifted."""
+
+
+def mean_over_views(predict: Callable[[Tensor], Tensor], L: Tensor, num: int) -> Tensor:
+    """The mean of the colours that each pixel has in the views that show it.
+
+    Args:
+        predict: L* (N, 1, h, w) -> ab (N, 2, h, w).
+        L: (1, 1, h, w), in [0, 100], no side shorter than the shifts.
+        num: of the views, the first of `VIEWS`.
+    Returns:
+        (1, 2, h, w), CIELAB units; where `num` is 1 what `predict` gives.
+    """
+    views = VIEWS[:num]
+    parts = torch.cat([view.show(L) for view in views]).split(max(1, _MAX_PIXELS // L.numel()))
+    ab = torch.cat([predict(part) for part in parts])
+    ab = F.pad(ab, (0, 0, 0, 0, 0, 1), value=1.0)  # a third channel, which counts
+    seen = [view.undo(part[None]) for view, part in zip(views, ab, strict=True)]
+    total = torch.cat(seen).sum(dim=0, keepdim=True)
+    return total[:, :2] / total[:, 2:]

@@ -1,0 +1,134 @@
+"""The settings of every model, apart from the models: the command line knows them without torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from settings import setting, validate
+
+# Of those that take one model: a plain state dict does not say what its model is like.
+_MODES = ("train", "test", "predict", "export", "serve")
+
+PRESETS = ("paper", "small")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelSettings:
+    """Settings of every model; a subclass adds a model's own. They become flags of the command line."""
+
+    preset: str = setting(
+        "paper",
+        "paper: as many channels as published; small: a fraction of them, to train without a GPU",
+        modes=_MODES,
+        choices=PRESETS,
+    )
+
+    def __post_init__(self) -> None:
+        validate(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class GAESettings(ModelSettings):
+    """Settings of model1."""
+
+    gamma_mode: str = setting(
+        "power",
+        "power: the published form, ((x+1)/2)^gamma, which tints gray when gamma leaves 1; "
+        "signed: sign(x)|x|^gamma, which keeps gray gray; fixed: gamma stays what it is, 1 in a new training",
+        modes=_MODES,
+        choices=("power", "signed", "fixed"),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResNetBaselineSettings(ModelSettings):
+    """Settings of model2."""
+
+    encoder_weights: str = setting(
+        "imagenet",
+        "where a new training takes its frozen encoder from: imagenet (downloaded by torchvision), "
+        "random, or the path of a resnet18 state dict",
+        modes=("train",),
+    )
+    normalize_input: bool = setting(
+        True,
+        "give the encoder inputs with ImageNet's mean and deviation; false for reference weights "
+        "that were trained without",
+        modes=_MODES,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zhang2016Settings(ModelSettings):
+    """Settings of zhang2016."""
+
+    temperature: float = setting(
+        0.38,
+        "T of the annealed mean, in predict too: towards 1 the mean of the likely colours, duller; towards 0 "
+        "the likeliest one, spottier",
+        modes=_MODES,
+        low=0.01,
+        high=10,
+    )
+    # No flag: a file of weights brings its own bins, those of earlier versions are 262.
+    num_bins: int = 313
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetSettings(ModelSettings):
+    """Settings of unet."""
+
+    encoder: str = setting(
+        "tf_efficientnet_lite2",
+        "a network of timm with feature maps at strides 4, 8, 16 and 32",
+        modes=_MODES,
+    )
+    encoder_weights: str = setting(
+        "imagenet",
+        "where a new training takes its encoder from: imagenet (an installed package, else timm's hub), "
+        "random, or the path of a state dict",
+        modes=("train",),
+    )
+    frozen_stages: int = setting(
+        4,
+        "stages of the encoder, counted from the photo, that stay as they are; 4: all",
+        modes=("train",),
+        low=0,
+        high=4,
+    )
+    encoder_lr: float = setting(
+        0.1, "learning rate of the encoder over that of the rest", modes=("train",), above=0, high=1
+    )
+    heads: str = setting(
+        "both",
+        "what is trained: mean, the colours themselves; bins, a distribution over bins of colour",
+        modes=_MODES,
+        choices=("mean", "bins", "both"),
+    )
+    vividness: float = setting(
+        0.0,
+        "in predict too: from 0, the best guess, to 1, colours as lively as those of true photos",
+        modes=_MODES,
+        low=0,
+        high=2,
+    )
+    adversarial: float = setting(
+        0.0,
+        "weight of a term of the loss that a discriminator of patches gives; 0: there is none. For a short "
+        "training on, from --init_weights",
+        modes=("train",),
+        low=0,
+    )
+    head_start: int = setting(
+        300,
+        "batches, or parts of them, that the discriminator learns from before its term counts",
+        modes=("train",),
+        low=0,
+    )
+    temperature: float = setting(
+        1.0,
+        "of the distribution over bins; towards 0 the likeliest colour, spottier",
+        modes=_MODES,
+        low=0.01,
+        high=10,
+    )

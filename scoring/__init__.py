@@ -1,0 +1,1 @@
+"""Scores of colours: of each photo, and of a whole set of photos."""

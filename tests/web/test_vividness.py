@@ -1,0 +1,81 @@
+"""The slider of a model that has a vividness: it asks the network again, and gives what predict gives."""
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from config import Config
+from data.originals import Original
+from data.saving import save_original
+from errors import UserError
+from models import build_model
+from models.checkpoint import load_weights, save_weights
+from web.studio import Studio
+
+
+@pytest.fixture(scope="module")
+def unet(tmp_path_factory):
+    """Untrained, but for colours that are nothing like each other and rare ones that are rare."""
+    torch.manual_seed(0)
+    model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0", encoder_weights="random")
+    model.bin_frequencies.copy_(torch.linspace(1e-6, 1, 313) / torch.linspace(1e-6, 1, 313).sum())
+    path = tmp_path_factory.mktemp("weights") / "lively.safetensors"
+    save_weights(path, "unet", model, {"image_size": 64, "resize": "squash"})
+    return path
+
+
+@pytest.fixture
+def studio(unet):
+    return Studio(Config(mode="serve", device="cpu"), load_weights(unet))
+
+
+@pytest.fixture
+def upload(tmp_path):
+    path = tmp_path / "session" / "upload-1" / "old.png"
+    save_original(path, Original(skimage.data.coffee()[100:160, 100:180]), quality=95)
+    return path
+
+
+def test_it_is_what_predict_writes(cli, unet, studio, upload, tmp_path):
+    plain, lively = (studio.look(upload, studio.first, vividness) for vividness in (0, 0.5))
+    previews = [studio.preview(photo, 1, overlay=False) for photo in (plain, lively)]
+    assert previews[0] != previews[1]
+    expected = tmp_path / "expected.png"
+    flags = [f"--weights={unet}", "--vividness=0.5", f"--output_path={expected}", "--device=cpu"]
+    assert cli("--mode=predict", f"--image_path={upload}", *flags).code == 0
+    assert studio.develop(lively, 1, ".png").read_bytes() == expected.read_bytes()
+    assert studio.develop(plain, 1, ".png").read_bytes() != expected.read_bytes()
+    assert np.asarray(Image.open(expected)).shape == (60, 80, 3)
+
+
+def test_its_range(studio, upload):
+    with pytest.raises(UserError, match="--vividness=9: must be at least 0"):
+        studio.look(upload, studio.first, 9)
+    assert studio.vividness(studio.first) == 0
+
+
+def test_a_model_without_it(studio, upload):
+    assert studio.vividness("model1") is None
+    assert studio.look(upload, "model1", 9).vividness is None
+
+
+def test_the_flag_for_a_model_without_it(cli, vivid, upload):
+    outcome = cli("--mode=predict", f"--image_path={upload}", f"--weights={vivid}", "--vividness=1")
+    assert (outcome.code, outcome.error) == (2, "error: --vividness is not a setting of model1: leave it out")
+
+
+def test_the_slider_is_there_for_models_that_have_it(studio):
+    pytest.importorskip("gradio")
+    from web.folder import Folder
+    from web.page import Page
+
+    folder = Folder(max_bytes=10**6, keep_seconds=60)
+    try:
+        page = Page(studio, folder)
+        assert page.vividness.visible
+        assert not page.choose_model("model1").visible
+        assert page.choose_model(studio.first).value == 0
+    finally:
+        folder.close()
