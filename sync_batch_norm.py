@@ -13,13 +13,19 @@ from distributed import sum_over_processes
 def synchronize_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
     """Have every batch norm of a model take its mean and variance over all processes.
 
-    On GPUs by PyTorch's own layer, which there is none of for other devices. The state dict is the same.
+    On GPUs by PyTorch's own layer, which there is none of for other devices. The state dict is the same, and
+    in evaluation mode nothing is exchanged.
     """
     if device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        from timm.layers import convert_sync_batchnorm  # PyTorch's would drop the activations of timm's
+
+        converted: nn.Module = convert_sync_batchnorm(model)
+        return converted
     for module in model.modules():
         if type(module) is nn.BatchNorm2d:
             module.__class__ = _SyncBatchNorm2d
+        elif isinstance(module, nn.BatchNorm2d) and hasattr(module, "act"):  # BatchNormAct2d of timm
+            module.__class__ = _SyncBatchNormAct2d
     return model
 
 
@@ -48,6 +54,17 @@ class _SyncBatchNorm2d(nn.BatchNorm2d):
         self.num_batches_tracked += 1
         self.running_mean.lerp_(mean.to(self.running_mean), self.momentum)
         self.running_var.lerp_(unbiased_variance.to(self.running_var), self.momentum)
+
+
+class _SyncBatchNormAct2d(_SyncBatchNorm2d):
+    """One that ends with an activation, and dropout before it."""
+
+    drop: nn.Module
+    act: nn.Module
+
+    def forward(self, x: Tensor) -> Tensor:
+        activated: Tensor = self.act(self.drop(super().forward(x)))
+        return activated
 
 
 class _Sum(torch.autograd.Function):

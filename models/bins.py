@@ -1,4 +1,4 @@
-"""Bins of colour: a*b* as one of some hundred classes, and how colours are spread over them.
+"""Bins of colour: a*b* as one of 313 classes, and how colours are spread over them.
 
 Source: Zhang, Isola and Efros 2016, "Colorful Image Colorization"; equations are numbered as there.
 """
@@ -6,7 +6,10 @@ Source: Zhang, Isola and Efros 2016, "Colorful Image Colorization"; equations ar
 from __future__ import annotations
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
+
+from models.layers import STRIDE, pad_to_stride
 
 GRID = 10
 """CIELAB units from one bin to the next."""
@@ -36,6 +39,18 @@ def published_bins() -> Tensor:
     """The 313 bins: (313, 2) float32 on the CPU, ordered by a*, then b*; CIELAB units."""
     centers = [(a, b) for a, first, last in _PUBLISHED for b in range(first, last + 1, GRID)]
     return torch.tensor(centers, dtype=torch.float32, device="cpu")
+
+
+def small_colors(ab: Tensor, stride: int = STRIDE) -> Tensor:
+    """The colours that logits are compared with, one for each 4x4 pixels: their mean.
+
+    Args:
+        ab: (N, 2, H, W), the true ones.
+        stride: of the model, to whose multiple a photo is padded before.
+    Returns:
+        (M, 2), where M = N H' / 4 W' / 4.
+    """
+    return F.avg_pool2d(pad_to_stride(ab, stride), 4).movedim(1, -1).flatten(0, -2)
 
 
 def soft_encode(ab: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:

@@ -70,8 +70,8 @@ class Zhang2016Settings(ModelSettings):
         low=0.01,
         high=10,
     )
-    # No flag: a file of weights brings its own bins.
-    num_bins: int = 262  # what `gamut_bins` finds
+    # No flag: a file of weights brings its own bins, those of earlier versions are 262.
+    num_bins: int = 313
 
 
 @dataclass(frozen=True, kw_only=True)

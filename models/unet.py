@@ -26,6 +26,7 @@ from models.bins import (
     UNIFORM_SHARE,
     SoftEncoder,
     published_bins,
+    small_colors,
     smooth_frequencies,
 )
 from models.layers import pad_to_stride
@@ -100,7 +101,9 @@ class UNet(ColorizationModel):
         """
         if self.bins_head is None:
             return None
-        log_p = self.network(L).logits.log_softmax(dim=1)
+        logits = self.network(L).logits
+        assert logits is not None
+        log_p = logits.log_softmax(dim=1)
         entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
         lowest, highest = math.log(NUM_NEIGHBORS), math.log(NUM_BINS)
         sure = ((highest - entropy) / (highest - lowest)).clamp(0, 1)
@@ -167,7 +170,7 @@ class UNet(ColorizationModel):
         if out.ab is not None:
             losses |= criterion(self._colors(out._replace(logits=None), batch.L), batch)
         if out.logits is not None:
-            index, share = self.soft_encode(_small_colors(batch.ab))  # (M, 5) each
+            index, share = self.soft_encode(small_colors(batch.ab))  # (M, 5) each
             logits = out.logits.movedim(1, -1).flatten(0, -2)  # (M, Q)
             log_p = logits.gather(1, index) - logits.logsumexp(dim=1, keepdim=True)
             losses["bins"] = -BINS_WEIGHT * (share * log_p).sum(dim=1).mean()
@@ -219,7 +222,7 @@ class UNet(ColorizationModel):
             return
         counts = torch.zeros(NUM_BINS, dtype=torch.int64, device=self.bin_centers.device)
         for batch in photos:
-            counts += self.soft_encode(_small_colors(batch.ab))[0][:, 0].bincount(minlength=NUM_BINS)
+            counts += self.soft_encode(small_colors(batch.ab))[0][:, 0].bincount(minlength=NUM_BINS)
         counts = sum_over_processes(counts)
         self.bin_frequencies.copy_(smooth_frequencies(counts.cpu(), self.bin_centers.cpu()))
 
@@ -242,11 +245,6 @@ class _Up(nn.Module):
 def _small(x: Tensor) -> Tensor:
     """(N, C, H, W) -> (N, C, h, w): the mean of the 4x4 pixels of each place of the output."""
     return F.avg_pool2d(pad_to_stride(x), 4)
-
-
-def _small_colors(ab: Tensor) -> Tensor:
-    """True colours (N, 2, H, W) -> (M, 2), in the order of the places."""
-    return _small(ab).movedim(1, -1).flatten(0, -2)
 
 
 def _conv(c_in: int, c_out: int, kernel: int) -> nn.Sequential:

@@ -1,4 +1,4 @@
-"""zhang2016: every pixel's colour as one of some hundred classes, the rare ones weighing more.
+"""zhang2016: every pixel's colour as one of 313 classes, the rare ones weighing more.
 
 Source: Zhang, Isola and Efros 2016, "Colorful Image Colorization"; equations are numbered as there. Layers
 and names of the state dict are those of the authors' PyTorch release, whose files of weights load.
@@ -6,7 +6,6 @@ and names of the state dict are those of the authors' PyTorch release, whose fil
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -15,27 +14,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.batch import Batch
-from data.color import rgb_to_lab
 from distributed import sum_over_processes
 from models.base import ColorizationModel, Criterion
+from models.bins import NUM_BINS, published_bins, rebalance, small_colors, soft_encode
 from models.layers import pad_to_stride
 from models.settings import Zhang2016Settings
-
-GRID = 10
-"""CIELAB units from one bin to the next."""
-NUM_BINS = Zhang2016Settings.num_bins
-"""What `gamut_bins` finds. The published list has 313, by a rule that is not published."""
-NUM_NEIGHBORS = 5
-SIGMA = 5.0
-"""Of the Gaussians by which targets are spread over bins, and frequencies smoothed; CIELAB units."""
-UNIFORM_SHARE = 0.5
-"""lambda of eq. 4."""
 
 # The published network's scales.
 _L_CENTER, _L_SCALE, _AB_SCALE = 50.0, 100.0, 110.0
 _STRIDE = 8
-# Colours that are compared with all bins at a time.
-_ROWS = 2**16
 
 
 class Zhang2016(ColorizationModel):
@@ -65,7 +52,7 @@ class Zhang2016(ColorizationModel):
         )
         self.model_out = nn.Conv2d(settings.num_bins, 2, 1, bias=False).requires_grad_(False)
         if settings.num_bins == NUM_BINS:  # others come with the weights
-            centers = gamut_bins() / _AB_SCALE
+            centers = published_bins() / _AB_SCALE
             self.model_out.weight.data.copy_(centers.T[:, :, None, None])
 
     @property
@@ -105,7 +92,7 @@ class Zhang2016(ColorizationModel):
         return losses, self._annealed_mean(logits, batch.L)
 
     def _cross_entropy(self, logits: Tensor, ab: Tensor) -> Tensor:
-        index, share = soft_encode(_colors(ab), self.bin_centers)  # (M, 5) each
+        index, share = soft_encode(small_colors(ab, _STRIDE), self.bin_centers)  # (M, 5) each
         log_z = logits.log_softmax(dim=1).movedim(1, -1).flatten(0, -2)  # (M, Q)
         per_pixel = -(share * log_z.gather(1, index)).sum(dim=1)
         return (self.class_weights[index[:, 0]] * per_pixel).mean()
@@ -121,7 +108,7 @@ class Zhang2016(ColorizationModel):
         centers = self.bin_centers
         counts = torch.zeros(len(centers), dtype=torch.int64, device=centers.device)
         for batch in photos:
-            index, _ = soft_encode(_colors(batch.ab), centers)
+            index, _ = soft_encode(small_colors(batch.ab, _STRIDE), centers)
             counts += index[:, 0].bincount(minlength=len(centers))
         counts = sum_over_processes(counts)
         self.class_weights.copy_(rebalance(counts.cpu(), centers.cpu()))
@@ -132,65 +119,6 @@ class Zhang2016(ColorizationModel):
         bins = state.get("model_out.weight", torch.empty(2, NUM_BINS))
         num_bins = max(1, bins.shape[1:2].numel())
         return super().settings_of(state, **known, num_bins=num_bins, temperature=1.0)
-
-
-@functools.cache
-def gamut_bins() -> Tensor:
-    """The bins of colour: points of the grid whose square of 10x10 units holds a colour of sRGB.
-
-    A line of constant a* and b* that meets the solid of sRGB's colours also meets its surface. So it is
-    enough to look at the six faces of the RGB cube, 128x128 colours each: the bin that the gamut touches
-    least it enters by 0.1 units, far more than rounding.
-
-    Returns:
-        (262, 2) float32 on the CPU, ordered by a*, then b*; CIELAB units.
-    """
-    line = torch.linspace(0, 1, 128, dtype=torch.float64, device="cpu")
-    u, v = torch.meshgrid(line, line, indexing="ij")
-    ends = (torch.zeros_like(u), torch.ones_like(u))
-    faces = [torch.stack(rgb) for end in ends for rgb in ((end, u, v), (u, end, v), (u, v, end))]
-    ab = rgb_to_lab(torch.stack(faces))[:, 1:].movedim(1, -1).reshape(-1, 2)
-    return (GRID * (ab / GRID).round().unique(dim=0)).float()
-
-
-def soft_encode(ab: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
-    """Spread colours over their nearest bins, by a Gaussian of the distance.
-
-    Args:
-        ab: (M, 2), CIELAB units.
-        centers: (Q, 2), of the bins.
-    Returns:
-        (M, 5) int64, the nearest bins, the very nearest first; and (M, 5), the share of each.
-    """
-    found = []
-    for part in ab.split(_ROWS):
-        # Not by a matrix product, whose differences of squares lose digits.
-        distance = torch.cdist(part, centers, compute_mode="donot_use_mm_for_euclid_dist")
-        found.append(distance.topk(min(NUM_NEIGHBORS, len(centers)), largest=False))
-    nearest = torch.cat([values for values, _ in found])
-    return torch.cat([index for _, index in found]), (-nearest.square() / (2 * SIGMA**2)).softmax(dim=1)
-
-
-def rebalance(counts: Tensor, centers: Tensor) -> Tensor:
-    """Weights of the bins, eq. 4: the inverse of their frequency, mixed with a uniform one.
-
-    Args:
-        counts: (Q,), pixels nearest to each bin.
-        centers: (Q, 2), CIELAB units.
-    Returns:
-        (Q,) float32, of mean 1 over the pixels.
-    """
-    centers = centers.double()
-    kernel = (-(centers[:, None] - centers).square().sum(dim=2) / (2 * SIGMA**2)).exp()
-    kernel /= kernel.sum(dim=0)  # each bin's pixels are shared out, none is lost at the gamut's edge
-    smoothed = kernel @ (counts.double() / counts.sum())
-    weights = 1 / ((1 - UNIFORM_SHARE) * smoothed + UNIFORM_SHARE / len(centers))
-    return (weights / (weights * smoothed).sum()).float()
-
-
-def _colors(ab: Tensor) -> Tensor:
-    """True colours (N, 2, H, W) -> (M, 2): the mean of the 4x4 pixels of each place of the logits."""
-    return F.avg_pool2d(pad_to_stride(ab, _STRIDE), 4).movedim(1, -1).flatten(0, -2)
 
 
 def _block(c_in: int, c_out: int, num: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:

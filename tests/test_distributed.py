@@ -10,6 +10,7 @@ import pytest
 import torch
 import torch.multiprocessing
 from conftest import SETTINGS, fill, torchrun
+from timm.layers import BatchNormAct2d, SyncBatchNormAct
 
 import distributed
 from data.batch import Batch
@@ -43,10 +44,10 @@ def test_shares_are_the_whole(monkeypatch, num, size):
     assert max(map(len, parts)) - min(map(len, parts)) <= 1
 
 
-def gradients(batch, train_mode, num_parts):
+def gradients(batch, train_mode, num_parts, name="model1", settings=None):
     """Gradients and running statistics after one batch, in float64."""
     torch.manual_seed(0)
-    model = build_model("model1").double()
+    model = build_model(name, **settings or {}).double()
     if distributed.world().size > 1:
         synchronize_batch_norm(model, torch.device("cpu"))
     stepper = Stepper(
@@ -67,8 +68,8 @@ def gradients(batch, train_mode, num_parts):
     part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
     loss = torch.stack(list(stepper.backward(part, len(batch)).values())).sum()
     loss = distributed.sum_over_processes(loss) / distributed.world().size
-    found = {name: p.grad for name, p in model.named_parameters()} | dict(model.named_buffers())
-    return loss, found
+    found = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    return loss, found | dict(model.named_buffers())
 
 
 def join_two(rank, port):
@@ -107,6 +108,72 @@ def test_two_processes_give_the_gradients_of_one(tmp_path, train_mode, num_parts
         assert (found_loss - loss).abs() < 1e-12
         for name, value in expected.items():
             assert (found[name] - value).abs().max() < 1e-10, name
+
+
+def through_batch_norm(x):
+    """Outputs, gradients and statistics of two batch norms of timm, one without an activation; in float64."""
+    torch.manual_seed(0)
+    norms = [BatchNormAct2d(3, act_layer=torch.nn.ReLU6), BatchNormAct2d(3, apply_act=False)]
+    model = torch.nn.Sequential(norms[0], torch.nn.Conv2d(3, 3, 3), norms[1]).double().train()
+    if distributed.world().size > 1:
+        synchronize_batch_norm(model, torch.device("cpu"))
+    own = list(distributed.share(range(len(x))))
+    y = model(x[own])
+    y.square().mul(torch.linspace(0, 1, y[0].numel(), dtype=y.dtype).view_as(y[0])).sum().backward()
+    gradients = {name: distributed.sum_over_processes(p.grad) for name, p in model.named_parameters()}
+    return own, y.detach(), gradients | dict(model.named_buffers())
+
+
+def norms_of_one_of_two(rank, port, folder, x, *args):
+    join_two(rank, port)
+    with distributed.session(torch.device("cpu")):
+        torch.save((through_batch_norm(x), gradients(*args)), folder / f"{rank}.pt")
+
+
+def test_batch_norm_of_timm_over_two_processes(tmp_path):
+    """It has an activation of its own. That of a pretrained encoder is in evaluation mode always."""
+    generator = torch.Generator().manual_seed(1)
+    x = 5 * torch.randn(5, 3, 6, 6, generator=generator, dtype=torch.float64)
+    L = 100 * torch.rand(5, 1, 32, 32, generator=generator, dtype=torch.float64)
+    ab = 100 * torch.rand(5, 2, 32, 32, generator=generator, dtype=torch.float64) - 50
+    settings = {"preset": "small", "encoder": "tf_efficientnet_lite0", "frozen_stages": 2}
+    args = (Batch(L, ab, tuple("abcde")), True, 1, "unet", settings)
+    torch.multiprocessing.spawn(norms_of_one_of_two, (free_port(), tmp_path, x, *args), nprocs=2)
+    _, y, expected = through_batch_norm(x)
+    loss, expected_of_unet = gradients(*args)
+    for rank in range(2):
+        (own, found_y, found), (found_loss, of_unet) = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert (found_y - y[own]).abs().max() < 1e-10
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert (found[name] - value).abs().max() < 1e-9, name
+        assert (found_loss - loss).abs() < 1e-9
+        assert of_unet.keys() == expected_of_unet.keys()
+        for name, value in expected_of_unet.items():
+            assert torch.allclose(of_unet[name].double(), value.double(), rtol=1e-6, atol=1e-9), name
+        counts = {name: v.item() for name, v in of_unet.items() if name.endswith("num_batches_tracked")}
+        assert {n for name, n in counts.items() if name.startswith("encoder.")} == {0}
+        assert {n for name, n in counts.items() if not name.startswith("encoder.")} == {1}
+
+
+@torch.no_grad()
+def test_the_converter_for_gpus_keeps_activations_parameters_and_outputs():
+    """In evaluation mode its layers compute on the CPU too."""
+    torch.manual_seed(0)
+    model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0").eval()
+    L = 100 * torch.rand(1, 1, 32, 32)
+    expected, keys = model(L), list(model.state_dict())
+    parameters = {name: id(p) for name, p in model.named_parameters()}
+    kinds = [type(m) for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    synchronize_batch_norm(model, torch.device("cuda"))
+    found = [type(m) for m in model.modules() if isinstance(m, torch.nn.SyncBatchNorm)]
+    same = {torch.nn.BatchNorm2d: torch.nn.SyncBatchNorm, BatchNormAct2d: SyncBatchNormAct}
+    assert found == [same[kind] for kind in kinds]
+    assert len(set(found)) == 2
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
+    assert list(model.state_dict()) == keys
+    assert {name: id(p) for name, p in model.named_parameters()} == parameters
+    assert torch.equal(model(L), expected)
 
 
 ADVERSARIAL = {

@@ -11,8 +11,8 @@ from torch import nn
 from data.batch import Batch
 from data.color import rgb_to_lab
 from models import build_model
+from models.bins import NUM_BINS, published_bins, rebalance
 from models.checkpoint import load_weights, save_weights
-from models.zhang2016 import NUM_BINS, gamut_bins, rebalance, soft_encode
 from runs import BEST, LAST
 
 # The paper's table: block, then (channels in, out, stride, dilation) of each 3x3 convolution.
@@ -72,7 +72,7 @@ def test_parameters_and_layers():
     convolutions = sum(9 * c_in * c_out + c_out for rows in TABLE.values() for c_in, c_out, _, _ in rows)
     norms = sum(2 * rows[-1][1] for rows in TABLE.values())
     up = 16 * 512 * 256 + 256 + 2 * (9 * 256 * 256 + 256)
-    for num_bins, expected in ((313, 32_236_011), (NUM_BINS, 32_222_802)):
+    for num_bins, expected in ((262, 32_222_802), (NUM_BINS, 32_236_011)):
         head = 256 * num_bins + num_bins + 2 * num_bins
         assert convolutions + norms + up + head == expected
         model = build_model("zhang2016", num_bins=num_bins)
@@ -104,6 +104,19 @@ def test_published_weights_give_the_published_colours(published):
     assert torch.allclose(weights.model.bin_centers, 110 * reference.model_out.weight[:, :, 0, 0].T)
 
 
+@torch.no_grad()
+def test_files_of_another_number_of_bins_predict_as_before(tmp_path):
+    """Those of earlier versions had 262: their bins are in the file, and its settings say how many."""
+    torch.manual_seed(0)
+    old = build_model("zhang2016", preset="small", num_bins=262).eval()
+    old.model_out.weight.uniform_(-1, 1)
+    save_weights(tmp_path / "old.safetensors", "zhang2016", old, {})
+    loaded = load_weights(tmp_path / "old.safetensors").model
+    assert loaded.settings.num_bins == len(loaded.bin_centers) == 262
+    L = torch.rand(1, 1, 40, 32) * 100
+    assert torch.equal(loaded(L), old(L))
+
+
 def test_full_size_is_recognized():
     assert build_model("zhang2016").settings_of(Published(313).state_dict())["preset"] == "paper"
 
@@ -128,41 +141,6 @@ def test_temperature_goes_from_the_mean_to_the_mode(published, tmp_path):
     assert colours(0.38).numpy() == pytest.approx(mean, abs=1e-3)
 
 
-def test_the_bins_are_those_that_hold_a_colour():
-    bins = {tuple(center) for center in gamut_bins().tolist()}
-    assert len(bins) == NUM_BINS
-    assert all(value % 10 == 0 for center in bins for value in center)
-    line = torch.linspace(0, 1, 52)
-    rgb = torch.stack(torch.meshgrid(line, line, line, indexing="ij")).reshape(3, 52, -1)
-    nearest = (rgb_to_lab(rgb)[1:] / 10).round() * 10 + 0.0
-    held = {tuple(center) for center in nearest.flatten(1).T.tolist()}
-    assert held <= bins
-    assert len(held) >= NUM_BINS - 5  # a coarser look misses a few that the gamut hardly enters
-
-
-def test_soft_encoding_by_a_loop():
-    centers = gamut_bins()
-    ab = torch.tensor([[0.0, 0.0], [13.0, -4.0], [98.2, 67.0], [-86.1, 83.0], [79.0, -107.8]])
-    index, share = soft_encode(ab, centers)
-    for row, color in enumerate(ab.double().numpy()):
-        distance = np.hypot(*(centers.double().numpy() - color).T)
-        nearest = np.sort(distance)[:5]
-        assert distance[index[row].numpy()] == pytest.approx(nearest, abs=1e-4)
-        expected = np.exp(-(nearest**2) / 50)
-        assert share[row].numpy() == pytest.approx(expected / expected.sum(), abs=1e-5)
-
-
-def test_rebalancing_by_hand():
-    """Two bins 10 units apart: a Gaussian of sigma 5 gives the neighbour exp(-2) of one's own."""
-    centers = torch.tensor([[0.0, 0.0], [0.0, 10.0]])
-    weights = rebalance(torch.tensor([9, 1]), centers).tolist()
-    k = np.exp(-2) / (1 + np.exp(-2))
-    p = np.array([0.9 * (1 - k) + 0.1 * k, 0.9 * k + 0.1 * (1 - k)])
-    expected = 1 / (p / 2 + 1 / 4)
-    assert weights == pytest.approx(expected / (expected @ p), rel=1e-6)
-    assert weights[1] > weights[0]
-
-
 def test_loss_and_weights_of_a_batch_by_a_loop():
     torch.manual_seed(0)
     model = build_model("zhang2016", preset="small").eval()
@@ -175,7 +153,7 @@ def test_loss_and_weights_of_a_batch_by_a_loop():
         log_z = model.logits(batch.L).double().log_softmax(1).numpy()
         losses, ab = model.validation_step(batch, None)
         assert torch.equal(ab, model(batch.L))
-    centers = gamut_bins().double().numpy()
+    centers = published_bins().double().numpy()
     colors = batch.ab[..., ::4, ::4].double().numpy()
     found, counts = [], np.zeros(len(centers))
     for n, y, x in np.ndindex(2, 4, 4):
@@ -187,7 +165,7 @@ def test_loss_and_weights_of_a_batch_by_a_loop():
         found.append(model.class_weights[order[0]].item() * entropy)
         counts[order[0]] += 1
     assert losses["cross_entropy"].item() == pytest.approx(np.mean(found), rel=1e-4)
-    expected = rebalance(torch.from_numpy(counts), gamut_bins())
+    expected = rebalance(torch.from_numpy(counts), published_bins())
     assert torch.allclose(model.class_weights, expected)
 
 
