@@ -6,6 +6,7 @@ import importlib
 import itertools
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -47,6 +48,7 @@ class TimmEncoder(nn.Module):
         channels: of the four feature maps.
     """
 
+    net: Any
     mean: Tensor
     std: Tensor
 
@@ -73,13 +75,16 @@ class TimmEncoder(nn.Module):
         self.channels = [self.net.feature_info.channels()[i] for i in self.chosen]
         for module in self.net.modules():
             if isinstance(module, Conv2dSame):
-                module.__class__ = _SameConv2d
+                module.__class__ = _SameConv2d  # type: ignore[assignment]
         config = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
 
     def forward(self, photos: Tensor) -> list[Tensor]:
-        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride)."""
+        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride).
+
+        H and W are multiples of 32.
+        """
         features = self.net((photos - self.mean) / self.std)  # of three channels either way
         return [features[i] for i in self.chosen]
 
