@@ -4,9 +4,9 @@
 
 Of several runs, each gone on from the one before, the mean of the best weights is taken (Wortsman et al.
 2022, "Model soups"), in which a run that is named several times counts as often. It is rounded to half
-precision, scored as it is then on the test list of scenes of FOLDER, and written to weights/NAME.safetensors with
-what it was trained on, its terms and its scores; the list of sums follows, and the history of the runs goes to
-docs/results/training.json.
+precision, scored as it is then on the test list of scenes of FOLDER, and written to weights/NAME.safetensors
+with what it was trained on, its terms and its scores; the list of sums follows, and the history of the runs
+goes to docs/results/training.json.
 """
 
 from __future__ import annotations
