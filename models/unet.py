@@ -53,6 +53,7 @@ class UNet(ColorizationModel):
     Settings = UNetSettings
     summary: ClassVar[str] = "U-Net on a pretrained encoder; the best guess, or livelier colours"
     training_only = ("discriminator", "num_judged")
+    encoder: TimmEncoder
     bin_centers: Tensor
     bin_frequencies: Tensor
     discriminator: PatchDiscriminator
@@ -101,7 +102,9 @@ class UNet(ColorizationModel):
         """
         if self.bins_head is None:
             return None
-        log_p = self.network(L).logits.log_softmax(dim=1)
+        logits = self.network(L).logits
+        assert logits is not None
+        log_p = logits.log_softmax(dim=1)
         entropy = -(log_p.exp() * log_p).sum(dim=1, keepdim=True)
         lowest, highest = math.log(NUM_NEIGHBORS), math.log(NUM_BINS)
         sure = ((highest - entropy) / (highest - lowest)).clamp(0, 1)
@@ -111,9 +114,10 @@ class UNet(ColorizationModel):
     def _colors(self, out: Output, L: Tensor) -> Tensor:
         height, width = L.shape[-2:]
         with torch.autocast(L.device.type, enabled=False):
-            if out.logits is None or (self.settings.vividness == 0 and out.ab is not None):
+            if out.ab is not None and (out.logits is None or self.settings.vividness == 0):
                 ab = out.ab
             else:
+                assert out.logits is not None
                 ab = self._expected_colors(out.logits)
             return F.interpolate(ab, scale_factor=4, mode="bilinear")[..., :height, :width]
 
@@ -164,7 +168,7 @@ class UNet(ColorizationModel):
         return self._losses(out, batch, criterion), self._colors(out, batch.L)
 
     def _losses(self, out: Output, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
-        losses = {}
+        losses: dict[str, Tensor] = {}
         if out.ab is not None:
             losses |= criterion(self._colors(out._replace(logits=None), batch.L), batch)
         if out.logits is not None:
