@@ -24,9 +24,9 @@ class View(NamedTuple):
     right: int
 
     def show(self, L: Tensor) -> Tensor:
-        """The photo (N, C, h, w) so; on the sides that it leaves its border is repeated."""
+        """The photo (N, C, h, w) so; what comes in at its edges is its mirror image."""
         L = L.flip(-1) if self.is_mirrored else L
-        return F.pad(L, (self.right, -self.right, self.down, -self.down), mode="replicate")
+        return F.pad(L, (self.right, -self.right, self.down, -self.down), mode="reflect")
 
     def undo(self, seen: Tensor) -> Tensor:
         """Back to where the photo has it; 0 where this view does not show the photo."""
