@@ -20,7 +20,7 @@ import torch
 from scipy.stats import spearmanr
 
 from benchmarks.bench_upsample import RESULTS, to_lab
-from benchmarks.results import LISTS
+from benchmarks.lists import LISTS
 from config import Config
 from data.originals import load_original
 from data.places import find_photos

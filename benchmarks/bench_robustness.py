@@ -16,7 +16,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.results import LISTS, RESULTS, RUNS, trim, write_scores
+from benchmarks.lists import LISTS, RUNS, trim
+from benchmarks.results import RESULTS, write_scores
 from config import Config
 from data.color import join, lab_to_rgb
 from data.dataset import make_loader, open_split

@@ -20,7 +20,8 @@ import torch
 
 import main
 from benchmarks.common import machine
-from benchmarks.results import LISTS, RESULTS, measure, trim
+from benchmarks.lists import LISTS, measure, trim
+from benchmarks.results import RESULTS
 from device import find_device
 from files import read_csv, read_json, write_json
 from models.checkpoint import Weights, load_weights

@@ -3,6 +3,8 @@
     python -m benchmarks.results                   write the page from docs/results/*.json
     python -m benchmarks.results --measure --photos=FOLDER
                                                    first score the weights that ship, on the lists of FOLDER
+    python -m benchmarks.results --measure --photos=FOLDER --only=NAME
+                                                   those of one name; of the others the scores stay
 
 The page can always be written again; measuring needs the photos. Grids of colored photos of the lists, and
 of FOLDER/historical, go to runs/results/, to be looked at.
@@ -11,78 +13,30 @@ of FOLDER/historical, go to runs/results/, to be looked at.
 from __future__ import annotations
 
 import argparse
-import sys
+import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import main
 from benchmarks.common import machine
 from benchmarks.grids import draw_grids
+from benchmarks.lists import LISTS, RUNS, measure
+from benchmarks.set_scores import REAL
 from device import find_device
+from errors import UserError
 from figures import write_curves
-from files import read_csv, read_json, write_json, write_text
+from files import read_json, write_json, write_text
 from models import shipped
-from scorecard import FLOORS, summarize
+from scorecard import FLOORS
+from scoring import frechet, shift
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
 PAGE = ROOT / "docs" / "results.md"
-RUNS = Path("runs/results")
 
-LISTS = {"scenes": "test/scenes", "life": "test/life", "faces": "faces/test"}
-"""Name of a test list -> its folder of photos."""
-NATURE = (
-    *("desert", "mountain", "ocean", "waterfall", "rainforest", "sky", "landscape", "garden", "park"),
-    *("bamboo_forest", "cloudy", "rain", "sunshine", "sunrise"),
-)
-"""Classes of the scenes that make up the list 'nature'."""
 _COLUMNS = {"psnr": 2, "ssim": 4, "delta_e_76": 2, "delta_e_2000": 2, "colorfulness": 1}
-_KEPT = ("mse", *_COLUMNS)
-
-
-def measure(weights: Path, photos: Path) -> dict[str, Any]:
-    """Score a weights file on every list of the folder `photos`: list -> card."""
-    cards = {}
-    for name in LISTS:
-        cards[name] = score_list(name, weights, photos)
-        if name == "scenes":
-            cards["nature"] = _part(cards[name], read_csv(_run_dir(name, weights) / "per_image.csv"))
-    return cards
-
-
-def score_list(name: str, weights: Path, photos: Path) -> dict[str, Any]:
-    """The card of a weights file on one list, as `trim` leaves it."""
-    run_dir = _run_dir(name, weights)
-    argv = ["--mode=test", "--split=all", f"--data_dir={photos / LISTS[name]}", f"--weights={weights}"]
-    code = main.main([*argv, f"--run_dir={run_dir}", f"--pack_dir={RUNS / 'pack'}"])
-    if code:
-        sys.exit(code)
-    return trim(read_json(run_dir / "metrics.json"))
-
-
-def _run_dir(name: str, weights: Path) -> Path:
-    return RUNS / weights.parent.name / weights.stem / name
-
-
-def trim(card: dict[str, Any]) -> dict[str, Any]:
-    """What the page shows of a scorecard."""
-    rows = {"model": card, **card["floors"]}
-    return {
-        "num_photos": card["num_photos"],
-        "image_size": card["image_size"],
-        "weights_sha256": card["weights"]["sha256"],
-        "chroma_ratio": card["chroma_ratio"],
-        "truth_colorfulness": card["truth"]["colorfulness"]["mean"],
-        **{row: {metric: values[metric] for metric in _KEPT} for row, values in rows.items()},
-    }
-
-
-def _part(whole: dict[str, Any], rows: list[dict[str, str]]) -> dict[str, Any]:
-    """The card of the natural landscapes alone."""
-    chosen = [row for row in rows if row["name"].partition("/")[0] in NATURE]
-    scores = {key: [float(row[key]) for row in chosen] for key in chosen[0] if key != "name"}
-    same = {"image_size": whole["image_size"], "weights": {"sha256": whole["weights_sha256"]}}
-    return trim(summarize(scores, seed=42) | same | {"num_photos": len(chosen)})
+_LIST_ORDER = ("scenes", "nature", "life", "objects", "faces")
+_ROW_KINDS = {"gray": "floor", "mean_color": "oracle", "half_chroma": "oracle"}
 
 
 def write_scores(name: str, command: str, rows: dict[str, Any]) -> None:
@@ -93,7 +47,11 @@ def write_scores(name: str, command: str, rows: dict[str, Any]) -> None:
 
 def page() -> str:
     """The text of docs/results.md, from docs/results/*.json alone."""
-    parts = [_HEAD, *_shipped(read_json(RESULTS / "shipped.json"))]
+    parts = [
+        _HEAD,
+        *(textwrap.fill(text, 105) + "\n" for text in _SETS),
+        *_shipped(read_json(RESULTS / "shipped.json")),
+    ]
     if (RESULTS / "training.json").exists():
         parts += [_TRAINING]
     for path in _experiments():
@@ -122,13 +80,29 @@ def _shipped(found: dict[str, Any]) -> list[str]:
 
 
 def _test_lists(rows: dict[str, dict[str, Any]]) -> list[str]:
-    """A table for each list. Args: rows: name -> list -> card."""
+    """A table for each list that was measured. Args: rows: name -> list -> card."""
     parts = []
-    for name in ("scenes", "nature", "life", "faces"):
-        cards = {row: sets[name] for row, sets in rows.items()}
+    for name in (*_LIST_ORDER, "together"):
+        cards = {row: sets[name] for row, sets in rows.items() if name in sets}
+        if not cards:
+            continue
         first = next(iter(cards.values()))
-        parts += [f"### {name}: {first['num_photos']} photos at {first['image_size']} px\n", table(cards)]
+        title = "scenes, life and objects together" if name == "together" else name
+        parts += [f"### {title}: {first['num_photos']} photos at {first['image_size']} px\n"]
+        parts += [_frechet_table(cards) if name == "together" else table(cards)]
     return parts
+
+
+def _frechet_table(cards: Mapping[str, dict[str, Any]]) -> str:
+    """Markdown: the distance of each row to the true photos, then that of the floors and of other photos."""
+    first = next(iter(cards.values()))
+    rows = {name: card["frechet"]["model"] for name, card in cards.items()}
+    rows |= {f"{name} ({_ROW_KINDS[name]})": first["frechet"][name] for name in FLOORS}
+    rows[f"{first['num_photos'] // 2} of the true photos, to the rest"] = first["frechet"][REAL]
+    lines = ["| | Fréchet distance ↓ |", "|---|---|"]
+    lines += [f"| {name} | {value:.1f} |" for name, value in rows.items()]
+    seen = f"Features of {first['features']}, its file {first['features_sha256']}."
+    return "\n".join(lines) + f"\n\n{seen}\n"
 
 
 def _experiment(name: str, found: dict[str, Any]) -> list[str]:
@@ -204,20 +178,29 @@ def _robustness(found: dict[str, Any]) -> list[str]:
 def table(cards: dict[str, dict[str, Any]]) -> str:
     """Markdown: a row for each card, then the floor and the oracles of the same photos."""
     first = next(iter(cards.values()))
-    rows = [(name, card["model"], f"{card['chroma_ratio']:.2f}") for name, card in cards.items()]
-    kinds = {"gray": "floor"}
-    rows += [(f"{name} ({kinds.get(name, 'oracle')})", first[name], "") for name in FLOORS]
-    head = (
-        "| | PSNR ↑, dB | above gray | SSIM ↑ | ΔE76 ↓ | ΔE2000 ↓ | colourfulness | − true | chroma / true |"
-    )
-    lines = [head, "|---|---|---|---|---|---|---|---|---|"]
-    for name, values, ratio in rows:
-        cells = [_cell(values[metric], digits) for metric, digits in _COLUMNS.items()]
-        cells.insert(1, f"{values['psnr']['mean'] - first['gray']['psnr']['mean']:+.2f}")
-        cells.append(f"{values['colorfulness']['mean'] - first['truth_colorfulness']:+.1f}")
-        lines.append(f"| {name} | " + " | ".join(cells) + f" | {ratio} |")
+    has_shift = any("shift" in card for card in cards.values())
+    rows = {name: _cells(card["model"], first) + _own_cells(card, has_shift) for name, card in cards.items()}
+    blank = [""] * (1 + has_shift)
+    rows |= {f"{name} ({_ROW_KINDS[name]})": _cells(first[name], first) + blank for name in FLOORS}
+    head = ["", "PSNR ↑, dB", "above gray", "SSIM ↑", "ΔE76 ↓", "ΔE2000 ↓", "colourfulness", "− true"]
+    head += ["chroma / true", "shift ↓"][: len(blank)]
+    lines = [f"| {' | '.join(head)} |".replace("|  |", "| |"), "|---" * len(head) + "|"]
+    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
     truth = f"Colourfulness of the truth: {first['truth_colorfulness']:.1f}."
     return "\n".join(lines) + f"\n\n{truth}\n"
+
+
+def _cells(values: dict[str, Any], first: dict[str, Any]) -> list[str]:
+    """The metrics of a predictor, beside gray and the truth."""
+    cells = [_cell(values[metric], digits) for metric, digits in _COLUMNS.items()]
+    cells.insert(1, f"{values['psnr']['mean'] - first['gray']['psnr']['mean']:+.2f}")
+    return [*cells, f"{values['colorfulness']['mean'] - first['truth_colorfulness']:+.1f}"]
+
+
+def _own_cells(card: dict[str, Any], has_shift: bool) -> list[str]:
+    """What a model has and a floor has not."""
+    shift = _cell(card["shift"], 3) if "shift" in card else ""
+    return [f"{card['chroma_ratio']:.2f}", *([shift] if has_shift else [])]
 
 
 def _machine(found: dict[str, Any]) -> str:
@@ -245,21 +228,37 @@ the mean predicted chroma over that of the truth, *− true* how far the mean co
 Süsstrunk) is from that of the truth. The gray row is the floor, no colour at all; the oracles
 know the truth: *mean_color* paints each photo in its own mean colour, *half_chroma* halves the true colours.
 """
+_SETS = (
+    f"*Shift*: {shift.DEFINITION}. 0 where every colour stays on its thing; the higher, the more the colours "
+    "break into patches.",
+    f"*Fréchet distance*: {frechet.DEFINITION}.",
+)
+
+
+def _measure_shipped(photos: Path, only: str | None) -> None:
+    """Score the weights that ship, or those of one name, and draw grids of them."""
+    files = {path.stem: path for path in sorted(shipped.FOLDER.glob("*.safetensors"))}
+    kept = read_json(RESULTS / "shipped.json")["rows"] if only else {}
+    chosen = {name: path for name, path in files.items() if only in (None, name)}
+    if not chosen:
+        raise UserError(f"--only={only}: must be one of {', '.join(files)}")
+    scored = kept | {name: measure(path, photos) for name, path in chosen.items()}
+    rows = {name: scored[name] for name in files if name in scored}
+    write_scores("shipped", "python -m benchmarks.results --measure --photos=PHOTOS", rows)
+    folders = [*LISTS.values(), "historical"]
+    draw_grids(chosen, [photos / folder for folder in folders], RUNS / "grids")
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--measure", action="store_true", help="score the weights that ship, draw grids")
     parser.add_argument("--photos", type=Path, help="folder that holds " + ", ".join(LISTS.values()))
+    parser.add_argument("--only", help="score the weights of this name alone, such as model1")
     args = parser.parse_args()
     if args.measure:
         if args.photos is None:
             parser.error("--measure needs --photos=FOLDER")
-        files = sorted(shipped.FOLDER.glob("*.safetensors"))
-        scored = {path.stem: measure(path, args.photos) for path in files}
-        write_scores("shipped", "python -m benchmarks.results --measure --photos=PHOTOS", scored)
-        folders = [*LISTS.values(), "historical"]
-        draw_grids({path.stem: path for path in files}, [args.photos / f for f in folders], RUNS / "grids")
+        _measure_shipped(args.photos, args.only)
     draw_curves()
     write_text(PAGE, page())
     print(f"written: {PAGE}")

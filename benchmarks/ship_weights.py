@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.results import LISTS, RESULTS, score_list
+from benchmarks.lists import LISTS, score_list
+from benchmarks.results import RESULTS
 from files import read_csv, read_json, sha256, write_json, write_text
 from models import shipped
 from models.base import ColorizationModel

@@ -82,7 +82,10 @@ class TimmEncoder(nn.Module):
         self._look_at_nothing()
 
     def forward(self, photos: Tensor) -> list[Tensor]:
-        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride)."""
+        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride).
+
+        H and W are multiples of 32.
+        """
         features = self.net((photos - self.mean) / self.std)  # of three channels either way
         return [features[i] for i in self.chosen]
 

@@ -113,19 +113,17 @@ class UNet(ColorizationModel):
     def _colors(self, out: Output, L: Tensor) -> Tensor:
         height, width = L.shape[-2:]
         with torch.autocast(L.device.type, enabled=False):
-            if out.ab is not None and (out.logits is None or self.settings.vividness == 0):
-                ab = out.ab
-            else:
-                assert out.logits is not None
-                ab = self._expected_colors(out.logits)
+            is_vivid = self.settings.vividness > 0 and out.logits is not None
+            ab = self._expected_colors(out.logits) if is_vivid or out.ab is None else out.ab
             return F.interpolate(ab, scale_factor=4, mode="bilinear")[..., :height, :width]
 
-    def _expected_colors(self, logits: Tensor) -> Tensor:
+    def _expected_colors(self, logits: Tensor | None) -> Tensor:
         """The mean colour where rare ones count for more.
 
         A cross-entropy whose classes weigh w learns the distribution p w / sum(p w) instead of p. So the
         weights of eq. 4 need not be chosen before the training: they are put in here, to any power.
         """
+        assert logits is not None
         uniform = UNIFORM_SHARE / NUM_BINS
         rarity = -((1 - UNIFORM_SHARE) * self.bin_frequencies.to(logits) + uniform).log()
         z = logits + self.settings.vividness * rarity[:, None, None]
@@ -156,10 +154,7 @@ class UNet(ColorizationModel):
             return self.discriminator.discriminator_losses(_small(batch.L), _small(batch.ab), ab)
 
     def _judged_colors(self, out: Output) -> Tensor:
-        if out.ab is not None:
-            return out.ab
-        assert out.logits is not None
-        return self._expected_colors(out.logits)
+        return self._expected_colors(out.logits) if out.ab is None else out.ab
 
     def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
         """The same, and the colours."""

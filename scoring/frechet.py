@@ -45,7 +45,7 @@ class PhotoFeatures(nn.Module):
         self.encoder = TimmEncoder(ENCODER)
         self.encoder.load_imagenet(str(path))
         self.sha256 = sha256(path)[:16]
-        self.requires_grad_(False).eval()
+        self.requires_grad_(False).eval().to(memory_format=torch.channels_last)
 
     def forward(self, rgb: Tensor) -> Tensor:
         """sRGB (N, 3, H, W) in [0, 1] -> (N, 320)."""

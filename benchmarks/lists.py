@@ -1,0 +1,124 @@
+"""The test lists, and what is measured of weights on them."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import main
+from benchmarks.set_scores import distances, features_of_truth, look, shift_ratio
+from config import Config
+from data.dataset import open_split
+from data.loader import PhotoLoader
+from device import find_device
+from evaluate import scoring_loader
+from files import read_csv, read_json
+from models.checkpoint import load_weights
+from scorecard import summarize
+from scoring.frechet import ENCODER, PhotoFeatures
+
+RUNS = Path("runs/results")
+
+LISTS = {"scenes": "test/scenes", "life": "test/life", "objects": "test/objects", "faces": "faces/test"}
+"""Name of a test list -> its folder of photos."""
+TOGETHER = ("scenes", "life", "objects")
+"""The lists whose photos together the Fréchet distance is of: those of one alone are too few for it."""
+NATURE = (
+    *("desert", "mountain", "ocean", "waterfall", "rainforest", "sky", "landscape", "garden", "park"),
+    *("bamboo_forest", "cloudy", "rain", "sunshine", "sunrise"),
+)
+"""Classes of the scenes that make up the list 'nature'."""
+KEPT = ("mse", "psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness")
+"""Metrics of a scorecard that the page may show."""
+_SEED = 42
+
+
+def measure(weights: Path, photos: Path) -> dict[str, Any]:
+    """Score a weights file on the lists of the folder `photos`: list -> card; 'together' -> `_together`."""
+    cards, truths, features = {}, [], []
+    for name in LISTS:
+        cards[name] = score_list(name, weights, photos)
+        loader, truth = _truth(photos / LISTS[name], cards[name]["image_size"])
+        moves, seen = look(load_weights(weights).model, loader, _features())
+        cards[name]["shift"] = shift_ratio(moves, _SEED)
+        if name == "scenes":
+            cards["nature"] = _part(cards[name], read_csv(_run_dir(name, weights) / "per_image.csv"))
+            is_nature = [photo.name.partition("/")[0] in NATURE for photo in loader.pack.photos]
+            cards["nature"]["shift"] = shift_ratio(moves[:, is_nature], _SEED)
+        if name in TOGETHER:
+            truths.append(truth)
+            features.append(seen)
+    return cards | {"together": _together(truths, torch.cat(features), cards["scenes"])}
+
+
+def score_list(name: str, weights: Path, photos: Path) -> dict[str, Any]:
+    """The card of a weights file on one list, as `trim` leaves it."""
+    run_dir = _run_dir(name, weights)
+    argv = ["--mode=test", "--split=all", f"--data_dir={photos / LISTS[name]}", f"--weights={weights}"]
+    code = main.main([*argv, f"--run_dir={run_dir}", f"--pack_dir={RUNS / 'pack'}"])
+    if code:
+        sys.exit(code)
+    return trim(read_json(run_dir / "metrics.json"))
+
+
+def trim(card: dict[str, Any]) -> dict[str, Any]:
+    """What the page shows of a scorecard."""
+    rows = {"model": card, **card["floors"]}
+    return {
+        "num_photos": card["num_photos"],
+        "image_size": card["image_size"],
+        "weights_sha256": card["weights"]["sha256"],
+        "chroma_ratio": card["chroma_ratio"],
+        "truth_colorfulness": card["truth"]["colorfulness"]["mean"],
+        **{row: {metric: values[metric] for metric in KEPT} for row, values in rows.items()},
+    }
+
+
+def _run_dir(name: str, weights: Path) -> Path:
+    return RUNS / weights.parent.name / weights.stem / name
+
+
+def _part(whole: dict[str, Any], rows: list[dict[str, str]]) -> dict[str, Any]:
+    """The card of the natural landscapes alone."""
+    chosen = [row for row in rows if row["name"].partition("/")[0] in NATURE]
+    scores = {key: [float(row[key]) for row in chosen] for key in chosen[0] if key != "name"}
+    same = {"image_size": whole["image_size"], "weights": {"sha256": whole["weights_sha256"]}}
+    return trim(summarize(scores, seed=_SEED) | same | {"num_photos": len(chosen)})
+
+
+def _together(truths: list[dict[str, Tensor]], features: Tensor, card: dict[str, Any]) -> dict[str, Any]:
+    """Fréchet distances of all photos of `TOGETHER`."""
+    truth = {row: torch.cat([part[row] for part in truths]) for row in truths[0]}
+    return {
+        "num_photos": len(features),
+        "image_size": card["image_size"],
+        "weights_sha256": card["weights_sha256"],
+        "features": ENCODER,
+        "features_sha256": _features().sha256,
+        "frechet": distances(truth, {"model": features}),
+    }
+
+
+@functools.cache
+def _features() -> PhotoFeatures:
+    return PhotoFeatures().to(find_device("auto"))
+
+
+@functools.cache
+def _truth(folder: Path, image_size: int) -> tuple[PhotoLoader, dict[str, Tensor]]:
+    """The photos of a list, and the features of the truth and the floors: the same for all weights."""
+    config = Config(
+        mode="test",
+        split="all",
+        data_dir=str(folder),
+        run_dir=RUNS / "truth",
+        pack_dir=RUNS / "pack",
+        image_size=image_size,
+    )
+    loader = scoring_loader(config, open_split(config).of("all"), find_device("auto"))
+    return loader, features_of_truth(loader, _features())
