@@ -5,6 +5,8 @@ Source: Zhang, Isola and Efros 2016, "Colorful Image Colorization"; equations ar
 
 from __future__ import annotations
 
+import functools
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -72,15 +74,14 @@ def soft_encode(ab: Tensor, centers: Tensor) -> tuple[Tensor, Tensor]:
 
 
 class SoftEncoder(nn.Module):
-    """`soft_encode` of colours rounded to whole units, by a table: forty times faster."""
+    """`soft_encode` of colours rounded to whole units over the published bins, by a table."""
 
     index: Tensor
     share: Tensor
 
-    def __init__(self, centers: Tensor) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        units = torch.arange(_TABLE_SIDE, dtype=torch.float32, device="cpu") + _TABLE_LOW
-        index, share = soft_encode(torch.cartesian_prod(units, units), centers)
+        index, share = _table()
         self.register_buffer("index", index, persistent=False)
         self.register_buffer("share", share, persistent=False)
 
@@ -89,6 +90,14 @@ class SoftEncoder(nn.Module):
         a, b = (ab.round().long() - _TABLE_LOW).clamp(0, _TABLE_SIDE - 1).unbind(dim=1)
         row = a * _TABLE_SIDE + b
         return self.index[row], self.share[row]
+
+
+@functools.cache  # it takes longer than the rest of a model
+def _table() -> tuple[Tensor, Tensor]:
+    """`soft_encode` of every whole a* and b*, on the CPU."""
+    with torch.inference_mode(False):  # a training of the same process may use it next
+        units = torch.arange(_TABLE_SIDE, dtype=torch.float32, device="cpu") + _TABLE_LOW
+        return soft_encode(torch.cartesian_prod(units, units), published_bins())
 
 
 def smooth_frequencies(counts: Tensor, centers: Tensor) -> Tensor:

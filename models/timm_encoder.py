@@ -79,6 +79,7 @@ class TimmEncoder(nn.Module):
         config = self.net.pretrained_cfg
         self.register_buffer("mean", torch.tensor(config["mean"])[:, None, None], persistent=False)
         self.register_buffer("std", torch.tensor(config["std"])[:, None, None], persistent=False)
+        self._look_at_nothing()
 
     def forward(self, photos: Tensor) -> list[Tensor]:
         """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride).
@@ -88,13 +89,37 @@ class TimmEncoder(nn.Module):
         features = self.net((photos - self.mean) / self.std)  # of three channels either way
         return [features[i] for i in self.chosen]
 
+    @torch.no_grad()
+    def _look_at_nothing(self) -> None:
+        """Find out now whether it takes photos of another size than its own and gives channels first."""
+        was_training = self.net.training
+        self.net.eval()
+        try:
+            shapes = [tuple(features.shape[1:]) for features in self(torch.zeros(1, 1, 64, 96))]
+        except (AssertionError, RuntimeError, ValueError) as error:
+            reason = " ".join(str(error).split())[:200]
+            raise UserError(
+                f"--encoder={self.name}: it does not take photos of any size: name another ({reason})"
+            ) from error
+        if shapes != [(c, 64 // s, 96 // s) for c, s in zip(self.channels, STRIDES, strict=True)]:
+            raise UserError(f"--encoder={self.name}: its feature maps are {shapes}: name another")
+        self.net.train(was_training)
+
     def stage_parameters(self, num_stages: int) -> list[nn.Parameter]:
-        """The parameters of the first stages, up to the feature map of that number."""
-        if not num_stages:
-            return []
+        """The parameters of the first stages, up to the feature map of that number.
+
+        Raises:
+            UserError: the network does not say where its stages end.
+        """
+        if num_stages in (0, len(STRIDES)):
+            return list(self.net.parameters()) if num_stages else []
         end = self.net.feature_info.module_name(self.chosen[num_stages - 1])
         names = [name for name, _ in self.net.named_modules()]
         end = end if end in names else end.replace(".", "_")  # as timm flattens some networks
+        if end not in names:
+            raise UserError(
+                f"--frozen_stages={num_stages}: the stages of {self.name} are not to be told apart: 0 or 4"
+            )
         last = max(i for i, name in enumerate(names) if f"{name}.".startswith(f"{end}."))
         first = set(names[: last + 1])
         return [p for name, p in self.net.named_parameters() if name.rpartition(".")[0] in first]
@@ -121,6 +146,8 @@ class TimmEncoder(nn.Module):
         if "_conv_stem.weight" in state:
             state = rename_efficientnet(state)
         expected = self.net.state_dict()
+        # timm flattens some networks for their features.
+        state = {k if k in expected else k.replace(".", "_", 1): v for k, v in state.items()}
         # What lies behind the last feature map, such as the classifier, is not needed.
         check_state({k: v for k, v in state.items() if k in expected}, expected, source, self.name)
         self.net.load_state_dict(state, strict=False)

@@ -74,10 +74,9 @@ class UNet(ColorizationModel):
         self.mean_head = nn.Conv2d(narrow, 2, 1) if settings.heads != "bins" else None
         self.bins_head = nn.Conv2d(narrow, NUM_BINS, 1) if settings.heads != "mean" else None
         if self.bins_head is not None:
-            centers = published_bins()
-            self.register_buffer("bin_centers", centers, persistent=False)
+            self.register_buffer("bin_centers", published_bins(), persistent=False)
             self.register_buffer("bin_frequencies", torch.full((NUM_BINS,), 1 / NUM_BINS))
-            self.soft_encode = SoftEncoder(centers)
+            self.soft_encode = SoftEncoder()
         for parameter in self.encoder.stage_parameters(settings.frozen_stages):
             parameter.requires_grad_(False)
 

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from PIL import Image, ImageCms
 import main
 from benchmarks.common import serving
 from models import MODELS, build_model
+from models.base import ColorizationModel
 from models.checkpoint import save_weights
 
 MAIN = Path(main.__file__)
@@ -64,8 +66,15 @@ def swapped_profile() -> bytes:
 
 def flags_of(name: str) -> list[str]:
     """What a training of a model is to be told here: the models of some hundred layers are kept small."""
-    extra = {"model1": [], "model2": ["--encoder_weights=random"]}
-    return [f"--model={name}", *extra.get(name, ["--preset=small"])]
+    own = {"model1": [], "model2": ["--encoder_weights=random"]}
+    own["unet"] = ["--preset=small", "--encoder=tf_efficientnet_lite0", "--encoder_weights=random"]
+    return [f"--model={name}", *own.get(name, ["--preset=small"])]
+
+
+def small_model(name: str, **settings: Any) -> ColorizationModel:
+    """A model of few channels, with random weights and, where it has one, a small encoder."""
+    encoder = {"encoder": "tf_efficientnet_lite0"} if name == "unet" else {}
+    return build_model(name, preset="small", **encoder, **settings)
 
 
 @pytest.fixture(scope="session")

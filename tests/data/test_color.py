@@ -150,3 +150,21 @@ def test_wrong_input_is_named(function, image):
 def test_unknown_gamut():
     with pytest.raises(ValueError, match="gamut"):
         color.lab_to_rgb(torch.zeros(1, 3, 2, 2), gamut="wrap")
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_gray_of_a_lightness_is_that_of_scikit_image(dtype):
+    L = torch.linspace(0, 100, 501, dtype=dtype)[None, None, None]
+    found = color.gray_to_rgb(L)
+    assert found.dtype == dtype
+    lab = np.stack([L[0, 0].double().numpy(), np.zeros((1, 501)), np.zeros((1, 501))], axis=-1)
+    expected = skimage.color.lab2rgb(lab)
+    assert np.ptp(expected, axis=-1).max() < 1e-4  # whose white is rounded
+    assert np.abs(found[0, 0].double().numpy() - expected.mean(axis=-1)).max() < 2e-5
+
+
+def test_gray_stays_in_range_and_refuses_colours():
+    L = torch.tensor([-5.0, 0.0, 100.0, 120.0]).view(1, 1, 2, 2)
+    assert color.gray_to_rgb(L).flatten().tolist() == pytest.approx([0, 0, 1, 1], abs=1e-6)
+    with pytest.raises(ValueError, match="1"):
+        color.gray_to_rgb(torch.zeros(1, 3, 2, 2))

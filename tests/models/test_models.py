@@ -5,6 +5,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
+from conftest import small_model
 
 from data.batch import Batch
 from data.color import rgb_to_lab
@@ -20,7 +21,7 @@ from stepper import Stepper
 def model(model_name, batch):
     """As a training has it before its first step."""
     torch.manual_seed(0)
-    model = build_model(model_name, preset="small")
+    model = small_model(model_name)
     model.prepare(("field", "street"))
     model.measure([batch])
     return model
