@@ -142,7 +142,8 @@ def gray_to_rgb(L: Tensor) -> Tensor:
         ValueError: the channel axis is not 1, or the dtype is not float32/64.
     """
     _check(L, 1)
-    return linear_to_srgb(_lab_curve_inverse((L.clamp(0, L_SCALE) + 16) / 116)).clamp(0, 1)
+    # Numbers of the dtype: the export to ONNX cannot promote whole ones.
+    return linear_to_srgb(_lab_curve_inverse((L.clamp(0.0, L_SCALE) + 16) / 116)).clamp(0.0, 1.0)
 
 
 def join(L: Tensor, ab: Tensor) -> Tensor:
