@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from errors import UserError
+from models.layers import pad_to_stride
 from models.state import UNREADABLE, check_state, read_state
 
 STRIDES = (4, 8, 16, 32)
@@ -82,10 +83,11 @@ class TimmEncoder(nn.Module):
         self._look_at_nothing()
 
     def forward(self, photos: Tensor) -> list[Tensor]:
-        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H / stride, W / stride).
+        """sRGB (N, 1, H, W) gray or (N, 3, H, W), in [0, 1] -> four times (N, c, H' / stride, W' / stride).
 
-        H and W are multiples of 32.
+        H' and W' are the next multiples of 32.
         """
+        photos = pad_to_stride(photos)
         features = self.net((photos - self.mean) / self.std)  # of three channels either way
         return [features[i] for i in self.chosen]
 

@@ -82,7 +82,7 @@ class UNet(ColorizationModel):
 
     def network(self, L: Tensor) -> Output:
         """L* (N, 1, H, W), any height and width -> what both heads say."""
-        x4, x8, x16, x32 = self.encoder(gray_to_rgb(pad_to_stride(L)))
+        x4, x8, x16, x32 = self.encoder(gray_to_rgb(L))
         x = self.bottom(x32) + self.whole(x32)  # (N, wide, H'/32, W'/32)
         for up, skip in zip(self.decoder, (x16, x8, x4), strict=True):
             x = up(x, skip)  # (N, wide, H'/16, W'/16), (N, middle, H'/8, W'/8), (N, narrow, H'/4, W'/4)

@@ -139,7 +139,7 @@ def test_features_by_hand(feature_loss, noise):
     pred = 0.3 * noise.ab
     maps = [feature_loss.encoder(lab_to_rgb(join(noise.L, ab))) for ab in (pred, noise.ab)]
     expected = [2 * (1 - F.cosine_similarity(p, t, dim=1)).mean() for p, t in zip(*maps, strict=True)]
-    assert [tuple(p.shape[2:]) for p in maps[0]] == [(4, 4), (2, 2), (1, 1), (1, 1)]
+    assert [tuple(p.shape[2:]) for p in maps[0]] == [(8, 8), (4, 4), (2, 2), (1, 1)]
     assert feature_loss(pred, noise).item() == pytest.approx(sum(expected).item() / 4, rel=1e-3)
     assert feature_loss(noise.ab, noise).item() == 0
 
