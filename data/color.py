@@ -142,7 +142,8 @@ def gray_to_rgb(L: Tensor) -> Tensor:
         ValueError: the channel axis is not 1, or the dtype is not float32/64.
     """
     _check(L, 1)
-    return linear_to_srgb(_lab_curve_inverse((L.clamp(0, L_SCALE) + 16) / 116)).clamp(0, 1)
+    inside = L.clamp(0.0, L_SCALE)  # both floats: torch.onnx fails on an integer beside one
+    return linear_to_srgb(_lab_curve_inverse((inside + 16) / 116)).clamp(0, 1)
 
 
 def join(L: Tensor, ab: Tensor) -> Tensor:
