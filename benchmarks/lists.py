@@ -20,7 +20,7 @@ from evaluate import scoring_loader
 from files import read_csv, read_json
 from models.checkpoint import load_weights
 from scorecard import summarize
-from scoring.frechet import ENCODER, PhotoFeatures
+from scoring.frechet import ENCODER, PhotoFeatures, deviation
 
 RUNS = Path("runs/results")
 
@@ -93,7 +93,8 @@ def _part(whole: dict[str, Any], rows: list[dict[str, str]]) -> dict[str, Any]:
 
 def _together(truths: list[dict[str, Tensor]], features: Tensor, card: dict[str, Any]) -> dict[str, Any]:
     """Fréchet distances of all photos of `TOGETHER`."""
-    truth = {row: torch.cat([part[row] for part in truths]) for row in truths[0]}
+    truth = {row: torch.cat([part[row] for part in truths]).cpu() for row in truths[0]}
+    features = features.cpu()
     return {
         "num_photos": len(features),
         "image_size": card["image_size"],
@@ -101,6 +102,7 @@ def _together(truths: list[dict[str, Tensor]], features: Tensor, card: dict[str,
         "features": ENCODER,
         "features_sha256": _features().sha256,
         "frechet": distances(truth, {"model": features}),
+        "deviation": deviation(features, truth["truth"], seed=_SEED),
     }
 
 

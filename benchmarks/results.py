@@ -96,12 +96,17 @@ def _test_lists(rows: dict[str, dict[str, Any]]) -> list[str]:
 def _frechet_table(cards: Mapping[str, dict[str, Any]]) -> str:
     """Markdown: the distance of each row to the true photos, then that of the floors and of other photos."""
     first = next(iter(cards.values()))
-    rows = {name: card["frechet"]["model"] for name, card in cards.items()}
-    rows |= {f"{name} ({_ROW_KINDS[name]})": first["frechet"][name] for name in FLOORS}
-    rows[f"{first['num_photos'] // 2} of the true photos, to the rest"] = first["frechet"][REAL]
+    rows = {name: f"{card['frechet']['model']:.1f} ± {card['deviation']:.1f}" for name, card in cards.items()}
+    rows |= {f"{name} ({_ROW_KINDS[name]})": f"{first['frechet'][name]:.1f}" for name in FLOORS}
+    rows["true photos, a half to the other"] = f"{first['frechet'][REAL]:.1f}"
     lines = ["| | Fréchet distance ↓ |", "|---|---|"]
-    lines += [f"| {name} | {value:.1f} |" for name, value in rows.items()]
-    seen = f"Features of {first['features']}, its file {first['features_sha256']}."
+    lines += [f"| {name} | {value} |" for name, value in rows.items()]
+    num = first["num_photos"]
+    seen = (
+        f"Features of {first['features']}, its file {first['features_sha256']}. The last row is of other "
+        f"photos and of half as many, {num // 2} to {num - num // 2}: a colored photo still shows what the "
+        "true one does, and may be nearer."
+    )
     return "\n".join(lines) + f"\n\n{seen}\n"
 
 

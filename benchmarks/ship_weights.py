@@ -3,9 +3,10 @@
     python -m benchmarks.ship_weights runs/model1 --name=model1 --photos=FOLDER --data="5000 photos of ..."
 
 Of several runs, each gone on from the one before, the mean of the best weights is taken (Wortsman et al.
-2022, "Model soups"). It is rounded to half precision, scored as it is then on the test list of scenes of
-FOLDER, and written to weights/NAME.safetensors with what it was trained on, its terms and its scores; the
-list of sums follows, and the history of the runs goes to docs/results/training.json.
+2022, "Model soups"), in which a run that is named several times counts as often. It is rounded to half
+precision, scored as it is then on the test list of scenes of FOLDER, and written to weights/NAME.safetensors
+with what it was trained on, its terms and its scores; the list of sums follows, and the history of the runs
+goes to docs/results/training.json.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def mean_of(models: Sequence[ColorizationModel]) -> ColorizationModel:
 def _keep_history(name: str, run_dirs: Sequence[Path]) -> None:
     path = RESULTS / "training.json"
     rows = {row["name"]: row for row in read_json(path)["rows"]} if path.exists() else {}
-    history = [epoch for run_dir in run_dirs for epoch in read_csv(run_dir / HISTORY)]
+    history = [epoch for run_dir in dict.fromkeys(run_dirs) for epoch in read_csv(run_dir / HISTORY)]
     epochs = [{k: float(v) for k, v in epoch.items()} for epoch in history]
     rows[name] = {"name": name, "history": epochs}
     write_json(path, {"rows": [rows[key] for key in sorted(rows)]})

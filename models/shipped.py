@@ -9,7 +9,7 @@ from runs import BEST
 
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SUMS = "SHA256SUMS"
-DEFAULT = "model1"
+DEFAULT = "unet_vivid"
 """Name of the weights that color photos where nobody names a model or weights, and no run has left any."""
 
 

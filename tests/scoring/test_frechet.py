@@ -7,7 +7,7 @@ import torch
 
 from errors import UserError
 from scoring import frechet as module
-from scoring.frechet import ENCODER, PhotoFeatures, frechet
+from scoring.frechet import ENCODER, PhotoFeatures, deviation, frechet
 
 
 def vectors(num, dims, seed):
@@ -56,6 +56,18 @@ def test_turning_both_changes_nothing():
     first, second = vectors(40, 8, 0), vectors(40, 8, 1)
     turn = torch.linalg.qr(vectors(8, 8, 2))[0]
     assert frechet(first @ turn, second @ turn) == pytest.approx(frechet(first, second))
+
+
+def test_deviation_over_photos_drawn_in_pairs():
+    """Of a mean that differs by exactly as much for every photo nothing varies; else as drawn by hand."""
+    first = vectors(300, 1, 0)
+    assert deviation(first, first + 3, seed=0) == pytest.approx(0, abs=1e-6)
+    second = first + vectors(300, 1, 1)
+    again = [
+        frechet(*(x[np.random.default_rng(s).integers(300, size=300)] for x in (first, second)))
+        for s in range(400)
+    ]
+    assert deviation(first, second, seed=0) == pytest.approx(np.std(again), rel=0.3)
 
 
 @pytest.mark.parametrize("shapes", [((4, 3), (4, 2)), ((1, 3), (4, 3)), ((4,), (4,))])
