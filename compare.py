@@ -11,15 +11,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-import paired
+from checkpoint.file import Weights, load_weights
+from checkpoint.shipped import find_weights
 from config import Config
-from data.dataset import open_split
-from data.photos import photo_format
-from data.places import photos_at
-from data.saving import save_original
-from device import find_device, reuse_freed_memory
-from distributed import world
-from errors import UserError
+from core.device import find_device, reuse_freed_memory
+from core.distributed import world
+from core.errors import UserError
+from core.files import write_csv, write_json
+from data.listing import photos_at
+from data.pipeline import open_split
 from evaluate import (
     about,
     about_weights,
@@ -29,12 +29,12 @@ from evaluate import (
     suffix_of,
     warn_of_other_split,
 )
-from files import write_csv, write_json
 from inference.colorizer import Colorizer
 from inference.side_by_side import side_by_side
-from models.checkpoint import Weights, load_weights
-from models.shipped import find_weights
-from scorecard import FLOORS, print_rows, summarize
+from media.decode import photo_format
+from media.encode import save_original
+from scoring import paired
+from scoring.scorecard import FLOORS, print_rows, summarize
 
 RUN_DIR = Path("runs/compare")
 """Where the scores go, unless --run_dir says otherwise."""

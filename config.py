@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from errors import UserError
-from recipes import FINE_TUNING_LR, RECIPES
-from schedule import SCHEDULES
-from settings import MODES, setting, validate
+from core.errors import UserError
+from core.settings import MODES, setting, validate
+from engine.recipes import FINE_TUNING_LR, RECIPES
+from engine.schedule import SCHEDULES
 
 VERSION = "0.1.0"
 
@@ -148,7 +148,7 @@ class TrainConfig:
     )
     recipe: str = setting(
         "published",
-        "what the settings of the training are where no flag says otherwise; see recipes.py",
+        "what the settings of the training are where no flag says otherwise; see engine/recipes.py",
         modes=("train",),
         choices=tuple(RECIPES),
     )

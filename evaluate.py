@@ -11,22 +11,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from checkpoint.file import Weights
 from config import VERSION, Config
+from core.device import find_device, reuse_freed_memory
+from core.distributed import gather, world
+from core.errors import UserError
+from core.figures import progress_bar, write_examples
+from core.files import read_csv, write_csv, write_json
+from core.runs import CONFIG, MANIFEST
 from data.batch import Batch
 from data.color import join, lab_to_rgb
-from data.dataset import make_loader, open_split
 from data.loader import PhotoLoader
+from data.pipeline import make_loader, open_split
 from data.split import Entry, Manifest
-from device import find_device, reuse_freed_memory
-from distributed import gather, world
-from errors import UserError
-from figures import progress_bar, write_examples
-from files import read_csv, write_csv, write_json
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
-from models.checkpoint import Weights
-from runs import CONFIG, MANIFEST
-from scorecard import DEFINITIONS, print_table, score_each, summarize
+from scoring.scorecard import DEFINITIONS, print_table, score_each, summarize
 
 log = logging.getLogger(__name__)
 

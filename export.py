@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from checkpoint.file import Weights
 from config import VERSION, Config
-from data.originals import load_original
-from data.places import list_sample, photos_at
-from distributed import world
-from errors import UserError
-from files import write_bytes
+from core.distributed import world
+from core.errors import UserError
+from core.files import write_bytes
+from data.listing import list_sample, photos_at
 from inference.chroma import lightness_seen
 from inference.weights import choose_weights, describe
+from media.picture import load_original
 from models.base import ColorizationModel
-from models.checkpoint import Weights
 
 if TYPE_CHECKING:
     import onnx

@@ -14,12 +14,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from config import RENAMED, VERSION, Config
+from core.errors import UserError
 from core.flags import add_flags, sections
-from errors import UserError
-from models import SETTINGS, check_name
+from core.settings import MODES, check_mode
+from engine.recipes import with_recipe
+from models.registry import SETTINGS, check_name
 from models.settings import ModelSettings
-from recipes import with_recipe
-from settings import MODES, check_mode
 
 log = logging.getLogger(__name__)
 
@@ -88,8 +88,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         config = parse(argv)
         from tqdm.contrib.logging import logging_redirect_tqdm
 
-        import distributed
-        from device import find_device
+        from core import distributed
+        from core.device import find_device
 
         module = _MODULES.get(config.mode, config.mode)
         with logging_redirect_tqdm(), distributed.session(find_device(config.device)):
@@ -102,7 +102,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         return _fail(f"{error}: check its rights and the free space, or name another place")
     except (MemoryError, RuntimeError, ImportError) as error:
-        from device import is_out_of_memory
+        from core.device import is_out_of_memory
 
         if _comes_of_ctrl_c(error):
             return _stop()
@@ -153,7 +153,7 @@ def _reject(unknown: str, flags: Sequence[str]) -> NoReturn:
 
 
 def _set_up_output() -> None:
-    from distributed import world
+    from core.distributed import world
 
     if not world().is_main:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -164,7 +164,7 @@ def _set_up_output() -> None:
         warnings.simplefilter("ignore")
     level = logging.WARNING if world().is_main else logging.ERROR
     logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
-    for module in ("data.shards", "data.photos"):  # files that this process alone has looked at
+    for module in ("data.shards", "media.decode"):  # files that this process alone has looked at
         logging.getLogger(module).setLevel(logging.WARNING)
     logging.addLevelName(logging.WARNING, "warning")
     for library in ("PIL", "matplotlib"):
@@ -189,20 +189,20 @@ def _fail(message: str) -> int:
 
 
 def _complain(message: str) -> None:
-    from distributed import is_first_to_say
+    from core.distributed import is_first_to_say
 
     if is_first_to_say(message):
         print(message, file=sys.stderr)
 
 
 def _is_lost_process(error: Exception) -> bool:
-    from distributed import is_lost_process
+    from core.distributed import is_lost_process
 
     return isinstance(error, RuntimeError) and is_lost_process(error)
 
 
 if __name__ == "__main__":
     code = main()
-    from distributed import leave
+    from core.distributed import leave
 
     leave(code)

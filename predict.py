@@ -7,15 +7,11 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from checkpoint.file import Weights
 from config import Config
-from data.ffmpeg import pyav
-from data.originals import Original, beside, from_array, load_original
-from data.photos import photo_format
-from data.saving import save_original
-from data.saving_video import check_container, endings_for
-from data.video import is_clip, open_clip
-from distributed import world
-from errors import UserError
+from core.distributed import world
+from core.errors import UserError
+from core.settings import check_kind
 from inference.chroma import (
     Chroma,
     apply_chroma,
@@ -24,13 +20,17 @@ from inference.chroma import (
     save_chroma,
     without_color,
 )
-from inference.clip import color_clip
-from inference.clip_folder import clips_to_color, color_clips
 from inference.colorizer import Colorizer
 from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
 from inference.weights import choose_weights, describe
-from models.checkpoint import Weights
-from settings import check_kind
+from media.clip import is_clip, open_clip
+from media.decode import photo_format
+from media.encode import save_original
+from media.encode_clip import check_container, endings_for
+from media.ffmpeg import pyav
+from media.picture import Original, beside, from_array, load_original
+from video.color_clip import color_clip
+from video.color_clips import clips_to_color, color_clips
 
 __all__ = ["Colorizer", "run"]
 

@@ -8,21 +8,13 @@ from typing import Any
 import torch
 
 import evaluate
+from checkpoint.file import Weights, load_training_state
 from config import Config
-from data.dataset import draw_split, open_listing
-from data.places import Listing
-from data.split import Manifest, read_manifest
-from device import find_device, reuse_freed_memory, versions
-from distributed import main_first, world
-from errors import UserError
-from files import check_writable, read_csv
-from history import best_epoch, is_finished
-from inference.weights import describe, initial_weights
-from models import build_model
-from models.base import ColorizationModel
-from models.checkpoint import Weights, load_training_state
-from models.losses import OWN, build_criterion, parse_loss
-from runs import (
+from core.device import find_device, reuse_freed_memory, versions
+from core.distributed import main_first, world
+from core.errors import UserError
+from core.files import check_writable, read_csv
+from core.runs import (
     BEST,
     LAST,
     MANIFEST,
@@ -33,7 +25,15 @@ from runs import (
     restore_config,
     write_config,
 )
-from trainer import Trainer
+from data.listing import Listing
+from data.pipeline import draw_split, open_listing
+from data.split import Manifest, read_manifest
+from engine.history import best_epoch, is_finished
+from engine.trainer import Trainer
+from inference.weights import describe, initial_weights
+from models.base import ColorizationModel
+from models.losses import OWN, build_criterion, parse_loss
+from models.registry import build_model
 
 
 def run(config: Config) -> int:

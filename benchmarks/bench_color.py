@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import alternate, machine, parse, ratio, report, summary
+from core.device import reuse_freed_memory
 from data.color import rgb_to_lab
-from device import reuse_freed_memory
 
 IMAGE_SIZE = 224
 

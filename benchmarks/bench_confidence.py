@@ -21,14 +21,14 @@ from scipy.stats import spearmanr
 
 from benchmarks.bench_upsample import RESULTS, to_lab
 from benchmarks.lists import LISTS
+from checkpoint import shipped
 from config import Config
-from data.originals import load_original
-from data.places import find_photos
-from figures import progress_bar
-from files import write_json
+from core.figures import progress_bar
+from core.files import write_json
+from data.listing import find_photos
 from inference.colorizer import Colorizer
+from media.picture import load_original
 from metrics import delta_e_76
-from models import shipped
 
 PIXELS_PER_PHOTO = 400
 _NUM_RESAMPLES, _NUM_PARTS, _SEED = 200, 5, 42

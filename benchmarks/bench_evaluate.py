@@ -20,11 +20,11 @@ import torch
 import evaluate
 from benchmarks.common import OwnProcess, alternate, machine, parse, ratio, report, summary, write_photos
 from config import Config
+from core.device import find_device, reuse_freed_memory
 from data.batch import Batch
-from data.dataset import draw_split, make_loader, open_listing
-from device import find_device, reuse_freed_memory
-from models import build_model
-from scorecard import METRICS
+from data.pipeline import draw_split, make_loader, open_listing
+from models.registry import build_model
+from scoring.scorecard import METRICS
 
 IMAGE_SIZE = 224
 Scores = dict[str, list[float]]

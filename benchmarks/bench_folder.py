@@ -22,12 +22,12 @@ from PIL import Image
 
 from benchmarks.bench_predict import MAIN
 from benchmarks.common import alternate, machine, parse, ratio, report, summary
+from checkpoint import shipped
 from config import Config
-from data.originals import Original, load_original
-from data.saving import save_original
 from inference.colorizer import Colorizer
 from inference.folder import color_folder
-from models import shipped
+from media.encode import save_original
+from media.picture import Original, load_original
 
 SIZE = (1632, 1224)
 WEIGHTS = shipped.FOLDER / "model1.safetensors"

@@ -23,10 +23,10 @@ from PIL import Image
 from benchmarks.bench_upsample import RESULTS
 from benchmarks.common import alternate, machine
 from benchmarks.judging import DEFINITIONS, draw_photos, judge
-from data.originals import Original, from_array
-from files import write_json
+from checkpoint import shipped
+from core.files import write_json
 from inference.colorizer import Colorizer
-from models import shipped
+from media.picture import Original, from_array
 
 SIDES = (160, 192, 224, 256, 320, 384)
 RESIZES = ("squash", "crop")

@@ -19,10 +19,10 @@ from PIL import Image
 
 from benchmarks.bench_predict import run_cold
 from benchmarks.bench_upsample import RESULTS
-from data.originals import Original
-from data.saving import save_original
-from files import write_json
-from models import shipped
+from checkpoint import shipped
+from core.files import write_json
+from media.encode import save_original
+from media.picture import Original
 
 LIMIT_MB = 2000
 SIZES = {"50 MP": (8192, 6144), "100 MP": (11600, 8700)}

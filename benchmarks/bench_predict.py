@@ -22,9 +22,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from benchmarks.common import alternate, machine, parse, ratio, report, summary
+from checkpoint.file import save_weights
 from inference.colorizer import Colorizer
-from models import build_model
-from models.checkpoint import save_weights
+from models.registry import build_model
 
 SIZES = {
     "0.05 MP": (256, 192),

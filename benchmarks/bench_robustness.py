@@ -18,18 +18,18 @@ import torch
 
 from benchmarks.lists import LISTS, RUNS, trim
 from benchmarks.results import RESULTS, write_scores
+from checkpoint import shipped
+from checkpoint.file import load_weights
 from config import Config
+from core.device import find_device, reuse_freed_memory
+from core.figures import progress_bar
 from data.color import join, lab_to_rgb
-from data.dataset import make_loader, open_split
 from data.film import EFFECTS, draw_film, film_lab
 from data.loader import PhotoLoader
-from device import find_device, reuse_freed_memory
+from data.pipeline import make_loader, open_split
 from evaluate import BATCH_SIZE
-from figures import progress_bar
-from models import shipped
 from models.base import ColorizationModel
-from models.checkpoint import load_weights
-from scorecard import score_batch, summarize
+from scoring.scorecard import score_batch, summarize
 
 
 @torch.inference_mode()

@@ -24,14 +24,14 @@ import torch
 
 from benchmarks.common import OwnProcess, alternate, machine, parse, ratio, report, summary, write_photos
 from config import Config
-from data.dataset import draw_split, open_listing
+from core.device import find_device, reuse_freed_memory
+from core.files import read_csv
+from core.runs import HISTORY
+from data.pipeline import draw_split, open_listing
 from data.split import Manifest
-from device import find_device, reuse_freed_memory
-from files import read_csv
-from models import build_model
+from engine.trainer import Trainer
 from models.losses import build_criterion
-from runs import HISTORY
-from trainer import Trainer
+from models.registry import build_model
 
 SIZES = (1_000, 10_000, 100_000)
 IMAGE_SIZE, BATCH_SIZE = 64, 64

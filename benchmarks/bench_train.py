@@ -27,14 +27,14 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.common import OwnProcess, alternate, machine, parse, ratio, report, summary, write_photos
 from config import Config
+from core.device import find_device, reuse_freed_memory
 from data.batch import Batch
 from data.color import AB_SCALE, L_SCALE
-from data.dataset import draw_split, open_listing
 from data.loader import PhotoLoader
-from device import find_device, reuse_freed_memory
-from models import build_model
+from data.pipeline import draw_split, open_listing
+from engine.trainer import Trainer
 from models.losses import build_criterion
-from trainer import Trainer
+from models.registry import build_model
 
 IMAGE_SIZE = 224
 

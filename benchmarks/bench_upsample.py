@@ -21,17 +21,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from checkpoint import shipped
 from config import Config
+from core.figures import progress_bar, write_examples
+from core.files import write_json
 from data.color import rgb_to_lab
-from data.originals import FULL, Original, from_array, load_original
-from data.places import find_photos
-from figures import progress_bar, write_examples
-from files import write_json
+from data.listing import find_photos
 from inference.chroma import Chroma, apply_chroma
 from inference.colorizer import Colorizer
 from inference.upsample import UPSAMPLERS
+from media.picture import FULL, Original, from_array, load_original
 from metrics import delta_e_76, delta_e_2000
-from models import shipped
 
 RESULTS = Path(__file__).parent.parent / "docs" / "prediction"
 NAMES = ("retina", "hubble_deep_field", "rocket", "astronaut", "coffee", "chelsea")

@@ -33,18 +33,18 @@ from torch import Tensor
 from benchmarks.bench_predict import run_cold
 from benchmarks.bench_upsample import to_lab
 from benchmarks.common import machine, report, summary
+from checkpoint import shipped
 from data.color import L_SCALE
-from data.ffmpeg import pyav
-from data.originals import Original, from_array
-from data.places import find_photos
-from data.video import SUFFIXES, open_clip, read_frames
+from data.listing import find_photos
 from inference.chroma import Chroma, apply_chroma, lightness_seen, without_color
-from inference.clip import color_clip
 from inference.colorizer import Colorizer
-from inference.flow import resize_flow, warp
-from inference.temporal import SteadyChroma
+from media.clip import SUFFIXES, open_clip, read_frames
+from media.ffmpeg import pyav
+from media.picture import Original, from_array
 from metrics import delta_e_76, psnr
-from models import shipped
+from video.color_clip import color_clip
+from video.flow import resize_flow, warp
+from video.temporal import SteadyChroma
 
 RESULTS = Path(__file__).parent.parent / "docs" / "video"
 EVERY_FLOW, EVERY_SCORE = 2, 10

@@ -15,9 +15,9 @@ from typing import Any
 
 from benchmarks.bench_upsample import RESULTS
 from benchmarks.judging import DEFINITIONS, draw_photos, judge
-from files import write_json
+from checkpoint import shipped
+from core.files import write_json
 from inference.colorizer import Colorizer
-from models import shipped
 
 VIEWS = (1, 2, 4, 8)
 

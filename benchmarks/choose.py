@@ -17,20 +17,19 @@ from typing import Any
 
 import numpy as np
 
-import paired
 from benchmarks.set_scores import distances, features_of_truth, look, shift_ratio
+from checkpoint.file import Weights, load_weights
+from checkpoint.shipped import find_weights
 from config import Config
-from data.dataset import open_split
+from core.device import find_device, reuse_freed_memory
+from core.errors import UserError
+from core.files import write_json
+from core.runs import read_config
 from data.loader import PhotoLoader
-from device import find_device, reuse_freed_memory
-from errors import UserError
+from data.pipeline import open_split
 from evaluate import score_models, scoring_loader
-from files import write_json
-from models.checkpoint import Weights, load_weights
-from models.shipped import find_weights
-from runs import read_config
-from scorecard import FLOORS
-from scoring import frechet, shift
+from scoring import frechet, paired, shift
+from scoring.scorecard import FLOORS
 
 COLUMNS = {
     "psnr_above_gray": ("above gray, dB", "+.2f"),

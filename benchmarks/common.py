@@ -19,7 +19,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from files import write_json
+from core.files import write_json
 
 MAIN = Path(__file__).resolve().parent.parent / "main.py"
 

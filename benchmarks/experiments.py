@@ -22,10 +22,10 @@ import main
 from benchmarks.common import machine
 from benchmarks.lists import LISTS, measure, trim
 from benchmarks.results import RESULTS
-from device import find_device
-from files import read_csv, read_json, write_json
-from models.checkpoint import Weights, load_weights
-from runs import BEST, HISTORY, LAST
+from checkpoint.file import Weights, load_weights
+from core.device import find_device
+from core.files import read_csv, read_json, write_json
+from core.runs import BEST, HISTORY, LAST
 
 RUNS = Path("runs/experiments")
 

@@ -22,9 +22,9 @@ from benchmarks.fuzzing import Subject, run
 
 def originals() -> dict[str, bytes]:
     """Whole files, by ending, one for each way in which pixels are kept."""
-    from data.metadata import Metadata
-    from data.originals import Original
-    from data.saving import save_original
+    from media.encode import save_original
+    from media.metadata import Metadata
+    from media.picture import Original
 
     rgb = skimage.data.chelsea()[100:164, 100:196]
     alpha = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
@@ -71,7 +71,7 @@ def open_picture(path: Path) -> None:
     Raises:
         UserError: it does not open.
     """
-    from data.originals import load_original
+    from media.picture import load_original
 
     load_original(path, max_pixels=10**9)
 

@@ -17,8 +17,8 @@ import numpy as np
 import skimage.data
 
 from benchmarks.fuzzing import Subject, run
-from data.ffmpeg import pyav
-from data.video import open_clip, read_frames
+from media.clip import open_clip, read_frames
+from media.ffmpeg import pyav
 
 _SIZE = (96, 64)
 _FRAMES = 24

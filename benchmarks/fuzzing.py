@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from files import write_json
+from core.files import write_json
 
 _START_S = 60
 
@@ -147,8 +147,8 @@ def work(subject: Subject, first: int, last: int, results: Any) -> None:
     """Run cases in a process of their own, whose death is no harm."""
     import torch
 
+    from checkpoint import shipped
     from inference import weights as chosen
-    from models import shipped
 
     torch.set_num_threads(1)
     signal.signal(signal.SIGALRM, _raise)

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from config import Config
-from data.originals import load_original
-from data.places import list_photos
-from figures import write_examples
+from core.figures import write_examples
+from data.listing import list_photos
 from inference.chroma import without_color
 from inference.colorizer import Colorizer
+from media.picture import load_original
 
 _NUM_PHOTOS, _COLUMNS, _SIDE = 40, 10, 224
 

@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from config import Config
+from core.figures import progress_bar
 from data.color import chroma, rgb_to_lab
-from data.originals import FULL, Original, load_original
-from data.places import find_photos
-from figures import progress_bar
+from data.listing import find_photos
 from inference.chroma import apply_chroma, lightness_seen, without_color
 from inference.colorizer import Colorizer
 from inference.views import mean_over_views
+from media.picture import FULL, Original, load_original
 from metrics import psnr
-from scorecard import bootstrap
+from scoring.scorecard import bootstrap
 from scoring.shift import DEFINITION, shift
 
 DEFINITIONS = {

@@ -12,15 +12,15 @@ from torch import Tensor
 
 import main
 from benchmarks.set_scores import distances, features_of_truth, look, shift_ratio
+from checkpoint.file import load_weights
 from config import Config
-from data.dataset import open_split
+from core.device import find_device
+from core.files import read_csv, read_json
 from data.loader import PhotoLoader
-from device import find_device
+from data.pipeline import open_split
 from evaluate import scoring_loader
-from files import read_csv, read_json
-from models.checkpoint import load_weights
-from scorecard import summarize
 from scoring.frechet import ENCODER, PhotoFeatures, deviation
+from scoring.scorecard import summarize
 
 RUNS = Path("runs/results")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_upsample import RESULTS, SIDES
-from files import read_json, write_text
+from core.files import read_json, write_text
 
 PAGE = Path(__file__).parent.parent / "docs" / "prediction.md"
 
@@ -172,7 +172,7 @@ _CONFIDENCE = """## Confidence
 `--save_confidence=FILE` writes how sure a model is of each pixel's colour; white is sure. `unet` has a
 distribution over bins of colour, whose entropy says it. Of the others it is how far the model agrees with
 itself when the photo is mirrored, a little smaller, larger, lighter or darker
-([`inference/agreement.py`](../inference/agreement.py)).
+([`inference/confidence.py`](../inference/confidence.py)).
 """
 _CONFIDENCE_LIMIT = """
 The correlation is negative, as it must be, and weak: where a model has learned one colour for what has

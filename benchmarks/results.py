@@ -22,13 +22,13 @@ from benchmarks.common import machine
 from benchmarks.grids import draw_grids
 from benchmarks.lists import LISTS, RUNS, measure
 from benchmarks.set_scores import REAL
-from device import find_device
-from errors import UserError
-from figures import write_curves
-from files import read_json, write_json, write_text
-from models import shipped
-from scorecard import FLOORS
+from checkpoint import shipped
+from core.device import find_device
+from core.errors import UserError
+from core.figures import write_curves
+from core.files import read_json, write_json, write_text
 from scoring import frechet, shift
+from scoring.scorecard import FLOORS
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"

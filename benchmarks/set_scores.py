@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.figures import progress_bar
 from data.color import chroma, join, lab_to_rgb
 from data.loader import PhotoLoader
-from figures import progress_bar
 from models.base import ColorizationModel
-from scorecard import FLOORS, floors_of, interval, resampled_means
 from scoring.frechet import PhotoFeatures, frechet
+from scoring.scorecard import FLOORS, floors_of, interval, resampled_means
 from scoring.shift import shift
 
 REAL = "real"

@@ -20,11 +20,11 @@ import torch
 
 from benchmarks.lists import LISTS, score_list
 from benchmarks.results import RESULTS
-from files import read_csv, read_json, sha256, write_json, write_text
-from models import shipped
+from checkpoint import shipped
+from checkpoint.file import load_weights, save_weights
+from core.files import read_csv, read_json, sha256, write_json, write_text
+from core.runs import BEST, HISTORY
 from models.base import ColorizationModel
-from models.checkpoint import load_weights, save_weights
-from runs import BEST, HISTORY
 
 TERMS = (
     "for research use: the sources of the photographs state no terms for them, or research use; the "

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.bench_video import RESULTS
-from files import read_json, write_text
+from core.files import read_json, write_text
 
 PAGE = Path(__file__).parent.parent / "docs" / "video.md"
 
@@ -105,7 +105,7 @@ _FLICKER = """## Flicker
 
 A model looks at each frame by itself, and its colours change with every grain. `--temporal=steady` moves the
 colours of the frame before along the optical flow and averages: 85 % of them where the moved frame looks like
-this one, none where it does not ([`inference/temporal.py`](../inference/temporal.py)). A cut, found by how
+this one, none where it does not ([`video/temporal.py`](../video/temporal.py)). A cut, found by how
 little two frames correlate, begins anew. Flicker is the mean change of (a\\*, b\\*) from a frame to the next
 along the motion, by another optical flow than the averaging's; CIELAB units.
 """

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from settings import MODES, describe_range, field_types, in_words
+from core.settings import MODES, describe_range, field_types, in_words
 
 
 def sections(*settings: type) -> Iterator[tuple[type, list[dataclasses.Field[Any]]]]:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from core.distributed import share, world
 from data.augment import SMALLEST_CROP, random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
 from data.film import draw_film, film_lab
 from data.pack import Pack
-from distributed import share, world
 
 _BATCHES_AHEAD = 2
 # Share of the free device memory that photos may take: the rest is for the network.

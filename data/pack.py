@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from data.photos import PhotoError, resize
-from data.places import Photo
+from core.distributed import barrier, gather, num_cores, world
+from core.errors import UserError
+from core.figures import progress_bar
+from core.files import TEMPORARY, read_json, remove_leftovers, write_json
+from data.listing import Photo
 from data.split import Entry
-from distributed import barrier, gather, num_cores, world
-from errors import UserError
-from figures import progress_bar
-from files import TEMPORARY, read_json, remove_leftovers, write_json
+from media.decode import PhotoError, resize
 
 log = logging.getLogger(__name__)
 

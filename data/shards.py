@@ -7,7 +7,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from data.photos import SUFFIXES
+from media.decode import SUFFIXES
 
 log = logging.getLogger(__name__)
 

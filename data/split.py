@@ -14,12 +14,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.photos import PhotoError, is_gray
-from data.places import Listing, Photo, encode
-from distributed import gather, num_cores, share, world
-from errors import UserError
-from figures import progress_bar
-from files import csv_text, read_csv, sha256, write_csv, write_text
+from core.distributed import gather, num_cores, share, world
+from core.errors import UserError
+from core.figures import progress_bar
+from core.files import csv_text, read_csv, sha256, write_csv, write_text
+from data.listing import Listing, Photo, encode
+from media.decode import PhotoError, is_gray
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("split", "name", "label", "sha256")

@@ -14,13 +14,13 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from checkpoint.state import read_state_and_metadata
+from core.errors import UserError
+from core.files import write_bytes
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab
-from data.metadata import mark_inferred
-from data.originals import FULL, Original
-from errors import UserError
-from files import write_bytes
 from inference.upsample import UPSAMPLERS, Rows
-from models.state import read_state_and_metadata
+from media.metadata import mark_inferred
+from media.picture import FULL, Original
 
 _METADATA_KEY = "chroma"
 # Joined at a time: what one operation writes the next finds in the cache.

@@ -16,17 +16,17 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from checkpoint.file import Weights, load_weights
+from checkpoint.shipped import DEFAULT, find_weights
 from config import VERSION, Config
-from data.originals import Original, from_array, from_image, load_original
-from device import find_device, is_out_of_memory
-from errors import UserError
-from files import sha256
-from inference.agreement import confidence, most_consistent
+from core.device import find_device, is_out_of_memory
+from core.errors import UserError
+from core.files import sha256
 from inference.chroma import Chroma, apply_chroma, lightness_seen
+from inference.confidence import confidence, most_consistent
 from inference.views import mean_over_views
-from models.checkpoint import Weights, load_weights
+from media.picture import Original, from_array, from_image, load_original
 from models.layers import STRIDE
-from models.shipped import DEFAULT, find_weights
 
 log = logging.getLogger(__name__)
 
@@ -116,7 +116,7 @@ class Colorizer:
         """Color a photo.
 
         Args:
-            photo: a path, a Pillow image, or an array as `data.originals.from_array` takes it. Of its
+            photo: a path, a Pillow image, or an array as `media.picture.from_array` takes it. Of its
                 colours only the lightness is looked at.
             max_pixels: larger files are refused.
         Returns:

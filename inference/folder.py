@@ -12,15 +12,15 @@ from pathlib import Path
 
 import torch
 
-from data.originals import Original, count_pixels
-from data.photos import PhotoError
-from data.places import SUFFIXES, find_photos
-from data.saving import save_original
-from device import is_out_of_memory
-from distributed import gather, num_cores, share
-from errors import UserError
-from figures import progress_bar
-from files import check_writable, remove_leftovers, write_csv
+from core.device import is_out_of_memory
+from core.distributed import gather, num_cores, share
+from core.errors import UserError
+from core.figures import progress_bar
+from core.files import check_writable, remove_leftovers, write_csv
+from data.listing import SUFFIXES, find_photos
+from media.decode import PhotoError
+from media.encode import save_original
+from media.picture import Original, count_pixels
 
 REPORT = "report.csv"
 COLUMNS = ("name", "status", "reason")

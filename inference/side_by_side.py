@@ -11,13 +11,13 @@ import numpy as np
 from PIL import Image
 
 from config import VERSION
-from data.metadata import Metadata, mark_inferred
-from data.originals import Original, from_image, load_original
-from data.photos import PhotoError, is_gray
-from errors import UserError
-from figures import montage
+from core.errors import UserError
+from core.figures import montage
 from inference.chroma import apply_chroma, without_color
 from inference.colorizer import Colorizer
+from media.decode import PhotoError, is_gray
+from media.metadata import Metadata, mark_inferred
+from media.picture import Original, from_image, load_original
 
 log = logging.getLogger(__name__)
 

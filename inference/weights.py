@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 
+from checkpoint.file import Weights, load_weights
+from checkpoint.shipped import DEFAULT, find_weights
 from config import Config
-from models import find_model
+from core.runs import BEST
 from models.base import ColorizationModel
-from models.checkpoint import Weights, load_weights
-from models.shipped import DEFAULT, find_weights
-from runs import BEST
+from models.registry import find_model
 
 
 def choose_weights(config: Config) -> tuple[Weights, Config]:

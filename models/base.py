@@ -9,8 +9,8 @@ from typing import Any, ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from core.errors import UserError
 from data.batch import Batch
-from errors import UserError
 from models.settings import PRESETS, ModelSettings
 
 Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]

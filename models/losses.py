@@ -9,9 +9,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 import metrics
+from core.errors import UserError
 from data.batch import Batch
 from data.color import AB_SCALE, chroma, join, lab_to_rgb
-from errors import UserError
 from models.base import Criterion
 from models.perceptual import FeatureLoss, PerceptualLoss
 

@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from checkpoint.pretrained import download_imagenet, normalize_imagenet
+from checkpoint.state import check_state, read_state
 from data.batch import Batch
 from data.color import join, lab_to_rgb
-from models.pretrained import download_imagenet, normalize_imagenet
-from models.state import check_state, read_state
 from models.timm_encoder import TimmEncoder
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
+from checkpoint.pretrained import download_imagenet, normalize_imagenet
+from checkpoint.state import check_state, read_state
 from data.color import AB_SCALE, L_SCALE
 from models.base import ColorizationModel
 from models.layers import ab_decoder, pad_to_stride
-from models.pretrained import download_imagenet, normalize_imagenet
 from models.settings import ResNetBaselineSettings
-from models.state import check_state, read_state
 
 
 class ResNetBaseline(ColorizationModel):

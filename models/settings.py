@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from settings import setting, validate
+from core.settings import setting, validate
 
 # Of those that take one model: a plain state dict does not say what its model is like.
 _MODES = ("train", "test", "predict", "export", "serve")

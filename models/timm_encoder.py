@@ -12,9 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from errors import UserError
+from checkpoint.state import UNREADABLE, check_state, read_state
+from core.errors import UserError
 from models.layers import pad_to_stride
-from models.state import UNREADABLE, check_state, read_state
 
 STRIDES = (4, 8, 16, 32)
 """Of the feature maps that an encoder gives, whatever its name."""

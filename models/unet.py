@@ -15,9 +15,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.distributed import sum_over_processes
 from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
-from distributed import sum_over_processes
 from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
 from models.base import ColorizationModel, Criterion, Group, Update
 from models.bins import (

@@ -13,8 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.distributed import sum_over_processes
 from data.batch import Batch
-from distributed import sum_over_processes
 from models.base import ColorizationModel, Criterion
 from models.bins import NUM_BINS, published_bins, rebalance, small_colors, soft_encode
 from models.layers import pad_to_stride

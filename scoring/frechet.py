@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from errors import UserError
-from files import sha256
+from core.errors import UserError
+from core.files import sha256
 from models.timm_encoder import TimmEncoder, packaged_weights
 
 ENCODER = "tf_efficientnet_lite0"

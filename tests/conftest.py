@@ -19,9 +19,9 @@ from PIL import Image, ImageCms
 
 import main
 from benchmarks.common import serving
-from models import MODELS, build_model
+from checkpoint.file import save_weights
 from models.base import ColorizationModel
-from models.checkpoint import save_weights
+from models.registry import MODELS, build_model
 
 MAIN = Path(main.__file__)
 

@@ -5,14 +5,14 @@ import torch
 
 from benchmarks.choose import COLUMNS, load_row, main
 from benchmarks.set_scores import REAL, shift_ratio
+from checkpoint.file import save_weights
 from config import Config
-from data.dataset import draw_split, open_listing
-from errors import UserError
-from files import read_json
-from models import build_model
-from models.checkpoint import save_weights
-from runs import write_config
-from scorecard import FLOORS
+from core.errors import UserError
+from core.files import read_json
+from core.runs import write_config
+from data.pipeline import draw_split, open_listing
+from models.registry import build_model
+from scoring.scorecard import FLOORS
 
 
 @pytest.fixture

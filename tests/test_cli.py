@@ -12,13 +12,13 @@ from conftest import SETTINGS, fill
 from PIL import Image
 
 import main
-import models
+from checkpoint.file import save_weights
 from config import RENAMED, Config
-from errors import UserError
-from files import write_json
-from models import build_model
-from models.checkpoint import save_weights
-from runs import BEST, CONFIG, LAST, restore_config
+from core.errors import UserError
+from core.files import write_json
+from core.runs import BEST, CONFIG, LAST, restore_config
+from models import registry
+from models.registry import build_model
 
 MAIN = Path(main.__file__)
 
@@ -58,7 +58,7 @@ PAIRS = [(flag, mode) for flag in FLAGS for mode in EVERY if flag != "mode"]
 def settings_of_all():
     """Every declared setting by name, and every place that declares it."""
     found = {}
-    for cls in (Config, *models.SETTINGS.values()):
+    for cls in (Config, *registry.SETTINGS.values()):
         for item in dataclasses.fields(cls):
             if item.metadata and item not in found.setdefault(item.name, []):
                 found[item.name].append(item)

@@ -11,9 +11,9 @@ from conftest import crops
 from PIL import Image
 
 import compare
-from models import MODELS, build_model
-from models.checkpoint import load_weights, save_weights
-from runs import BEST, holds_run
+from checkpoint.file import load_weights, save_weights
+from core.runs import BEST, holds_run
+from models.registry import MODELS, build_model
 
 FIRST = next(iter(MODELS))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from config import Config
-from errors import UserError
-from settings import check_kind, in_words
+from core.errors import UserError
+from core.settings import check_kind, in_words
 
 
 def test_published_defaults():

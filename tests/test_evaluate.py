@@ -12,10 +12,10 @@ import torch
 from conftest import SETTINGS, fill
 from PIL import Image
 
+from checkpoint.file import load_weights
+from core.runs import BEST, MANIFEST, PACK, REJECTED
 from data.color import lab_to_rgb
-from models.checkpoint import load_weights
-from runs import BEST, MANIFEST, PACK, REJECTED
-from scorecard import FLOORS, METRICS
+from scoring.scorecard import FLOORS, METRICS
 
 
 def read(path):

@@ -13,11 +13,11 @@ from PIL import Image
 from test_readme import README
 
 import export
+from checkpoint.file import load_weights, save_weights
+from checkpoint.shipped import DEFAULT, FOLDER
 from inference.colorizer import Colorizer
 from main import main
-from models import MODELS, build_model
-from models.checkpoint import load_weights, save_weights
-from models.shipped import DEFAULT, FOLDER
+from models.registry import MODELS, build_model
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")

@@ -8,9 +8,9 @@ import torch
 from conftest import SETTINGS
 from safetensors.torch import load_file
 
-from files import sha256
-from models.checkpoint import load_weights
-from runs import BEST, CONFIG, LAST
+from checkpoint.file import load_weights
+from core.files import sha256
+from core.runs import BEST, CONFIG, LAST
 
 
 def arguments(photos, run_dir, init, *extra):

@@ -8,14 +8,14 @@ import torch
 from conftest import swapped_profile
 from PIL import Image
 
-import models.shipped
+from checkpoint import shipped
+from checkpoint.file import save_weights
+from core.runs import BEST
 from data.color import chroma
-from data.originals import from_image
-from data.photos import load_photo
-from models import build_model
-from models.checkpoint import save_weights
+from media.decode import load_photo
+from media.picture import from_image
+from models.registry import build_model
 from predict import Colorizer
-from runs import BEST
 
 
 @pytest.fixture
@@ -200,7 +200,7 @@ def test_gamma_mode_comes_from_the_weights_unless_given(cli, photo, trained, tmp
 
 
 def test_without_any_weights(cli, photo, tmp_path, monkeypatch):
-    monkeypatch.setattr(models.shipped, "FOLDER", tmp_path / "none")
+    monkeypatch.setattr(shipped, "FOLDER", tmp_path / "none")
     outcome = cli("--mode=predict", f"--image_path={photo}", f"--run_dir={tmp_path / 'run'}")
     assert outcome.code == 2
     assert "--mode=train" in outcome.error
@@ -214,7 +214,7 @@ def test_the_first_command_of_a_new_user(cli, tmp_path, monkeypatch):
     Image.fromarray(sky).convert("L").save("old.png")
     outcome = cli("--mode=predict", "--image_path=old.png")
     assert outcome.code == 0
-    assert f"weights that ship: {models.shipped.FOLDER / models.shipped.DEFAULT}.safetensors" in outcome.out
+    assert f"weights that ship: {shipped.FOLDER / shipped.DEFAULT}.safetensors" in outcome.out
     with Image.open("old_colorized.png") as image:
         colored = skimage.color.rgb2lab(np.asarray(image))
     assert np.hypot(colored[..., 1], colored[..., 2]).mean() > 3

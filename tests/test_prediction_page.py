@@ -8,9 +8,9 @@ from PIL import Image
 
 from benchmarks import bench_confidence, bench_upsample, prediction
 from benchmarks.bench_memory import LIMIT_MB
-from data.originals import from_array
-from files import read_json
+from core.files import read_json
 from inference.colorizer import Colorizer
+from media.picture import from_array
 
 
 def test_the_page_is_the_one_that_the_files_give():

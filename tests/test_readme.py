@@ -8,8 +8,8 @@ import pytest
 import torch
 
 import main
-from data.places import DATASETS
-from models import MODELS, build_model
+from data.listing import DATASETS
+from models.registry import MODELS, build_model
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -10,11 +10,11 @@ import evaluate
 from benchmarks import lists, results
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.ship_weights import mean_of
+from core.files import read_json
 from data.batch import Batch
 from data.color import rgb_to_lab
-from files import read_json
 from main import parse
-from scorecard import score_batch, summarize
+from scoring.scorecard import score_batch, summarize
 
 
 @pytest.fixture

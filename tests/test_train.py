@@ -22,12 +22,12 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import train
-import trainer
+from checkpoint.file import load_weights
 from config import RENAMED
+from core.runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, PACK, REJECTED
 from data.batch import Batch
-from models.checkpoint import load_weights
+from engine import trainer
 from models.gae import GAE
-from runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, PACK, REJECTED
 
 MAIN = Path(train.__file__).with_name("main.py")
 

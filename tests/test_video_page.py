@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks import bench_video, video
-from files import read_json
+from core.files import read_json
 
 
 def test_the_page_is_the_one_that_the_files_give():

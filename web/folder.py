@@ -14,7 +14,7 @@ import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 
-from errors import UserError
+from core.errors import UserError
 
 _UPLOAD, _SESSION = "upload-", "session-"
 # File systems allow 255 bytes; what is made of a photo has a longer name than the photo.

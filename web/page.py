@@ -9,8 +9,8 @@ from typing import Any
 
 import gradio as gr
 
-from data.photos import SUFFIXES
-from errors import UserError
+from core.errors import UserError
+from media.decode import SUFFIXES
 from web.folder import Folder
 from web.studio import ENDINGS, Photo, Studio, pack
 from web.uploads import MAX_PHOTOS

@@ -13,11 +13,11 @@ from collections.abc import AsyncIterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+from checkpoint.file import Weights
 from config import Config
-from distributed import world
-from errors import UserError
+from core.distributed import world
+from core.errors import UserError
 from inference.weights import choose_weights, describe
-from models.checkpoint import Weights
 from web.folder import Folder
 
 if TYPE_CHECKING:

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from checkpoint.file import Weights, load_weights
+from checkpoint.shipped import FOLDER
 from config import Config
-from data.originals import Original, from_array, from_image, load_original
-from data.saving import save_original
-from errors import UserError
+from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
-from models.checkpoint import Weights, load_weights
-from models.shipped import FOLDER
+from media.encode import save_original
+from media.picture import Original, from_array, from_image, load_original
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""

@@ -12,7 +12,7 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from errors import UserError
+from core.errors import UserError
 from web.folder import Folder
 
 MAX_PHOTOS = 50

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from core.flags import _parse_bool, add_flags, sections
-from settings import setting
+from core.settings import setting
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,12 +5,12 @@ import pytest
 import torch
 from PIL import Image
 
+from core.files import sha256
 from data import color
+from data.listing import list_photos
 from data.loader import PhotoLoader
 from data.pack import Packer
-from data.places import list_photos
 from data.split import Entry
-from files import sha256
 
 _WORLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 

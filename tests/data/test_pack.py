@@ -12,12 +12,12 @@ import pytest
 from conftest import fill
 from PIL import Image
 
+from core.errors import UserError
+from core.files import sha256
 from data import pack as module
+from data.listing import Photo, list_photos
 from data.pack import Packer
-from data.places import Photo, list_photos
 from data.split import Entry
-from errors import UserError
-from files import sha256
 
 
 @pytest.fixture(autouse=True)

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from conftest import SETTINGS, crops
 
+from core.errors import UserError
+from core.files import read_csv
+from core.runs import MANIFEST
+from data.listing import list_folder
 from data.pack import Packer
-from data.photos import PhotoError
-from data.places import list_folder
 from data.shards import list_members
 from data.split import draw
-from errors import UserError
-from files import read_csv
-from runs import MANIFEST
+from media.decode import PhotoError
 
 
 def encode(array, suffix):

@@ -11,10 +11,10 @@ import pytest
 from conftest import NUM_PHOTOS, crops, fill
 from PIL import Image
 
-from data.places import Listing, Photo, list_photos
+from core.errors import UserError
+from core.files import read_csv, sha256
+from data.listing import Listing, Photo, list_photos
 from data.split import SPLITS, Entry, Manifest, draw, order, read_manifest, share_out
-from errors import UserError
-from files import read_csv, sha256
 
 RATIOS = (0.7, 0.15, 0.15)
 

@@ -8,11 +8,11 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from data.metadata import Metadata
-from data.originals import Original, load_original, to_dtype
-from data.saving import save_original
-from errors import UserError
+from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
+from media.encode import save_original
+from media.metadata import Metadata
+from media.picture import Original, load_original, to_dtype
 
 COLORS = skimage.data.chelsea()[100:151, 100:170]  # (51, 70, 3)
 DEEP = COLORS.astype(np.uint16) * 257

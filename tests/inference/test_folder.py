@@ -7,9 +7,9 @@ import torch
 from conftest import fill, torchrun
 from PIL import Image
 
-from files import read_csv
-from models import build_model
-from models.checkpoint import save_weights
+from checkpoint.file import save_weights
+from core.files import read_csv
+from models.registry import build_model
 
 
 @pytest.fixture(scope="module")

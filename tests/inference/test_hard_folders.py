@@ -12,9 +12,9 @@ import skimage.data
 from conftest import MAIN
 from PIL import Image
 
-import files
-from data.photos import load_photo
-from files import read_csv
+from core import files
+from core.files import read_csv
+from media.decode import load_photo
 
 PHOTO = Image.fromarray(skimage.data.chelsea()[100:132, 100:148])
 NUM = 12

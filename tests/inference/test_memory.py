@@ -9,10 +9,10 @@ import skimage.data
 import torch
 from PIL import Image
 
-from data.originals import count_pixels, from_array
 from inference import folder as folders
 from inference.colorizer import Colorizer
 from inference.folder import PixelBudget
+from media.picture import count_pixels, from_array
 
 # As torch 2 words them, for the CPU on Linux and on Windows, and for CUDA.
 ERRORS = [

@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 
 from config import Config
-from data.originals import from_array
 from inference.colorizer import Colorizer
 from inference.views import VIEWS, mean_over_views
+from media.picture import from_array
 
 PHOTO = skimage.data.chelsea()[100:190, 100:220]
 

@@ -4,12 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from checkpoint import shipped
+from checkpoint.file import save_weights
 from config import Config
+from core.runs import BEST
 from inference import weights
 from inference.weights import choose_weights
-from models import build_model, shipped
-from models.checkpoint import save_weights
-from runs import BEST
+from models.registry import build_model
 
 
 @pytest.fixture

@@ -8,15 +8,15 @@ from conftest import SETTINGS
 from safetensors.torch import load_file
 from torch import nn
 
+from checkpoint.file import load_weights, save_weights
+from core.files import read_csv
+from core.runs import BEST, HISTORY, LAST
 from data.batch import Batch
 from data.color import rgb_to_lab
-from files import read_csv
-from models import build_model
+from engine.step import Stepper
 from models.adversarial import PatchDiscriminator
-from models.checkpoint import load_weights, save_weights
 from models.losses import build_criterion
-from runs import BEST, HISTORY, LAST
-from stepper import Stepper
+from models.registry import build_model
 
 TINY = {"preset": "small", "encoder": "tf_efficientnet_lite0", "encoder_weights": "random"}
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 from torch import nn
 
-from models import build_model
 from models.gae import GAMMA_MIN, GammaCorrection
+from models.registry import build_model
 
 
 class ReferenceGamma(nn.Module):

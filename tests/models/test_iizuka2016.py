@@ -6,11 +6,11 @@ import torch.nn.functional as F
 from conftest import crops
 from PIL import Image
 
+from core.files import read_csv
+from core.runs import BEST, HISTORY, LAST
 from data.batch import Batch
-from files import read_csv
-from models import build_model
 from models.losses import build_criterion
-from runs import BEST, HISTORY, LAST
+from models.registry import build_model
 
 # Table 1 of the paper: channels in and out, and the stride, of each 3x3 convolution.
 LOW = [(1, 64, 2), (64, 128, 1), (128, 128, 2), (128, 256, 1), (256, 256, 2), (256, 512, 1)]

@@ -11,9 +11,9 @@ from torch import nn
 from torchvision.models import vgg16
 
 import metrics
+from core.errors import UserError
 from data.batch import Batch
 from data.color import join, lab_to_rgb, rgb_to_lab
-from errors import UserError
 from models.losses import LOSSES, build_criterion
 from models.perceptual import FeatureLoss
 

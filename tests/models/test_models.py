@@ -7,14 +7,14 @@ import torch
 import torch.nn.functional as F
 from conftest import small_model
 
+from checkpoint.file import load_weights, save_weights
+from core.errors import UserError
 from data.batch import Batch
 from data.color import rgb_to_lab
-from errors import UserError
-from models import MODELS, SETTINGS, build_model
+from engine.step import Stepper
 from models.base import PRESETS
-from models.checkpoint import load_weights, save_weights
 from models.losses import build_criterion
-from stepper import Stepper
+from models.registry import MODELS, SETTINGS, build_model
 
 
 @pytest.fixture

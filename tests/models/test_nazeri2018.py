@@ -11,15 +11,15 @@ from conftest import SETTINGS, flags_of
 from safetensors.torch import load_file
 from torch import nn
 
+from checkpoint.file import load_weights
+from core.files import read_csv, read_json
+from core.runs import BEST, CONFIG, HISTORY, LAST
 from data.batch import Batch
 from data.color import rgb_to_lab
-from files import read_csv, read_json
-from models import build_model
-from models.checkpoint import load_weights
+from engine.step import Stepper
+from engine.validation import validate
 from models.losses import build_criterion
-from runs import BEST, CONFIG, HISTORY, LAST
-from stepper import Stepper
-from validation import validate
+from models.registry import build_model
 
 # Places365 in the authors' code: channels in and out of each 4x4 convolution.
 ENCODER = [(1, 64), (64, 64), (64, 128), (128, 256), (256, 512), (512, 512), (512, 512), (512, 512)]
@@ -168,7 +168,7 @@ def test_a_warning_reaches_the_user(cli, photos, tmp_path, monkeypatch, caplog):
 def test_the_last_epoch_is_kept_and_patience_ends_nothing(cli, photos, tmp_path, monkeypatch):
     """Its colours become likelier, not closer to the true ones."""
     losses = itertools.count(1.0)
-    monkeypatch.setattr("trainer.validate", lambda *args: validate(*args) | {"val_loss": next(losses)})
+    monkeypatch.setattr("engine.trainer.validate", lambda *args: validate(*args) | {"val_loss": next(losses)})
     for name, kept in (("nazeri2018", 3), ("zhang2016", 1)):
         run_dir = tmp_path / name
         argv = ["--mode=train", *flags_of(name), f"--data_dir={photos}", f"--run_dir={run_dir}"]

@@ -8,9 +8,9 @@ import torch.hub
 from torch import nn
 from torchvision.models import resnet18
 
-from errors import UserError
-from models import build_model
-from models.pretrained import IMAGENET_MEAN, IMAGENET_STD
+from checkpoint.pretrained import IMAGENET_MEAN, IMAGENET_STD
+from core.errors import UserError
+from models.registry import build_model
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 
-from errors import UserError
+from core.errors import UserError
 from models import timm_encoder
 from models.timm_encoder import STRIDES, TimmEncoder, packaged_weights, rename_efficientnet
 

@@ -7,15 +7,16 @@ import pytest
 import torch
 from conftest import crops, small_model
 
+from checkpoint.file import load_weights, save_weights
 from data.batch import Batch
 from data.color import rgb_to_lab
-from models import build_model, timm_encoder
+from engine.step import Stepper
+from models import timm_encoder
 from models.bins import NUM_BINS, UNIFORM_SHARE, published_bins, rebalance, smooth_frequencies, soft_encode
-from models.checkpoint import load_weights, save_weights
 from models.losses import build_criterion
+from models.registry import build_model
 from models.timm_encoder import TimmEncoder
 from models.unet import BINS_WEIGHT, Output
-from stepper import Stepper
 
 CENTERS = published_bins().double().numpy()
 

@@ -5,8 +5,8 @@ import math
 import pytest
 import torch
 
-from models import build_model
 from models.bins import NUM_BINS, NUM_NEIGHBORS
+from models.registry import build_model
 from models.unet import Output
 
 L = torch.full((1, 1, 40, 48), 50.0)

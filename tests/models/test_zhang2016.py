@@ -8,12 +8,12 @@ from conftest import SETTINGS, crops
 from PIL import Image
 from torch import nn
 
+from checkpoint.file import load_weights, save_weights
+from core.runs import BEST, LAST
 from data.batch import Batch
 from data.color import rgb_to_lab
-from models import build_model
 from models.bins import NUM_BINS, published_bins, rebalance
-from models.checkpoint import load_weights, save_weights
-from runs import BEST, LAST
+from models.registry import build_model
 
 # The paper's table: block, then (channels in, out, stride, dilation) of each 3x3 convolution.
 TABLE = {

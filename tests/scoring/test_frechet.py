@@ -5,7 +5,7 @@ import pytest
 import scipy.linalg
 import torch
 
-from errors import UserError
+from core.errors import UserError
 from scoring import frechet as module
 from scoring.frechet import ENCODER, PhotoFeatures, deviation, frechet
 

@@ -14,9 +14,9 @@ import skimage.data
 from PIL import Image
 from test_server import bomb
 
-from data.metadata import Metadata
-from data.originals import Original, load_original
-from data.saving import save_original
+from media.encode import save_original
+from media.metadata import Metadata
+from media.picture import Original, load_original
 
 pytest.importorskip("gradio")
 pytest.importorskip("selenium")

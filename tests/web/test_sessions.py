@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from errors import UserError
+from core.errors import UserError
 from web.folder import Folder, safe_name
 
 

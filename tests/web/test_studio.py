@@ -9,11 +9,11 @@ import skimage.color
 import skimage.data
 from PIL import Image
 
+from checkpoint.file import load_weights
 from config import Config
-from data.originals import Original, load_original
-from data.saving import save_original
-from errors import UserError
-from models.checkpoint import load_weights
+from core.errors import UserError
+from media.encode import save_original
+from media.picture import Original, load_original
 from web.studio import ENDINGS, Studio, pack
 
 COFFEE = skimage.data.coffee()[100:300, 100:400]

@@ -6,12 +6,12 @@ import skimage.data
 import torch
 from PIL import Image
 
+from checkpoint.file import load_weights, save_weights
 from config import Config
-from data.originals import Original
-from data.saving import save_original
-from errors import UserError
-from models import build_model
-from models.checkpoint import load_weights, save_weights
+from core.errors import UserError
+from media.encode import save_original
+from media.picture import Original
+from models.registry import build_model
 from web.studio import Studio
 
 

@@ -1,0 +1,149 @@
+"""Weights that describe themselves (.safetensors), plain state dicts (.pth), and training state."""
+
+from __future__ import annotations
+
+import io
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from checkpoint.shipped import check_shipped
+from checkpoint.state import UNREADABLE, check_state, read_state_and_metadata
+from core.errors import UserError
+from core.files import sha256, write_bytes
+from core.runs import BEST
+from models.base import ColorizationModel
+from models.registry import MODELS, build_model
+
+FORMAT = 1
+_METADATA_KEY = "colorizer"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A model rebuilt from a file, in evaluation mode on the CPU.
+
+    Attributes:
+        model: the model.
+        name: its key in `MODELS`.
+        path, sha256: the file it came from.
+        info: what else the file says: image_size, resize, training, validation, manifest_sha256, versions;
+            data, terms and metrics where it ships. Empty for a plain state dict.
+    """
+
+    model: ColorizationModel
+    name: str
+    path: Path
+    sha256: str
+    info: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """A short name: that of the file, or of the run's folder where it is the best of a run."""
+        return self.path.absolute().parent.name if self.path.name == BEST else self.path.stem
+
+
+def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str, Any]) -> None:
+    """Write a self-describing .safetensors file, whole or not at all.
+
+    Args:
+        path: where to.
+        name: key of the model in `MODELS`.
+        model: all that predicting needs of it is saved, frozen weights too.
+        info: JSON values to keep beside it.
+    """
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.predicting_state().items()}
+    about = {"format": FORMAT, "model": name, "settings": vars(model.settings), "info": info}
+    # One entry, because safetensors writes several in no fixed order: equal runs, equal bytes.
+    write_bytes(path, safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(about)}))
+
+
+def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any] | None = None) -> Weights:
+    """Rebuild a model from a file.
+
+    Args:
+        path: .safetensors written here, or a .pth state dict with the reference's keys.
+        name: the model asked for; None takes what the file says or its keys fit.
+        settings: the model's settings to use instead of the file's.
+    Raises:
+        UserError: unreadable, of another model, or of other shapes; names the difference.
+    """
+    state, metadata = read_state_and_metadata(path)
+    digest = sha256(path)
+    check_shipped(path, digest)
+    found, stored, info = _describe(path, state, metadata)
+    if name is not None and found not in (None, name):
+        raise UserError(f"weights {path} are of {found}, not of {name}: use --model={found}")
+    name = name or found or next(iter(MODELS))
+    settings = settings or {}
+    model = build_model(name, **{**stored, **settings})
+    try:
+        check_state(state, model.state_dict(), f"weights {path}", name)
+    except UserError as error:
+        # Most settings may be told anew, but not those that the shapes depend on.
+        for key in settings:
+            if settings[key] != stored.get(key, settings[key]):
+                flag = f"--{key}={settings[key]}"
+                raise UserError(f"{flag}: weights {path} are of {stored[key]}: leave it out") from error
+        raise
+    model.load_state_dict(state)
+    model.constrain()
+    for key, value in model.state_dict().items():
+        if not torch.equal(value, state[key].to(value.dtype)):
+            raise UserError(f"weights {path} are damaged: {key} is outside its domain")
+    return Weights(model.eval(), name, path, digest, info)
+
+
+def save_training_state(path: Path, state: dict[str, Any]) -> None:
+    """Write tensors and plain values for `load_training_state`, whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    write_bytes(path, buffer.getvalue())
+
+
+def load_training_state(path: Path) -> dict[str, Any]:
+    """Read a training state; nothing in it is executed.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, *UNREADABLE) as error:
+        raise UserError(f"{path} is damaged: start a new run with --overwrite") from error
+    kinds = {"model": dict, "optimizer": dict, "history": list, "manifest_sha256": str}
+    if not isinstance(state, dict) or any(not isinstance(state.get(k), kind) for k, kind in kinds.items()):
+        raise UserError(f"{path} is no training state: start a new run with --overwrite")
+    return dict(state)
+
+
+def _describe(
+    path: Path, state: dict[str, Tensor], metadata: dict[str, str]
+) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
+    """(model, settings, info) of a file, as far as it says."""
+    if _METADATA_KEY not in metadata:
+        return (*_recognize(state), {})
+    try:
+        about = json.loads(metadata[_METADATA_KEY])
+        if about["format"] > FORMAT:
+            raise UserError(f"weights {path} are of a newer version of this program: update it")
+        found, settings, stored = str(about["model"]), dict(about["settings"]), dict(about["info"])
+        return found, settings, stored
+    except (KeyError, TypeError, ValueError) as error:
+        if isinstance(error, UserError):
+            raise
+        raise UserError(f"weights {path} do not describe themselves: get an intact copy") from error
+
+
+def _recognize(state: dict[str, Tensor]) -> tuple[str | None, dict[str, Any]]:
+    """The model whose names these are, when there is one, and the settings that they fit."""
+    for name, model in MODELS.items():
+        settings = model.settings_of(state)
+        if settings is not None:
+            return name, settings
+    return None, {}

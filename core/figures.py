@@ -1,0 +1,138 @@
+"""What people look at: progress bars, training curves, example photos."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+from tqdm import tqdm
+
+from core.distributed import world
+from core.files import write_bytes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_GAP, _TITLE, _MIN_COLUMN = 8, 18, 120  # pixels of a montage
+
+
+def progress_bar(name: str, total: int, unit: str = "photo") -> tqdm:
+    """A bar over `total` photos or other units, gone when done; none where nobody looks."""
+    nowhere = None if world().is_main else True  # None: where it is no terminal
+    return tqdm(total=total, desc=name, unit=unit, leave=False, disable=nowhere)
+
+
+def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
+    """Draw loss and validation PSNR with its floor over the epochs.
+
+    Args:
+        path: a .png.
+        history: rows of history.csv.
+    """
+    figure = _new_figure(10, 4)
+    left, right = figure.subplots(1, 2)
+    epochs = [row["epoch"] for row in history]
+    for axes, curves in (
+        (left, {"train_loss": "training", "val_loss": "validation"}),
+        (right, {"val_psnr": "validation", "val_psnr_gray": "no colour at all (floor)"}),
+    ):
+        for key, label in curves.items():
+            axes.plot(epochs, [row[key] for row in history], marker=".", label=label)
+        axes.set_xlabel("epoch")
+        axes.locator_params(axis="x", integer=True)
+        axes.legend()
+        axes.grid(alpha=0.3)
+    left.set_ylabel("loss")
+    right.set_ylabel("PSNR, dB")
+    _save(figure, path, dpi=100)
+
+
+def write_curves(path: Path, curves: Mapping[str, Sequence[float]], label: str) -> None:
+    """Draw one value per epoch for each of several trainings.
+
+    Args:
+        path: a .png.
+        curves: name of the training -> values, from epoch 1 on.
+        label: of the values.
+    """
+    figure = _new_figure(7, 4)
+    axes = figure.subplots()
+    for name, values in curves.items():
+        axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+    axes.set(xlabel="epoch", ylabel=label)
+    axes.locator_params(axis="x", integer=True)
+    axes.legend()
+    axes.grid(alpha=0.3)
+    _save(figure, path, dpi=100)
+
+
+def write_examples(
+    path: Path, columns: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str]
+) -> None:
+    """Draw a grid of photos, one in each column.
+
+    Args:
+        path: a .png.
+        columns: a caption each, and as many (H, W, 3) uint8 pictures as there are titles.
+        titles: of the rows.
+    """
+    figure = _new_figure(2 * len(columns), 2.1 * len(titles))
+    grid = figure.subplots(len(titles), len(columns), squeeze=False)
+    for axes_column, (caption, pictures) in zip(grid.T, columns, strict=True):
+        for axes, picture in zip(axes_column, pictures, strict=True):
+            axes.imshow(picture)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        # Captions hold file names: none of their characters is markup.
+        axes_column[0].set_title(caption, fontsize=7, parse_math=False)
+    for axes, title in zip(grid[:, 0], titles, strict=True):
+        axes.set_ylabel(title)
+    _save(figure, path, dpi=110)
+
+
+def montage(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str]) -> np.ndarray:
+    """Put pictures side by side, pixel for pixel, under the titles of their columns.
+
+    Args:
+        rows: (H, W, 3) uint8 pictures, as many in each as there are titles; those of a row are of one size,
+            None leaves its place empty.
+        titles: of the columns; cut where they are too long.
+    Returns:
+        (H, W, 3) uint8 on white.
+    """
+    sizes = [next(picture.shape[:2] for picture in row if picture is not None) for row in rows]
+    width = max(_MIN_COLUMN, *(w for _, w in sizes)) + _GAP
+    font = ImageFont.load_default(_TITLE)
+    sheet = Image.new(
+        "RGB", (_GAP + width * len(titles), sum(h + _GAP for h, _ in sizes) + 2 * _TITLE), "white"
+    )
+    draw = ImageDraw.Draw(sheet)
+    for column, title in enumerate(titles):
+        while font.getlength(title) > width - _GAP:
+            title = title.removesuffix("…")[:-1] + "…"
+        draw.text((_GAP + column * width + (width - _GAP) // 2, _TITLE), title, "black", font, anchor="mm")
+    top = 2 * _TITLE
+    for row, (row_height, own_width) in zip(rows, sizes, strict=True):
+        for column, picture in enumerate(row):
+            if picture is not None:
+                left = _GAP + column * width + (width - _GAP - own_width) // 2
+                sheet.paste(Image.fromarray(picture), (left, top))
+        top += row_height + _GAP
+    return np.asarray(sheet)
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    """Of so many inches."""
+    from matplotlib.figure import Figure  # here: a bar needs none, and prediction would wait for it
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def _save(figure: Figure, path: Path, dpi: int) -> None:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=dpi)
+    write_bytes(path, buffer.getvalue())

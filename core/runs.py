@@ -1,0 +1,129 @@
+"""The run directory: what its files are called, and the configuration that it was made with."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from config import RENAMED, Config
+from core.errors import UserError
+from core.files import TEMPORARY, read_json, write_json
+from core.settings import field_types
+
+CONFIG = "config.json"
+MANIFEST = "manifest.csv"
+REJECTED = "rejected.csv"
+HISTORY = "history.csv"
+LOSS_PLOT = "loss.png"
+BEST = "best.safetensors"
+LAST = "last.pt"
+METRICS = "metrics.json"
+PACK = "pack"
+
+_RESUMABLE = {item.name for item in dataclasses.fields(Config) if item.metadata.get("resumable")}
+
+
+def holds_run(run_path: Path) -> bool:
+    """Whether a new training would replace anything of worth.
+
+    A manifest and a configuration alone are no run: a training was killed before its first checkpoint.
+    """
+    remains = {path.name for path in _written(run_path)} - {MANIFEST}
+    if CONFIG in remains and "facts" in read_config(run_path):
+        remains -= {CONFIG}
+    return any(not name.startswith(".") for name in remains)
+
+
+def clear(run_path: Path) -> None:
+    """Remove what an earlier run wrote, and nothing else that lies there.
+
+    Raises:
+        UserError: something cannot be removed.
+    """
+    try:
+        for path in _written(run_path):
+            path.unlink()
+    except OSError as error:
+        raise UserError(f"cannot clear {run_path} ({error}): name another --run_dir") from error
+
+
+def _written(run_path: Path) -> list[Path]:
+    """What a run writes, and temporary files of one that was killed; the checkpoint first."""
+    names = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", TEMPORARY)
+    scores = ("metrics{}.json", "per_image{}.csv", "examples{}.png", "compare{}.json", "compare{}.csv")
+    patterns = [*names, *(s.format(split) for s in scores for split in ("", "_train", "_val", "_all"))]
+    return [path for pattern in patterns for path in run_path.glob(pattern)]
+
+
+def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]) -> None:
+    """Write config.json: every setting, the model's own with their defaults, and `facts`."""
+    values = config.to_dict() | {"model_settings": settings, "facts": facts}
+    write_json(config.run_path / CONFIG, values)
+
+
+def read_config(run_path: Path) -> dict[str, Any]:
+    """What `write_config` wrote, under the names of today, or an empty dict where there is no run.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    path = run_path / CONFIG
+    stored = read_json(path) if path.exists() else {}
+    if not isinstance(stored, dict):
+        raise UserError(f"{path} is no configuration: restore it or start a new run")
+    for former in RENAMED.keys() & stored.keys():
+        stored[RENAMED[former]] = stored.pop(former)
+    return stored
+
+
+def restore_config(config: Config) -> Config:
+    """The configuration of the run to resume, with what may change taken from `config`.
+
+    Raises:
+        UserError: there is no run to resume, or a flag contradicts it.
+    """
+    if config.overwrite:
+        raise UserError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
+    stored = read_config(config.run_path)
+    if not stored or not (config.run_path / LAST).exists():
+        raise UserError(f"nothing to resume in {config.run_path}: train without --resume first")
+    if not isinstance(stored.get("model_settings"), dict) or not isinstance(stored.get("facts"), dict):
+        raise UserError(f"{config.run_path / CONFIG} is damaged: restore it or start a new run")
+    kinds = field_types(Config)
+    values = {k: _from_json(kinds[k], v) for k, v in stored.items() if k in kinds}
+    for name in config.given - _RESUMABLE:
+        if name in values and getattr(config, name) != values[name]:
+            raise _contradiction(name, getattr(config, name), values[name], config.run_path)
+    for name, value in config.model_settings.items():
+        if name not in values["model_settings"]:
+            raise UserError(f"--{name} is not a setting of {values.get('model')}: leave it out")
+        if value != values["model_settings"][name]:
+            raise _contradiction(name, value, values["model_settings"][name], config.run_path)
+    values |= {name: getattr(config, name) for name in config.given & _RESUMABLE}
+    values |= {"run_dir": config.run_path, "download": config.download, "overwrite": False}
+    return Config(**values, given=config.given)
+
+
+def restore(config: Config, stored: dict[str, Any], names: Iterable[str]) -> Config:
+    """`config` with some settings as a stored configuration has them."""
+    kinds = field_types(Config)
+    return config.replace(**{n: _from_json(kinds[n], stored[n]) for n in names if n in stored})
+
+
+def _from_json(kind: Any, value: Any) -> Any:
+    if value is None:
+        return None
+    if kind is Path:
+        return Path(value)
+    if kind is float and isinstance(value, bool):  # of a run whose share was a switch
+        return float(value)
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _contradiction(name: str, asked: object, has: object, run_path: Path) -> UserError:
+    return UserError(
+        f"--{name}={asked} contradicts the run in {run_path}, which has {has}: "
+        "leave the flag out, or start a new run with another --run_dir"
+    )

@@ -1,0 +1,149 @@
+"""From the configuration to the photos of each split."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from config import Config
+from core.distributed import main_first, world
+from core.errors import UserError
+from core.runs import MANIFEST, PACK, REJECTED, read_config, restore
+from data.listing import DATASETS, Listing, download_places, list_photos
+from data.loader import PhotoLoader
+from data.pack import Packer
+from data.split import Entry, Manifest, draw, read_manifest
+from media.decode import PhotoError
+
+log = logging.getLogger(__name__)
+
+
+def open_listing(config: Config) -> Listing:
+    """List --data_dir, after fetching Places365 into it where that is asked for."""
+    if config.download and config.data_dir in DATASETS:
+        raise UserError(f"--download fetches nothing for --data_dir={config.data_dir}: leave it out")
+    if config.download and not config.dry_run:
+        with main_first():
+            download_places(Path(config.data_dir))
+    return list_photos(config.data_dir)
+
+
+def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Manifest:
+    """Draw the subset and its split; `whole` takes every photo, as one split named 'test'.
+
+    Raises:
+        UserError: too many photos are unreadable or gray, or too few for the splits.
+    """
+    num = len(listing.photos)
+    if num < config.subset_size and not whole:
+        print(f"{listing.root} holds {num} photos, fewer than --subset_size: all are used")
+    rejected = config.run_path / ("rejected_all.csv" if whole else REJECTED)
+    return draw(
+        listing,
+        seed=config.seed,
+        subset_size=None if whole else config.subset_size,
+        ratios=(0, 0, 1) if whole else config.split_ratio,
+        max_pixels=config.max_pixels,
+        max_rejected=config.max_rejected,
+        num_workers=config.num_workers,
+        rejected_path=None if config.dry_run else rejected,
+    )
+
+
+def open_split(config: Config) -> Manifest:
+    """The photos that --mode=test scores: by the run's manifest, or drawn where there is none.
+
+    Says so when the folder is no longer what the run was trained on.
+    """
+    path = config.run_path / MANIFEST
+    stored = read_config(config.run_path)
+    same = ("data_dir", "seed", "subset_size", "split_ratio", "max_rejected", "max_pixels")
+    config = restore(config, stored, [name for name in same if name not in config.given])
+    facts = stored.get("facts", {})
+    listing = open_listing(config)
+    if config.split == "all":
+        return draw_split(config, listing, whole=True)
+    if not path.exists() or (not stored and _is_of_other_photos(path, listing)):
+        print(f"no manifest of these photos in {config.run_path}: drawing the split of seed {config.seed}")
+        manifest = draw_split(config, listing)
+        if facts and facts.get("manifest_sha256") != manifest.sha256:
+            raise UserError(
+                f"{path} is lost, and {listing.root} is no longer what it was drawn from: put one of "
+                "them back, or score every photo with --split=all"
+            )
+        if world().is_main and not config.dry_run:
+            manifest.write(path)
+    else:
+        manifest = read_manifest(path, listing)
+        if world().is_main:
+            _report_changes(manifest, listing, facts, config.split)
+    if not manifest.of(config.split):
+        raise UserError(f"no photo of {listing.root} is in --split={config.split}: choose another")
+    return manifest
+
+
+def _is_of_other_photos(path: Path, listing: Listing) -> bool:
+    """Whether a split that belongs to no training was drawn from another folder."""
+    try:
+        read_manifest(path, listing)
+    except UserError:
+        return True
+    return False
+
+
+def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: str) -> None:
+    changed = [entry.photo.name for entry in manifest.entries if entry.split == split and not _is_same(entry)]
+    differs = facts and facts["listing_sha256"] != listing.sha256()
+    if differs or changed or manifest.missing:
+        log.warning(
+            "%s has changed since the run drew its split: it lists %d photos (then %s), %d of the "
+            "manifest are gone, %d of the %s photos have other contents",
+            listing.root,
+            len(listing.photos),
+            facts.get("num_listed", "unknown"),
+            len(manifest.missing),
+            len(changed),
+            split,
+        )
+
+
+def _is_same(entry: Entry) -> bool:
+    try:
+        with entry.photo.open() as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == entry.sha256
+    except (OSError, PhotoError):
+        return False
+
+
+def make_loader(
+    config: Config, entries: Sequence[Entry], device: torch.device, classes: Sequence[str] = ()
+) -> PhotoLoader:
+    """Pack some photos of a manifest, as far as that is not done, and load from the pack.
+
+    Args:
+        config: of the run.
+        entries: the photos.
+        device: where the batches go.
+        classes: of which the labels are the indices; none: no labels.
+    """
+    packer = Packer(
+        config.pack_dir or config.run_path / PACK,
+        image_size=config.image_size,
+        resize=config.resize,
+        max_pixels=config.max_pixels,
+        num_workers=config.num_workers,
+    )
+    pack = packer.pack(entries)
+    return PhotoLoader(
+        pack,
+        batch_size=config.batch_size,
+        device=device,
+        on_device=config.on_device,
+        smallest_crop=config.min_crop,
+        film_augment=config.film_augment,
+        classes=classes,
+    )

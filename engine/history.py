@@ -1,0 +1,57 @@
+"""The epochs of a training: which was the best, whether it is over, and what people look at."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+from typing import Any
+
+from torch.utils.tensorboard import SummaryWriter
+
+from config import Config
+from core.figures import write_loss_plot
+from core.files import write_csv
+from core.runs import HISTORY, LOSS_PLOT
+
+History = list[dict[str, Any]]
+"""Rows of history.csv."""
+
+
+def best_epoch(history: History, *, by_loss: bool = True) -> int:
+    """The first epoch of the lowest validation loss, or not by that: the last one; 0 before any."""
+    if not by_loss:
+        return len(history)
+    return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
+
+
+def is_finished(history: History, config: Config, *, by_loss: bool = True) -> bool:
+    """Whether all epochs are done, or `patience` of them passed without a better one."""
+    epoch = len(history)
+    return epoch >= config.epochs or epoch - best_epoch(history, by_loss=by_loss) >= config.patience
+
+
+class HistoryWriter:
+    """Keeps history.csv, loss.png and the events of TensorBoard in a run directory up to date."""
+
+    def __init__(self, run_path: Path) -> None:
+        self.run_path = run_path
+        # Not after the first epoch: Ctrl-C within this import would come out as another error.
+        importlib.import_module("matplotlib.figure")
+        self._board: SummaryWriter | None = None
+
+    def write(self, history: History) -> None:
+        """Write all rows to the files, and the last to TensorBoard in place of what it had from there on."""
+        if not history:
+            return
+        row = history[-1]
+        write_csv(self.run_path / HISTORY, history, list(row))
+        write_loss_plot(self.run_path / LOSS_PLOT, history)
+        if self._board is None:
+            self._board = SummaryWriter(str(self.run_path), purge_step=row["epoch"])
+        for name, value in row.items():
+            self._board.add_scalar(name, value, row["epoch"])
+
+    def close(self) -> None:
+        """Flush the events."""
+        if self._board is not None:
+            self._board.close()

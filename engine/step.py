@@ -1,0 +1,132 @@
+"""One step of a training: the gradients of a batch over its parts and over all processes, and the update."""
+
+from __future__ import annotations
+
+import contextlib
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from core.device import autocast
+from core.distributed import world
+from data.batch import Batch
+from engine.guard import FiniteGuard
+from models.base import ColorizationModel, Criterion, Update
+
+
+class Stepper:
+    """Turns batches into updates of a model.
+
+    Whatever the number of processes, and of parts that a batch is computed in, every photo of the
+    global batch weighs the same.
+    """
+
+    def __init__(
+        self,
+        model: ColorizationModel,
+        criterion: Criterion,
+        *,
+        lr: float,
+        device: torch.device,
+        dtype: torch.dtype,
+        num_parts: int = 1,
+    ) -> None:
+        """
+        Args:
+            model: on its device.
+            criterion: the loss.
+            lr: learning rate of Adam.
+            device, dtype: where and in what the network computes.
+            num_parts: parts in which each process computes its photos; more take less memory.
+        """
+        self.model, self.device, self.dtype, self.num_parts = model, device, dtype, num_parts
+        self.updates = model.updates()
+        # One optimizer for all: it leaves alone what has no gradient, which is all but an update's own.
+        self.groups = [(update, group) for update in self.updates for group in update.groups]
+        groups = [{"params": group.parameters, "betas": update.betas} for update, group in self.groups]
+        # The fused update is the one that can be called off on the device: see FiniteGuard.
+        self.optimizer = torch.optim.Adam(groups, lr=lr, fused=True)
+        self.set_lr(lr)
+        self.guard = FiniteGuard(self.optimizer, device)
+        self.losses = [self._wrap(_Losses(model, update, criterion)) for update in self.updates]
+
+    def step(self, number: int, batch: Batch, num_global: int) -> dict[str, Tensor]:
+        """Update the model by one batch.
+
+        Args:
+            number: of the step, for the guard.
+            batch: this process's photos, at least 2 for each process.
+            num_global: photos of all processes in this step.
+        Returns:
+            By name, () on the device: the sums of this process's photos' losses.
+        """
+        found: dict[str, Tensor] = {}
+        for turn in range(len(self.updates)):
+            terms = self.backward(batch, num_global, turn)
+            self.guard.watch(number, torch.stack(list(terms.values())).sum())
+            # The fused update of MPS does not read what the guard tells it: there the host has to look.
+            if self.device.type != "mps" or not self.guard.first_bad:
+                self.optimizer.step()
+            found |= terms
+        self.model.constrain()
+        return {name: term * (num_global / world().size) for name, term in found.items()}
+
+    def set_lr(self, lr: float) -> None:
+        """Set the learning rate of the steps to come."""
+        self.lr = lr
+        for stored, (_, group) in zip(self.optimizer.param_groups, self.groups, strict=True):
+            stored["lr"] = lr * group.lr_factor
+
+    def backward(self, batch: Batch, num_global: int, turn: int = 0) -> dict[str, Tensor]:
+        """Leave the gradients of the global batch's mean loss in the parameters of one update.
+
+        Returns:
+            By name, (): this process's weighted losses, whose means over the processes are those over the
+            photos.
+        """
+        self.optimizer.zero_grad()
+        self._focus(self.updates[turn])
+        found: dict[str, Tensor] = {}
+        # As many in every process, however its share was rounded: batch norm meets the others in each.
+        smallest_share = num_global // world().size
+        parts = batch.split(max(1, min(self.num_parts, smallest_share // 2)))
+        for part in parts:
+            with self._exchange_if(part is parts[-1], self.losses[turn]):
+                with autocast(self.device, self.dtype):
+                    losses = self.losses[turn](part)
+                # The gradients are averaged over the processes; the loss is a mean over the part.
+                weight = len(part) * world().size / num_global
+                (torch.stack(list(losses.values())).sum() * weight).backward()
+            for name, loss in losses.items():
+                found[name] = found.get(name, 0) + loss.detach() * weight
+        return found
+
+    def _focus(self, update: Update) -> None:
+        """Have gradients go to the parameters of one update alone."""
+        for other in self.updates:
+            for parameter in other.parameters:
+                parameter.requires_grad_(other is update)
+
+    def _wrap(self, losses: _Losses) -> nn.Module:
+        if world().size == 1:
+            return losses
+        self._focus(losses.update)  # what needs no gradient now is not waited for later
+        return DistributedDataParallel(losses, broadcast_buffers=False)
+
+    def _exchange_if(self, is_last: bool, losses: nn.Module) -> contextlib.AbstractContextManager[None]:
+        """Gradients cross between the processes once per update, with its last part."""
+        if is_last or not isinstance(losses, DistributedDataParallel):
+            return contextlib.nullcontext()
+        return losses.no_sync()
+
+
+class _Losses(nn.Module):
+    """The losses of an update as a forward pass, which is what DistributedDataParallel wraps."""
+
+    def __init__(self, model: ColorizationModel, update: Update, criterion: Criterion) -> None:
+        super().__init__()
+        self.model, self.update, self.criterion = model, update, criterion
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        return self.update.losses(batch, self.criterion)

@@ -1,0 +1,261 @@
+"""The training loop: epochs, validation, what is kept and what resuming needs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from checkpoint.file import save_training_state, save_weights
+from checkpoint.state import check_state
+from config import Config
+from core.device import compile_if_possible, find_precision, versions
+from core.distributed import barrier, gather, sum_over_processes, world
+from core.errors import UserError
+from core.figures import progress_bar
+from core.runs import (
+    BEST,
+    LAST,
+)
+from data.batch import Batch
+from data.loader import epoch_seed
+from data.pipeline import make_loader
+from data.split import Manifest
+from engine.batch_norm import synchronize_batch_norm
+from engine.ema import WeightAverage
+from engine.history import History, HistoryWriter, best_epoch, is_finished
+from engine.schedule import lr_factor
+from engine.step import Stepper
+from engine.validation import validate
+from models.base import ColorizationModel, Criterion
+
+log = logging.getLogger(__name__)
+
+_CHECK_EVERY = 20
+"""Steps between two looks at the device for a loss that was not finite."""
+
+
+class Trainer:
+    """A training run between epochs: model, optimizer and history; saved and restored whole.
+
+    Every random number of an epoch follows from (seed, epoch), and early stopping from the history,
+    so these three are all there is to save.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        model: ColorizationModel,
+        criterion: Criterion,
+        manifest: Manifest,
+        device: torch.device,
+        origin: dict[str, Any] | None = None,
+        state: dict[str, Any] | None = None,
+    ) -> None:
+        """
+        Args:
+            config: of the run.
+            model: to train.
+            criterion: the loss.
+            manifest: the photos of each split.
+            device: where to compute.
+            origin: what the weights that the model comes with say of themselves; it is kept in the file.
+            state: what `save_state` wrote, to go on from there.
+        Raises:
+            UserError: too few photos, or the state is of another model.
+        """
+        smallest = 2 * world().size
+        if config.batch_size < smallest:  # before anything is packed
+            raise UserError(
+                f"--batch_size={config.batch_size}: batch norm needs at least 2 photos in a training step "
+                f"of each process: {smallest} or more"
+            )
+        self.config = config
+        self.manifest = manifest
+        self.origin = origin
+        model.prepare(manifest.classes)
+        if world().size > 1:
+            synchronize_batch_norm(model, device)
+        # Channels last is the layout that convolution kernels want; the state dict is the same.
+        self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if config.compile:
+            compile_if_possible(self.model, config.image_size, device)
+        self.train_loader, self.val_loader = (
+            make_loader(config, manifest.of(split, config.max_photos), device, manifest.classes)
+            for split in ("train", "val")
+        )
+        if len(self.train_loader) < smallest or len(self.val_loader) < 1:
+            raise UserError(
+                f"training needs at least {smallest} photos to train on and 1 to validate on: "
+                "add photos, or set --split_ratio or --max_photos"
+            )
+        if state is None:
+            with progress_bar("measuring photos", len(self.train_loader)) as bar:
+                self.model.measure(_watch(self.train_loader, bar))
+        self.average = WeightAverage(model, config.ema) if config.ema else None
+        self.criterion = criterion
+        self.stepper = Stepper(
+            self.model,
+            criterion,
+            lr=config.lr,
+            device=device,
+            dtype=find_precision(config.precision, device),
+            num_parts=config.grad_accum,
+        )
+        self.history: History = []
+        if state is not None:
+            self._load_state(state)
+
+    def fit(self) -> None:
+        """Train until finished; after each epoch everything is on disk, by the main process.
+
+        Raises:
+            UserError: the loss is no longer finite; the last good state stays.
+        """
+        writer = HistoryWriter(self.config.run_path)
+        if not self.history:
+            self.save_state()
+        try:
+            if world().is_main:  # a kill may have come after last.pt and before what is drawn from it
+                writer.write(self.history)
+            while not is_finished(self.history, self.config, by_loss=self.model.judged_by_loss):
+                # One history for all processes: they stop at the same epoch.
+                row = gather(self.epoch(len(self.history) + 1))[0]
+                self.history.append(row)
+                if self.best_epoch == row["epoch"]:
+                    self.save_best(row)
+                self.save_state()
+                if world().is_main:
+                    writer.write(self.history)
+                print(self.describe(row))
+        except KeyboardInterrupt:
+            if world().is_main:
+                kept = f"every finished epoch is kept in {self.config.run_path}"
+                print(f"{kept}; go on with --resume", file=sys.stderr)
+            raise
+        finally:
+            writer.close()
+        barrier()  # what the main process wrote is there for all
+
+    @property
+    def kept(self) -> ColorizationModel:
+        """What is validated and kept: the average of the weights if there is one."""
+        return self.average.model if self.average else self.model
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch whose weights are kept."""
+        return best_epoch(self.history, by_loss=self.model.judged_by_loss)
+
+    def epoch(self, epoch: int) -> dict[str, Any]:
+        """Train one epoch and validate; a row of history.csv."""
+        torch.manual_seed(epoch_seed(self.config.seed, epoch))
+        start = time.perf_counter()
+        losses, num_photos = self.train_epoch(epoch)
+        seconds = time.perf_counter() - start
+        # In the first epoch what is new has yet to learn.
+        if epoch > 1 and (warning := self.model.warn_of(losses)):
+            log.warning("epoch %d: %s", epoch, warning)
+        terms = {f"train_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
+        return {
+            "epoch": epoch,
+            "train_loss": sum(losses.values()),
+            **terms,
+            **validate(self.kept, self.val_loader, self.criterion, self.stepper.dtype),
+            **self.kept.report(),
+            "lr": self.stepper.lr,
+            "images_per_s": num_photos / seconds,
+        }
+
+    def train_epoch(self, epoch: int) -> tuple[dict[str, float], int]:
+        """One pass over the training photos: mean losses per photo by name, and how many there were."""
+        self.model.train()
+        loader, stepper = self.train_loader, self.stepper
+        sums: dict[str, Tensor] = {}
+        num_photos = 0
+        name = f"epoch {epoch}/{self.config.epochs}"
+        with progress_bar(name, len(loader)) as bar:
+            batches = loader.training_epoch(self.config.seed, epoch)
+            for step, (batch, num_global) in enumerate(batches, start=1):
+                stepper.set_lr(self.lr(epoch - 1 + num_photos / len(loader)))
+                for term, loss in stepper.step(step, batch, num_global).items():
+                    sums[term] = sums.get(term, 0) + loss
+                if self.average:
+                    self.average.update(self.model)
+                num_photos += num_global
+                bar.update(num_global)
+                if step % _CHECK_EVERY == 0:
+                    stepper.guard.check(epoch)
+                    total = torch.stack(list(sums.values())).sum().item()
+                    bar.set_postfix(loss=f"{total * world().size / num_photos:.4f}")
+        stepper.guard.check(epoch)
+        means = sum_over_processes(torch.stack(list(sums.values()))) / num_photos
+        return dict(zip(sums, means.tolist(), strict=True)), num_photos
+
+    def lr(self, epochs_done: float) -> float:
+        """The learning rate after so many epochs and parts of one."""
+        config = self.config
+        progress, warmup = epochs_done / config.epochs, config.warmup / config.epochs
+        return config.lr * lr_factor(config.schedule, progress, warmup)
+
+    def describe(self, row: dict[str, Any]) -> str:
+        """One line about an epoch."""
+        own = "".join(f" · {name} {value:.4f}" for name, value in self.kept.report().items())
+        terms = [f"{k.removeprefix('train_')} {row[k]:.4f}" for k in row if k.startswith("train_")][1:]
+        losses = f" ({', '.join(terms)})" if terms else ""
+        best = " *" if self.best_epoch == row["epoch"] else ""
+        return (
+            f"epoch {row['epoch']}/{self.config.epochs} · loss {row['train_loss']:.5f}{losses} "
+            f"val {row['val_loss']:.5f}{best} · PSNR {row['val_psnr']:.2f} dB "
+            f"(gray {row['val_psnr_gray']:.2f}){own} · chroma {row['chroma_ratio']:.2f} of true "
+            f"· {row['images_per_s']:.0f} photos/s"
+        )
+
+    def save_best(self, row: dict[str, Any]) -> None:
+        """Write best.safetensors."""
+        info = {
+            "image_size": self.config.image_size,
+            "resize": self.config.resize,
+            # Without the speed, so that equal runs write equal bytes.
+            "validation": {key: value for key, value in row.items() if key != "images_per_s"},
+            "training": self.config.training_settings(),
+            "num_photos": self.manifest.counts(),
+            "initial_weights": self.origin,
+            "manifest_sha256": self.manifest.sha256,
+            "versions": versions(),
+        }
+        if world().is_main:
+            save_weights(self.config.run_path / BEST, self.config.model, self.kept, info)
+
+    def save_state(self) -> None:
+        """Write last.pt. It comes after the best weights: a kill between the two repeats the epoch."""
+        state = {
+            "model": self.model.state_dict(),
+            "optimizer": self.stepper.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "history": self.history,
+            "manifest_sha256": self.manifest.sha256,
+        }
+        if world().is_main:
+            save_training_state(self.config.run_path / LAST, state)
+
+    def _load_state(self, state: dict[str, Any]) -> None:
+        last = str(self.config.run_path / LAST)
+        check_state(state["model"], self.model.state_dict(), last, self.config.model)
+        self.model.load_state_dict(state["model"])
+        self.stepper.optimizer.load_state_dict(state["optimizer"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.history = state["history"]
+
+
+def _watch(batches: Iterable[Batch], bar: tqdm) -> Iterator[Batch]:
+    for batch in batches:
+        yield batch
+        bar.update(len(batch))

@@ -1,0 +1,56 @@
+"""What is measured after every epoch of a training."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+import metrics
+from core.device import autocast
+from core.distributed import gather, sum_over_processes
+from core.errors import UserError
+from core.figures import progress_bar
+from data.color import chroma, join, lab_to_rgb
+from data.loader import PhotoLoader
+from engine.guard import DIVERGED
+from models.base import ColorizationModel, Criterion
+
+
+@torch.no_grad()
+def validate(
+    model: ColorizationModel, loader: PhotoLoader, criterion: Criterion, dtype: torch.dtype
+) -> dict[str, float]:
+    """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma.
+
+    Each process looks at its share of the photos; all get the same figures.
+    """
+    model.eval()
+    sums, num_photos = torch.zeros(5, dtype=torch.float32, device=loader.device), 0
+    with progress_bar("validating", len(loader)) as bar:
+        for batch in loader:
+            with autocast(loader.device, dtype):
+                losses, ab = model.validation_step(batch, criterion)
+            target = lab_to_rgb(join(batch.L, batch.ab))
+            gray = lab_to_rgb(join(batch.L, torch.zeros_like(ab)))
+            sums += torch.stack(
+                (
+                    torch.stack(list(losses.values())).sum() * len(batch),
+                    metrics.psnr(lab_to_rgb(join(batch.L, ab)), target).sum(),
+                    metrics.psnr(gray, target).sum(),
+                    chroma(ab).mean(dim=(1, 2)).sum(),
+                    chroma(batch.ab).mean(dim=(1, 2)).sum(),
+                )
+            )
+            num_photos += len(batch)
+            bar.update(len(batch))
+    sums = sum_over_processes(sums) / sum(gather(num_photos))
+    loss, psnr, psnr_gray, pred_chroma, true_chroma = sums.tolist()
+    if not math.isfinite(loss):
+        raise UserError(f"the validation loss is not finite; {DIVERGED}")
+    return {
+        "val_loss": loss,
+        "val_psnr": psnr,
+        "val_psnr_gray": psnr_gray,
+        "chroma_ratio": pred_chroma / max(true_chroma, 1e-9),
+    }

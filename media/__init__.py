@@ -1,0 +1,1 @@
+"""Photos and clips, in and out: at their own depth and rate, with what belongs to them."""

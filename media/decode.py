@@ -1,0 +1,235 @@
+"""Files <-> pixels: decode whatever photo a person has, name the file in every error."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import io
+import logging
+import struct
+import threading
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
+
+from core.errors import UserError
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
+
+# What Pillow's decoders raise on broken files, each seen on mutated photographs.
+_DECODER_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    EOFError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Image.DecompressionBombError,
+)
+
+_TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
+
+# A photo whose channels never differ by more is gray: JPEG and 8-bit rounding make up to this much.
+_GRAY_SPREAD = 2
+
+
+_opening = threading.Lock()
+
+
+class PhotoError(UserError):
+    """A photo that cannot be read; the message names the file."""
+
+
+def load_photo(path: Path, *, max_pixels: int, box: tuple[int, int, int, int] | None = None) -> Image.Image:
+    """Decode a photo as a person sees it: upright, sRGB, 8 bits, on white where transparent.
+
+    Args:
+        path: any format that Pillow reads; of several frames the first.
+        max_pixels: larger photos are refused before they are decoded.
+        box: (left, upper, right, lower) pixels of the upright photo to keep.
+    Returns:
+        An RGB image in sRGB.
+    Raises:
+        PhotoError: missing, not a regular file, not a photo, damaged, or too large.
+    """
+    with open_photo(path) as file:
+        return decode(file, name=str(path), max_pixels=max_pixels, box=box)
+
+
+def open_photo(path: Path) -> io.BufferedReader:
+    """Open a regular file for reading; a pipe or a device under a photo's name would never end.
+
+    Raises:
+        PhotoError: missing, not a regular file, or not readable.
+    """
+    try:
+        if path.is_file():
+            return open(path, "rb")
+        what = "is a folder, not a photo" if path.is_dir() else "is no regular file"
+        raise PhotoError(f"{path} {what if path.exists() else 'does not exist'}: name a photo")
+    except OSError as error:
+        raise PhotoError(f"cannot read {path} ({error.strerror or error}): check its rights") from error
+
+
+def decode(
+    file: BinaryIO,
+    *,
+    name: str,
+    max_pixels: int,
+    box: tuple[int, int, int, int] | None = None,
+) -> Image.Image:
+    """`load_photo` for an open binary file; `name` is what errors call it."""
+    with decoding_errors(name, max_pixels), opened(file, max_pixels) as image:
+        image.load()
+        rgb = to_srgb(image, name)
+    return rgb.crop(box) if box else rgb
+
+
+@contextlib.contextmanager
+def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
+    """Open a picture of at most so many pixels; within `decoding_errors`."""
+    with _opening:
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow's own, for the whole process
+        try:
+            picture = Image.open(file, formats=_readable_formats())
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
+    with picture as image:
+        if image.width * image.height > max_pixels:
+            raise Image.DecompressionBombError
+        yield image
+
+
+@contextlib.contextmanager
+def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
+    """Turn whatever decoders raise on a broken file into a `PhotoError` that names it."""
+    try:
+        yield
+    except Image.DecompressionBombError as error:
+        raise PhotoError(
+            f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"
+        ) from error
+    except Image.UnidentifiedImageError as error:
+        raise PhotoError(f"{name} is not a photo in a format known here: use JPEG, PNG or TIFF") from error
+    except _DECODER_ERRORS as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise PhotoError(f"{name} is damaged ({reason}): get an intact copy") from error
+
+
+@functools.cache
+def _readable_formats() -> tuple[str, ...]:
+    """Formats of pictures; not all of Pillow's, some of which start other programs (EPS: Ghostscript)."""
+    wanted = ["JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "TGA"]
+    Image.init()
+    return tuple(name for name in wanted if name in Image.OPEN)
+
+
+def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
+    """Any Pillow image as a person sees it: upright, sRGB, 8 bits, on white where transparent.
+
+    Args:
+        image: of any mode; floats are in [0, 1].
+        name: what warnings call it.
+    """
+    rgb, alpha = split_alpha(image, name)
+    if alpha is not None:
+        white = Image.new("RGB", rgb.size, "white")
+        rgb = Image.composite(rgb, white, alpha)
+    rgb = image.copy() if rgb is image else rgb
+    rgb.info.clear()  # the profile is applied: nobody must apply it again
+    return rgb
+
+
+def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:
+    """`to_srgb`, but with the alpha apart: an RGB image, which may be `image` itself, and one of mode L."""
+    # Pillow inverts such TIFFs of 8 bits, but not of 16. The tag is lost with the first copy.
+    inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # for it makes a copy in any case
+        image = ImageOps.exif_transpose(image)
+    profile = image.info.get("icc_profile")
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        image = _to_8_bit(image, inverted)
+    if image.mode in ("La", "RGBa"):  # premultiplied
+        image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
+    if image.has_transparency_data and image.mode != "LA":  # LA keeps its gray, and a gray profile
+        image = image.convert("RGBA")
+    elif image.mode in ("P", "1", "PA"):
+        image = image.convert("RGB")
+
+    alpha = image.getchannel("A") if image.mode in ("RGBA", "LA") else None
+    if alpha is not None:
+        image = image.convert(image.mode[:-1])
+    return _apply_profile(image, profile, name), alpha
+
+
+def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:
+    """Antialiased resize to the square that a model sees.
+
+    Args:
+        photo: RGB.
+        image_size: side of the result, pixels.
+        mode: 'squash' goes straight to the square, as the published protocol does; 'crop' takes
+            the short side to `image_size` and cuts out the centre.
+    """
+    size = (image_size, image_size)
+    if mode == "crop":
+        return ImageOps.fit(photo, size, Image.Resampling.BILINEAR)
+    return photo.resize(size, Image.Resampling.BILINEAR)
+
+
+def is_gray(photo: Image.Image) -> bool:
+    """Whether an RGB photo has no chroma beyond the rounding of its file."""
+    red, green, blue = photo.split()
+    lightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
+    darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
+    spread = np.asarray(ImageChops.subtract(lightest, darkest)).max(initial=0)
+    return bool(spread <= _GRAY_SPREAD)
+
+
+def photo_format(path: Path) -> str:
+    """Pillow's name of the format that a file's ending stands for.
+
+    Raises:
+        UserError: the ending is none that the project writes.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise UserError(f"cannot write {path}: its ending must be one of {', '.join(SUFFIXES)}")
+    Image.init()
+    return Image.EXTENSION[path.suffix.lower()]
+
+
+def _to_8_bit(image: Image.Image, inverted: bool) -> Image.Image:
+    """16-bit and float grays to mode L; Pillow's own conversion would clip at 255."""
+    values = np.asarray(image, dtype=np.float32)
+    full = 1.0 if image.mode == "F" else 65535.0
+    values = np.nan_to_num(values / full).clip(0, 1)
+    values = 1 - values if inverted else values
+    return Image.fromarray((values * 255 + 0.5).astype(np.uint8))
+
+
+def _apply_profile(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
+    """Colours as the embedded ICC profile means them; without one they are sRGB already."""
+    if image.mode != "LAB" and profile is None:
+        return image if image.mode == "RGB" else image.convert("RGB")
+    try:
+        lab = ImageCms.createProfile("LAB")
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile) if profile and image.mode != "LAB" else lab)
+        srgb = ImageCms.createProfile("sRGB")
+        converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        log.warning("%s: its colour profile does not fit its pixels and is ignored (%s)", name, error)
+        return image.convert("RGB")
+    assert converted is not None  # only an in-place conversion returns None
+    return converted

@@ -1,0 +1,100 @@
+"""FFmpeg's libraries through PyAV: what they open, and what they say of files that are broken."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from core.errors import UserError
+
+# Of all that FFmpeg opens: no pictures, and no lists that name other files or addresses.
+_DEMUXERS = "mov,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,dv"
+_PROTOCOLS = "file"
+
+MATRICES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M", 9: "BT2020"}
+"""Number of a Y'CbCr matrix in ITU-T H.273 -> what the library calls it."""
+
+
+class ClipError(UserError):
+    """A clip that cannot be read; the message names the file."""
+
+
+class DamagedClip(ClipError):
+    """A clip of which no second try will read more."""
+
+
+def pyav() -> ModuleType:
+    """The library.
+
+    Raises:
+        UserError: it is not installed.
+    """
+    try:
+        import av
+    except ImportError as error:
+        raise UserError("clips need PyAV: pip install -r requirements-video.txt") from error
+    return av
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Any]:
+    """An input container.
+
+    Raises:
+        ClipError: missing, or no clip.
+    """
+    av = pyav()
+    if not path.is_file():
+        what = "is no regular file" if path.exists() else "does not exist"
+        raise ClipError(f"{path} {what}: name a clip")
+    options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": _PROTOCOLS}
+    try:
+        # Absolute, for FFmpeg takes what stands before a colon for a protocol.
+        container = av.open(str(path.absolute()), container_options=options, metadata_errors="replace")
+    except (av.error.FFmpegError, ValueError) as error:
+        if isinstance(error, OSError):
+            raise ClipError(f"cannot read {path} ({error.strerror}): check its rights") from error
+        raise ClipError(f"{path} is not a clip, or its header is damaged: get an intact copy") from error
+    with container:
+        yield container
+
+
+@contextlib.contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Turn what the library says of a broken clip into an error that names it.
+
+    Raises:
+        ClipError: the file cannot be read.
+        DamagedClip: it was read, and makes no sense.
+    """
+    av = pyav()
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise ClipError(f"cannot read {path} ({error.strerror}): try again, or get a copy") from error
+        raise DamagedClip(f"{path} is damaged ({error.strerror}): get an intact copy") from error
+
+
+def video_stream(container: Any, path: Path) -> Any:
+    """The first that is no cover picture.
+
+    Raises:
+        ClipError: there is none, or nothing here decodes it.
+    """
+    cover = pyav().stream.Disposition.attached_pic
+    streams = [stream for stream in container.streams.video if not stream.disposition & cover]
+    if not streams:
+        raise ClipError(f"{path} holds no video: name another clip")
+    if streams[0].codec_context is None:
+        raise ClipError(f"{path} is in a codec that is not known here: convert it to H.264 first")
+    return streams[0]
+
+
+def exact_scaling() -> int:
+    """How pixels are converted: rounded where the library's default cuts off."""
+    kinds = pyav().video.reformatter.Interpolation
+    return int(kinds.BICUBIC | kinds.ACCURATE_RND | kinds.FULL_CHR_H_INT | kinds.FULL_CHR_H_INP)

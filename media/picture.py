@@ -1,0 +1,208 @@
+"""Photographs as archives keep them: their own depth, alpha, profile and metadata.
+
+Training and scoring look at 8 bits (`media.decode`). What a person gets back has the depth of what was
+given: 8- and 16-bit integers and floats, gray or RGB. Colours are sRGB from here on, whatever profile the
+file came with; `media.encode` writes them.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image
+
+from media.decode import PhotoError, decoding_errors, open_photo, opened, split_alpha
+from media.deep import FULL, read_deep
+from media.metadata import Metadata, read_metadata, srgb_profile
+
+log = logging.getLogger(__name__)
+
+STRIP_PIXELS = 2**20
+"""Full-resolution colour maths takes so many pixels at a time: its temporaries are larger than a photo."""
+
+_PREVIEW_GAP = 4  # Pillow says of its own `reducing_gap` that 3 cannot be told from the whole
+_TURNS = {
+    2: lambda a: a[:, ::-1],
+    3: lambda a: a[::-1, ::-1],
+    4: lambda a: a[::-1],
+    5: lambda a: a.swapaxes(0, 1),
+    6: lambda a: np.rot90(a, -1),
+    7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
+    8: lambda a: np.rot90(a),
+}
+"""What makes a photo upright, by its EXIF orientation."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """An upright photo in sRGB, at the depth of its file.
+
+    Attributes:
+        pixels: (H, W, 3) uint8, uint16 or float32; white is 255, 65535 or 1.
+        alpha: (H, W) of the same dtype, or None.
+        metadata: what belongs to it.
+    """
+
+    pixels: np.ndarray
+    alpha: np.ndarray | None = None
+    metadata: Metadata = field(default_factory=Metadata)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height)."""
+        return self.pixels.shape[1], self.pixels.shape[0]
+
+    def preview(self, side: int) -> Image.Image:
+        """The photo in 8 bits, on white where transparent, for shrinking to about `side` pixels.
+
+        It may be smaller than the photo by a whole factor, but stays large enough that what is made of
+        it is the same: so neither memory nor time goes into a second large picture.
+        """
+        width, height = self.size
+        factor = max(1, min(width, height) // (_PREVIEW_GAP * side))
+        rows = max(1, STRIP_PIXELS // (width * factor)) * factor
+        parts = []
+        for top in range(0, height, rows):
+            strip = slice(top, top + rows)
+            alpha = None if self.alpha is None else self.alpha[strip]
+            part = on_white(to_dtype(self.pixels[strip], "uint8"), alpha)
+            parts.append(part if factor == 1 else np.asarray(Image.fromarray(part).reduce(factor)))
+        return Image.fromarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
+
+
+def load_original(path: Path, *, max_pixels: int) -> Original:
+    """Decode a photo at the depth of its file.
+
+    Args:
+        path: any format that `media.decode.load_photo` reads.
+        max_pixels: larger photos are refused before they are decoded.
+    Raises:
+        PhotoError: missing, not a regular file, not a photo, damaged, or too large.
+    """
+    name = str(path)
+    with open_photo(path) as file, decoding_errors(name, max_pixels):
+        deep = read_deep(file, max_pixels)
+        if deep is None:
+            rgb, mask, metadata = _read_shallow(file, max_pixels, name)
+            return Original(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
+    turn = _TURNS.get(deep.orientation, lambda a: a)
+    colors = _to_srgb(turn(deep.colors), deep.profile, name)
+    alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
+    return Original(_three_channels(colors), alpha, deep.metadata)
+
+
+def _read_shallow(
+    file: BinaryIO, max_pixels: int, name: str
+) -> tuple[Image.Image, Image.Image | None, Metadata]:
+    """A file of 8 bits: RGB, alpha. On return what was in the file's own colours is out of memory."""
+    with opened(file, max_pixels) as image:
+        image.load()
+        metadata, _ = read_metadata(image.getexif(), image.info)
+        return *split_alpha(image, name), metadata
+
+
+def count_pixels(path: Path) -> int | None:
+    """Of a photo, from its header alone; None where that cannot be read."""
+    try:
+        with (
+            open_photo(path) as file,
+            decoding_errors(str(path), sys.maxsize),
+            opened(file, sys.maxsize) as image,
+        ):
+            return image.width * image.height
+    except PhotoError:
+        return None
+
+
+def from_image(image: Image.Image, name: str) -> Original:
+    """An 8-bit Pillow image of any mode."""
+    rgb, alpha = split_alpha(image, name)
+    return Original(np.asarray(rgb), None if alpha is None else np.asarray(alpha))
+
+
+def from_array(array: np.ndarray) -> Original:
+    """sRGB-coded samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
+
+    Raises:
+        ValueError: another shape or dtype.
+    """
+    samples = np.asarray(array)
+    if samples.dtype.kind == "f":
+        samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
+    if samples.ndim == 2:
+        samples = samples[..., None]
+    if samples.ndim != 3 or samples.shape[2] not in (1, 3, 4) or samples.dtype.name not in FULL:
+        raise ValueError(
+            f"expected (H, W[, 1, 3 or 4]) of {', '.join(FULL)}, got {array.shape} {array.dtype}"
+        )
+    alpha = samples[..., 3] if samples.shape[2] == 4 else None
+    colors = samples[..., :3]
+    return Original(_three_channels(colors), alpha)
+
+
+def beside(left: Original, right: Original) -> Original:
+    """Two photos of one size and dtype in one picture."""
+    alpha = None
+    if left.alpha is not None and right.alpha is not None:
+        alpha = np.concatenate((left.alpha, right.alpha), axis=1)
+    return Original(np.concatenate((left.pixels, right.pixels), axis=1), alpha, right.metadata)
+
+
+def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
+    """Samples (H, W, ...) at another depth, rounded."""
+    if values.dtype.name == dtype:
+        return values
+    result = np.empty(values.shape, dtype)
+    rows = max(1, STRIP_PIXELS * len(values) // max(1, values.size))
+    for top in range(0, len(values), rows):
+        strip = slice(top, top + rows)
+        scaled = values[strip].astype(np.float32) * (FULL[dtype] / FULL[values.dtype.name])
+        result[strip] = scaled if dtype == "float32" else scaled + 0.5
+    return result
+
+
+def _three_channels(colors: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(np.broadcast_to(colors, (*colors.shape[:2], 3)))
+
+
+def _to_srgb(colors: np.ndarray, profile: bytes | None, name: str) -> np.ndarray:
+    """(H, W, 1 or 3) as the embedded ICC profile means them; without one they are sRGB already."""
+    if not isinstance(profile, bytes) or profile == srgb_profile():
+        return colors
+    import imagecodecs
+
+    height, width, channels = colors.shape
+    result = np.empty((height, width, 3), colors.dtype)
+    rows = max(1, STRIP_PIXELS // width)
+    try:
+        for top in range(0, height, rows):
+            # In floats: for 16 bits the library takes a table, which is coarser than 8 bits.
+            strip = np.ascontiguousarray(to_dtype(colors[top : top + rows], "float32"))
+            converted = imagecodecs.cms_transform(
+                strip[..., 0] if channels == 1 else strip,
+                profile,
+                srgb_profile(),
+                colorspace="gray" if channels == 1 else "rgb",
+                outcolorspace="rgb",
+                outdtype=np.float32,
+            )
+            result[top : top + rows] = to_dtype(converted.clip(0, 1), colors.dtype.name)
+    except (imagecodecs.CmsError, ValueError, TypeError) as error:
+        reason = f"its colour profile does not fit its pixels and is ignored ({error})"
+        log.warning("%s: %s", name, reason)
+        return colors
+    return result
+
+
+def on_white(rgb_uint8: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    """(H, W, 3) uint8 over white, as far as alpha (H, W) lets it through."""
+    if alpha is None:
+        return rgb_uint8
+    mask = Image.fromarray(to_dtype(alpha, "uint8"))
+    white = Image.new("RGB", mask.size, "white")
+    return np.asarray(Image.composite(Image.fromarray(rgb_uint8), white, mask))

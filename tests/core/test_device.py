@@ -1,0 +1,46 @@
+"""What depends on the machine: compiling, and what happens where it does not work."""
+
+import pytest
+import torch
+
+from core.device import compile_if_possible
+from models.registry import build_model
+
+
+@pytest.fixture
+def broken_compiler(monkeypatch):
+    """torch.compile as it is on a machine without a C++ compiler."""
+
+    def compile(model):
+        def run(*_):
+            raise RuntimeError("No working C++ compiler found\nand a long explanation")
+
+        return run
+
+    monkeypatch.setattr(torch, "compile", compile)
+
+
+def test_without_a_compiler(broken_compiler, caplog):
+    model = build_model("model1")
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    compile_if_possible(model, 32, torch.device("cpu"))
+    assert "left out (No working C++ compiler found)" in caplog.text
+    assert model(torch.rand(2, 1, 32, 32)).shape == (2, 2, 32, 32)
+    for name, value in model.state_dict().items():
+        if not name.endswith("num_batches_tracked"):
+            continue
+        assert value == before[name] + 1  # by the call above, not by the trial
+
+
+def test_compiled_is_the_same(monkeypatch):
+    """With the compiler that takes no time: what is tested is that ours is put to use."""
+    compile = torch.compile
+    monkeypatch.setattr(torch, "compile", lambda model: compile(model, backend="eager"))
+    model = build_model("model1").eval()
+    L = 100 * torch.rand(2, 1, 32, 32)
+    expected = model(L)
+    called = []
+    monkeypatch.setattr(model, "compile", lambda: called.append(1))
+    compile_if_possible(model, 32, torch.device("cpu"))
+    assert called
+    assert torch.equal(model(L), expected)

@@ -1,0 +1,333 @@
+"""Several processes train, test and fail as one."""
+
+import json
+import os
+import shutil
+import socket
+import sys
+
+import pytest
+import torch
+import torch.multiprocessing
+from conftest import SETTINGS, fill, torchrun
+from timm.layers import BatchNormAct2d, SyncBatchNormAct
+
+from core import distributed
+from core.files import read_csv
+from core.runs import BEST, HISTORY, LAST, METRICS
+from data.batch import Batch
+from engine.batch_norm import synchronize_batch_norm
+from engine.step import Stepper
+from models.losses import build_criterion
+from models.registry import build_model
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs libuv there")
+
+
+def history(run_dir):
+    return read_csv(run_dir / HISTORY)
+
+
+def test_alone():
+    assert distributed.world() == distributed.World()
+    assert distributed.gather(5) == [5]
+    assert distributed.share([1, 2, 3]) == [1, 2, 3]
+
+
+@pytest.mark.parametrize(("num", "size"), [(0, 2), (1, 3), (7, 2), (8, 3), (100, 8)])
+def test_shares_are_the_whole(monkeypatch, num, size):
+    parts = []
+    for rank in range(size):
+        monkeypatch.setattr(distributed, "world", lambda rank=rank: distributed.World(rank, size))
+        parts.append(list(distributed.share(range(num))))
+    assert [i for part in parts for i in part] == list(range(num))
+    assert max(map(len, parts)) - min(map(len, parts)) <= 1
+
+
+def gradients(batch, train_mode, num_parts, name="model1", settings=None):
+    """Gradients and running statistics after one batch, in float64."""
+    torch.manual_seed(0)
+    model = build_model(name, **settings or {}).double()
+    if distributed.world().size > 1:
+        synchronize_batch_norm(model, torch.device("cpu"))
+    stepper = Stepper(
+        model,
+        build_criterion("mse:1,l1:0.5"),
+        lr=1e-3,
+        device=torch.device("cpu"),
+        dtype=torch.float32,
+        num_parts=num_parts,
+    )
+    model.train(train_mode)
+    with torch.no_grad():  # not the initial ones
+        for module in model.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                module.running_mean.uniform_(-0.1, 0.1)
+                module.running_var.uniform_(0.5, 2)
+    own = list(distributed.share(range(len(batch))))
+    part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
+    loss = torch.stack(list(stepper.backward(part, len(batch)).values())).sum()
+    loss = distributed.sum_over_processes(loss) / distributed.world().size
+    found = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
+    return loss, found | dict(model.named_buffers())
+
+
+def join_two(rank, port):
+    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    os.environ.update(zip(names, map(str, (rank, rank, 2, 2, "127.0.0.1", port)), strict=True))
+    torch.set_num_threads(1)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def one_of_two(rank, port, folder, *args):
+    join_two(rank, port)
+    with distributed.session(torch.device("cpu")):
+        torch.save(gradients(*args), folder / f"{rank}.pt")
+
+
+@pytest.mark.parametrize(("train_mode", "num_parts"), [(False, 1), (False, 2), (True, 1), (True, 2)])
+def test_two_processes_give_the_gradients_of_one(tmp_path, train_mode, num_parts):
+    """An uneven batch of 7, so that the shares must weigh by their photos."""
+    generator = torch.Generator().manual_seed(1)
+    L = 100 * torch.rand(7, 1, 64, 64, generator=generator, dtype=torch.float64)
+    ab = 100 * torch.rand(7, 2, 64, 64, generator=generator, dtype=torch.float64) - 50
+    batch = Batch(L, ab, tuple("abcdefg"))
+    args = (free_port(), tmp_path, batch, train_mode, num_parts)
+    torch.multiprocessing.spawn(one_of_two, args, nprocs=2)
+    if train_mode and num_parts > 1:  # batch norm sees parts: another result, but all get there
+        assert (tmp_path / "1.pt").exists()
+        return
+    loss, expected = gradients(batch, train_mode, 1)
+    for rank in range(2):
+        found_loss, found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert (found_loss - loss).abs() < 1e-12
+        for name, value in expected.items():
+            assert (found[name] - value).abs().max() < 1e-10, name
+
+
+def through_batch_norm(x):
+    """Outputs, gradients and statistics of two batch norms of timm, one without an activation; in float64."""
+    torch.manual_seed(0)
+    norms = [BatchNormAct2d(3, act_layer=torch.nn.ReLU6), BatchNormAct2d(3, apply_act=False)]
+    model = torch.nn.Sequential(norms[0], torch.nn.Conv2d(3, 3, 3), norms[1]).double().train()
+    if distributed.world().size > 1:
+        synchronize_batch_norm(model, torch.device("cpu"))
+    own = list(distributed.share(range(len(x))))
+    y = model(x[own])
+    y.square().mul(torch.linspace(0, 1, y[0].numel(), dtype=y.dtype).view_as(y[0])).sum().backward()
+    gradients = {name: distributed.sum_over_processes(p.grad) for name, p in model.named_parameters()}
+    return own, y.detach(), gradients | dict(model.named_buffers())
+
+
+def norms_of_one_of_two(rank, port, folder, x, *args):
+    join_two(rank, port)
+    with distributed.session(torch.device("cpu")):
+        torch.save((through_batch_norm(x), gradients(*args)), folder / f"{rank}.pt")
+
+
+def test_batch_norm_of_timm_over_two_processes(tmp_path):
+    """It has an activation of its own. That of a pretrained encoder is in evaluation mode always."""
+    generator = torch.Generator().manual_seed(1)
+    x = 5 * torch.randn(5, 3, 6, 6, generator=generator, dtype=torch.float64)
+    L = 100 * torch.rand(5, 1, 32, 32, generator=generator, dtype=torch.float64)
+    ab = 100 * torch.rand(5, 2, 32, 32, generator=generator, dtype=torch.float64) - 50
+    settings = {"preset": "small", "encoder": "tf_efficientnet_lite0", "frozen_stages": 2}
+    args = (Batch(L, ab, tuple("abcde")), True, 1, "unet", settings)
+    torch.multiprocessing.spawn(norms_of_one_of_two, (free_port(), tmp_path, x, *args), nprocs=2)
+    _, y, expected = through_batch_norm(x)
+    loss, expected_of_unet = gradients(*args)
+    for rank in range(2):
+        (own, found_y, found), (found_loss, of_unet) = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        assert (found_y - y[own]).abs().max() < 1e-10
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert (found[name] - value).abs().max() < 1e-9, name
+        assert (found_loss - loss).abs() < 1e-9
+        assert of_unet.keys() == expected_of_unet.keys()
+        for name, value in expected_of_unet.items():
+            assert torch.allclose(of_unet[name].double(), value.double(), rtol=1e-6, atol=1e-9), name
+        counts = {name: v.item() for name, v in of_unet.items() if name.endswith("num_batches_tracked")}
+        assert {n for name, n in counts.items() if name.startswith("encoder.")} == {0}
+        assert {n for name, n in counts.items() if not name.startswith("encoder.")} == {1}
+
+
+@torch.no_grad()
+def test_the_converter_for_gpus_keeps_activations_parameters_and_outputs():
+    """In evaluation mode its layers compute on the CPU too."""
+    torch.manual_seed(0)
+    model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0").eval()
+    L = 100 * torch.rand(1, 1, 32, 32)
+    expected, keys = model(L), list(model.state_dict())
+    parameters = {name: id(p) for name, p in model.named_parameters()}
+    kinds = [type(m) for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    synchronize_batch_norm(model, torch.device("cuda"))
+    found = [type(m) for m in model.modules() if isinstance(m, torch.nn.SyncBatchNorm)]
+    same = {torch.nn.BatchNorm2d: torch.nn.SyncBatchNorm, BatchNormAct2d: SyncBatchNormAct}
+    assert found == [same[kind] for kind in kinds]
+    assert len(set(found)) == 2
+    assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
+    assert list(model.state_dict()) == keys
+    assert {name: id(p) for name, p in model.named_parameters()} == parameters
+    assert torch.equal(model(L), expected)
+
+
+ADVERSARIAL = {
+    "nazeri2018": {},
+    "unet": {
+        "encoder": "tf_efficientnet_lite0",
+        "encoder_weights": "random",
+        "heads": "mean",
+        "adversarial": 0.1,
+        "head_start": 2,
+    },
+}
+
+
+def after_two_steps(batch, name):
+    """Weights after two steps, each of two updates, and the losses of the second; in float64."""
+    torch.manual_seed(0)
+    model = build_model(name, preset="small", **ADVERSARIAL[name])
+    model.prepare(())
+    model = model.double().train()
+    if distributed.world().size > 1:
+        synchronize_batch_norm(model, torch.device("cpu"))
+    criterion = build_criterion("mse")
+    stepper = Stepper(model, criterion, lr=1e-3, device=torch.device("cpu"), dtype=torch.float32)
+    own = list(distributed.share(range(len(batch))))
+    part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
+    for number in (1, 2):
+        found = stepper.step(number, part, len(batch))
+    losses = {name: distributed.sum_over_processes(loss) for name, loss in found.items()}
+    return losses, {name: p.detach() for name, p in model.named_parameters()}
+
+
+def two_steps_of_one_of_two(rank, port, folder, *args):
+    join_two(rank, port)
+    with distributed.session(torch.device("cpu")):
+        torch.save(after_two_steps(*args), folder / f"{rank}.pt")
+
+
+@pytest.mark.parametrize("name", ADVERSARIAL)
+def test_two_processes_make_the_updates_of_one(tmp_path, name):
+    generator = torch.Generator().manual_seed(1)
+    L = 100 * torch.rand(5, 1, 32, 32, generator=generator, dtype=torch.float64)
+    ab = 100 * torch.rand(5, 2, 32, 32, generator=generator, dtype=torch.float64) - 50
+    batch = Batch(L, ab, tuple("abcde"))
+    torch.multiprocessing.spawn(two_steps_of_one_of_two, (free_port(), tmp_path, batch, name), nprocs=2)
+    losses, weights = after_two_steps(batch, name)
+    for rank in range(2):
+        found_losses, found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+        for term, value in losses.items():
+            assert found_losses[term].item() == pytest.approx(value.item(), rel=1e-8), term
+        for key, value in weights.items():
+            assert (found[key] - value).abs().max() < 1e-6, key
+
+
+@pytest.fixture(scope="module")
+def many(tmp_path_factory):
+    return fill(tmp_path_factory.mktemp("many"), 43)
+
+
+def arguments(photos, run_dir, *more):
+    settings = ["--image_size=64", "--batch_size=8", "--epochs=4", "--lr=0.0003"]
+    settings += ["--device=cpu", "--precision=float32"]
+    return ["--mode=train", f"--data_dir={photos}", f"--run_dir={run_dir}", *settings, *more]
+
+
+@pytest.fixture(scope="module")
+def two(many, tmp_path_factory):
+    """A run of two processes. Read only."""
+    run_dir = tmp_path_factory.mktemp("two") / "run"
+    done = torchrun(*arguments(many, run_dir))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("epoch 4/4") == 1
+    return run_dir
+
+
+def test_a_training_of_two_ends_as_that_of_one(cli, many, two, tmp_path):
+    assert cli(*arguments(many, tmp_path)).code == 0
+    for name in ("train_loss", "val_loss", "val_psnr_gray", "chroma_ratio"):
+        expected = [float(row[name]) for row in history(tmp_path)]
+        assert [float(row[name]) for row in history(two)] == pytest.approx(expected, rel=0.02), name
+    tables = [read_csv(run / "per_image.csv") for run in (tmp_path, two)]
+    assert [row["name"] for row in tables[0]] == [row["name"] for row in tables[1]]
+    for one, other in zip(*tables, strict=True):
+        assert float(one["gray_psnr"]) == pytest.approx(float(other["gray_psnr"]), abs=1e-4)
+
+
+def test_testing_with_three_processes_scores_each_photo_once(cli, many, two, tmp_path):
+    """43 photos do not divide by three."""
+    weights = shutil.copy(two / BEST, tmp_path)  # without the run, which saw these photos
+    argv = ["--mode=test", f"--data_dir={many}", "--split=all", f"--weights={weights}", "--device=cpu"]
+    assert cli(*argv, f"--run_dir={tmp_path / 'one'}").code == 0
+    done = torchrun(*argv, f"--run_dir={tmp_path / 'three'}", processes=3)
+    assert done.returncode == 0, done.stderr
+    one, three = (json.loads((tmp_path / name / METRICS).read_text()) for name in ("one", "three"))
+    assert one["num_photos"] == three["num_photos"] == 43
+    assert three["psnr"]["mean"] == pytest.approx(one["psnr"]["mean"], abs=1e-4)
+    assert three["delta_e_2000"]["low"] == pytest.approx(one["delta_e_2000"]["low"], abs=1e-4)
+
+
+def test_resumed_by_two(many, two, tmp_path):
+    run_dir = tmp_path / "run"
+    assert torchrun(*arguments(many, run_dir, "--epochs=2")).returncode == 0
+    done = torchrun("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=4")
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(path / LAST, weights_only=True) for path in (two, run_dir))
+    for name, value in first["model"].items():
+        assert torch.equal(value, second["model"][name]), name
+
+
+def test_one_process_goes_on_with_the_run_of_two(cli, two, tmp_path):
+    run_dir = shutil.copytree(two, tmp_path / "run")
+    assert cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5").code == 0
+    assert len(history(run_dir)) == 5
+
+
+def test_all_stop_early(many, tmp_path):
+    done = torchrun(*arguments(many, tmp_path, "--epochs=50", "--patience=1", "--lr=0.05"))
+    assert done.returncode == 0, done.stderr
+    assert len(history(tmp_path)) < 50
+    assert (tmp_path / METRICS).exists()
+
+
+def test_a_mistake_is_told_once(tmp_path):
+    done = torchrun(*arguments(tmp_path / "nowhere", tmp_path / "run"))
+    assert done.returncode != 0
+    assert done.stderr.count("error: --data_dir=") == 1
+    assert "Traceback" not in done.stderr.partition("error: ")[2].partition("\n")[0]
+
+
+def test_too_small_a_batch(photos, tmp_path):
+    done = torchrun(
+        "--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}", *SETTINGS, "--batch_size=3"
+    )
+    assert "at least 2 photos in a training step of each process: 4 or more" in done.stderr
+
+
+def test_a_process_that_dies_ends_the_job(many, tmp_path):
+    script = tmp_path / "dying.py"
+    script.write_text("""
+import os, signal, sys
+import main, train
+epoch = train.Trainer.epoch
+def dying(self, number):
+    if number == 3 and os.environ["RANK"] == "1":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return epoch(self, number)
+train.Trainer.epoch = dying
+sys.exit(main.main(sys.argv[1:]))
+""")
+    run_dir = tmp_path / "run"
+    done = torchrun(*arguments(many, run_dir), script=script)
+    assert done.returncode != 0
+    assert "another process of this job has ended" in done.stderr or "Signal 9" in done.stderr
+    # Nobody gets to epoch 3 before epoch 1 is saved.
+    assert len(torch.load(run_dir / LAST, weights_only=True)["history"]) >= 1
+    assert torchrun("--mode=train", f"--run_dir={run_dir}", "--resume").returncode == 0
+    assert len(history(run_dir)) == 4

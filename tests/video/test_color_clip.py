@@ -1,0 +1,619 @@
+"""Clips through the predict mode: what is kept, what is refused, and what a stop costs."""
+
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import skimage.data
+from clips import SIZE, earlier, gray, luma, packets, pictures, write_clip
+from conftest import MAIN
+from PIL import Image
+
+import video.color_clip
+from media.clip import open_clip, read_frames
+from video.parts import work_folder
+
+av = pytest.importorskip("av")
+
+
+@pytest.fixture
+def color(cli, vivid, tmp_path):
+    """Color a clip; the outcome and the file."""
+
+    def run(path, *argv, ending=".mp4"):
+        output = tmp_path / f"out{ending}"
+        argv = [
+            "--mode=predict",
+            f"--image_path={path}",
+            f"--output_path={output}",
+            f"--weights={vivid}",
+            *argv,
+        ]
+        return cli(*argv), output
+
+    return run
+
+
+def stamps(path):
+    clip = open_clip(path, max_pixels=10**7)
+    return [frame.pts * clip.time_base for frame in read_frames(clip)]
+
+
+def files(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_size_rate_and_default_name(cli, vivid, tmp_path):
+    path = write_clip(tmp_path / "old film.mp4", gray(pictures(12)))
+    outcome = cli("--mode=predict", f"--image_path={path}", f"--weights={vivid}")
+    output = tmp_path / "old film_colorized.mp4"
+    assert outcome.code == 0
+    assert outcome.out.splitlines() == [f"weights: {vivid} (model1)", str(output)]
+    with av.open(str(output)) as container:
+        stream = container.streams.video[0]
+        assert (stream.width, stream.height) == SIZE
+        assert stream.average_rate == 25
+        assert stream.pix_fmt == "yuv420p"
+        assert stream.codec_context.name == "h264"
+        assert "Colours inferred by colorizer" in container.metadata["comment"]
+    assert files(tmp_path) == ["old film.mp4", "old film_colorized.mp4"]
+    clip = open_clip(output, max_pixels=10**7)
+    chroma = np.mean([np.ptp(frame.pixels.astype(int), axis=2).mean() for frame in read_frames(clip)])
+    assert chroma > 20
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+@pytest.mark.parametrize("source", [".mp4", ".mkv"])
+def test_variable_frame_rate(color, tmp_path, source, ending):
+    pts = [0, 40, 80, 200, 210, 220, 1000, 1040, 2333, 2400]  # ms: what every container has
+    path = write_clip(tmp_path / f"clip{source}", pictures(10), pts=pts, time_base=Fraction(1, 1000))
+    outcome, output = color(path, ending=ending)
+    assert outcome.code == 0
+    assert stamps(output) == stamps(path) == [Fraction(p, 1000) for p in pts]
+
+
+@pytest.mark.parametrize("num", range(1, 10))
+def test_any_number_of_frames(color, tmp_path, num):
+    """Of parts of 7 frames the library knows no decoding times."""
+    path = write_clip(tmp_path / "clip.mp4", pictures(num))
+    outcome, output = color(path)
+    assert outcome.code == 0
+    assert stamps(output) == [Fraction(i, 25) for i in range(num)]
+
+
+def test_a_leap_of_hours(color, tmp_path):
+    pts = [0, 40, 80, 9_000_000, 9_000_040, 20_000_000]
+    path = write_clip(tmp_path / "clip.mkv", pictures(6), pts=pts, time_base=Fraction(1, 1000))
+    outcome, output = color(path, ending=".mkv")
+    assert outcome.code == 0
+    assert stamps(output) == stamps(path) == [Fraction(p, 1000) for p in pts]
+
+
+def test_time_stamps_that_milliseconds_cannot_hold(color, tmp_path):
+    pts = [7 + 1001 * i for i in range(10)]
+    path = write_clip(tmp_path / "clip.mp4", pictures(10), pts=pts, time_base=Fraction(1, 30000))
+    _, output = color(path)
+    assert stamps(output) == stamps(path)
+    assert stamps(output)[1] - stamps(output)[0] == Fraction(1001, 30000)
+    durations = [open_clip(p, max_pixels=10**7) for p in (path, output)]
+    assert len({clip.last_duration * clip.time_base for clip in durations}) == 1
+
+
+@pytest.mark.parametrize("streams", [0, 1, 3])
+@pytest.mark.parametrize("ending", [".mp4", ".mkv"])
+def test_audio_is_not_encoded_again(color, tmp_path, streams, ending):
+    path = write_clip(tmp_path / "clip.mp4", pictures(10), audio=streams)
+    outcome, output = color(path, ending=ending)
+    assert outcome.code == 0
+    before, after = packets(path, "audio"), packets(output, "audio")
+    assert len(before) == len(after) == streams
+    assert [[data for _, data in s] for s in before] == [[data for _, data in s] for s in after]
+    # Matroska has no times below 0: the beginning of the encoder's lead-in moves everything.
+    gaps = [
+        [after - before for (before, _), (after, _) in zip(*pair, strict=True)]
+        for pair in zip(before, after, strict=True)
+    ]
+    shift = stamps(output)[0] - stamps(path)[0]
+    assert all(abs(gap - shift) <= Fraction(1, 1000) for stream in gaps for gap in stream)
+    if ending == ".mp4":
+        assert shift == 0
+
+
+@pytest.mark.parametrize("rotation", [90, 180, -90])
+def test_rotation_stays_and_the_model_sees_it_upright(color, tmp_path, rotation):
+    path = write_clip(tmp_path / "clip.mp4", pictures(4), rotation=rotation)
+    outcome, output = color(path)
+    assert outcome.code == 0
+    source, colored = (open_clip(p, max_pixels=10**7) for p in (path, output))
+    assert source.display_matrix == colored.display_matrix is not None
+    assert colored.size == SIZE
+    upright = next(read_frames(source)).pixels
+    assert upright.shape[:2] == (SIZE if rotation != 180 else SIZE[::-1])
+    with av.open(str(path)) as container:
+        stored = next(container.decode(video=0))
+        assert stored.rotation in (rotation, -rotation if rotation == 180 else rotation)
+        turned = np.rot90(stored.to_ndarray(format="rgb24"), rotation // 90)
+    assert np.abs(turned.astype(int) - upright).mean() < 3
+
+
+@pytest.mark.parametrize(
+    "colors",
+    [
+        {},
+        {"colorspace": 6, "color_range": 1},
+        {"colorspace": 1, "color_range": 1},
+        {"colorspace": 1, "color_range": 2},
+    ],
+)
+def test_a_gray_clip_stays_at_its_luma(color, tmp_path, colors):
+    ramp = np.tile(np.linspace(0, 255, 64).round().astype(np.uint8)[None, :, None], (48, 1, 3))
+    path = write_clip(tmp_path / "clip.mp4", [ramp] * 6, colors=colors, options={"crf": "0"})
+    _, output = color(path, "--saturation=0", "--quality=100")
+    assert np.abs(luma(output) - luma(path)).max() <= 2  # x264 at its finest, not lossless
+    assert abs((luma(output) - luma(path)).mean()) < 0.2
+    with av.open(str(output)) as container:
+        context = container.streams.video[0].codec_context
+        assert context.colorspace == colors.get("colorspace", 6)
+        assert context.color_range == colors.get("color_range", 1)
+
+
+@pytest.mark.parametrize("colors", [{"colorspace": 6, "color_range": 1}, {"colorspace": 1, "color_range": 2}])
+def test_colours_survive_both_ways(tmp_path, colors):
+    """Without coloring: what is written is what was read, in the matrix that the file names."""
+    from media.encode_clip import join_parts, write_part
+
+    patches = np.zeros((48, 64, 3), np.uint8)
+    for i, rgb in enumerate([(200, 60, 30), (30, 160, 60), (40, 50, 190), (230, 220, 40)]):
+        patches[:, 16 * i : 16 * i + 16] = rgb
+    path = write_clip(tmp_path / "clip.mp4", [patches] * 3, colors=colors)
+    clip = open_clip(path, max_pixels=10**7)
+    write_part(tmp_path / "part.nut", clip, read_frames(clip), 100)
+    join_parts(tmp_path / "out.mp4", clip, [tmp_path / "part.nut"], "")
+    for file in ("clip.mp4", "out.mp4"):
+        frame = next(read_frames(open_clip(tmp_path / file, max_pixels=10**7))).pixels.astype(int)
+        centres = frame[24, 8::16]
+        assert np.abs(centres - patches[24, 8::16]).max() < 12, file
+
+
+def test_lightness_stays(color, tmp_path, vivid):
+    path = write_clip(tmp_path / "clip.mp4", gray(pictures(4, (128, 96))))
+    _, output = color(path)
+    source, colored = (
+        np.stack([f.pixels for f in read_frames(open_clip(p, max_pixels=10**7))]) for p in (path, output)
+    )
+    L, L_colored = (skimage.color.rgb2lab(pixels)[..., 0] for pixels in (source, colored))
+    assert abs((L_colored - L).mean()) < 0.5
+    assert np.abs(L_colored - L).mean() < 2.5  # colours are stored at half the size
+
+
+@pytest.mark.parametrize("size", [(63, 48), (64, 47), (33, 31), (16, 2)])
+def test_odd_sizes(color, tmp_path, size):
+    path = write_clip(tmp_path / "clip.mkv", pictures(3, size), codec="ffv1", pix_fmt="yuv444p")
+    outcome, output = color(path)
+    assert outcome.code == 0
+    assert open_clip(output, max_pixels=10**7).size == size
+
+
+@pytest.mark.parametrize(
+    ("codec", "pix_fmt", "ending"),
+    [
+        ("mpeg4", "yuv420p", ".avi"),
+        ("mpeg2video", "yuv420p", ".mpg"),
+        ("ffv1", "yuv422p10le", ".mkv"),
+        ("ffv1", "gray", ".mkv"),
+        ("libx264", "yuv420p", ".ts"),
+        ("rawvideo", "rgb24", ".mov"),
+    ],
+)
+def test_kinds_of_clips(color, tmp_path, codec, pix_fmt, ending):
+    frames = gray(pictures(8))
+    path = write_clip(tmp_path / f"clip{ending}", frames, codec=codec, pix_fmt=pix_fmt)
+    outcome, output = color(path, "--saturation=0", "--quality=100")
+    assert outcome.code == 0, outcome.err
+    assert stamps(output) == stamps(path)
+    source, colored = (
+        np.stack([f.pixels.astype(int) for f in read_frames(open_clip(p, max_pixels=10**7))])
+        for p in (path, output)
+    )
+    assert len(colored) == 8
+    assert np.abs(colored - source).mean() < 1.5
+
+
+def test_quality_is_that_of_the_encoder(color, tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", pictures(10))
+    sizes = []
+    for quality in (30, 95):
+        _, output = color(path, f"--quality={quality}", "--overwrite")
+        sizes.append(output.stat().st_size)
+    assert sizes[0] < 0.6 * sizes[1]
+
+
+def test_steady_has_less_flicker_than_off(cli, tmp_path):
+    """A static scene under grain, with the weights that ship."""
+    rng = np.random.default_rng(0)
+    still = gray([skimage.data.chelsea()[40:200, 60:260]])[0].astype(float)
+    grain = [rng.normal(0, 6, still.shape[:2])[..., None] for _ in range(12)]
+    frames = [(still + noise).clip(0, 255).astype(np.uint8) for noise in grain]
+    path = write_clip(tmp_path / "clip.mkv", frames, codec="ffv1", pix_fmt="gray")
+    flicker = {}
+    for temporal in ("off", "steady"):
+        argv = ["--mode=predict", f"--image_path={path}", "--weights=model1", f"--temporal={temporal}"]
+        assert cli(*argv, f"--output_path={tmp_path / temporal}.mp4").code == 0
+        clip = open_clip(tmp_path / f"{temporal}.mp4", max_pixels=10**7)
+        ab = np.stack([skimage.color.rgb2lab(frame.pixels)[..., 1:] for frame in read_frames(clip)])
+        flicker[temporal] = np.linalg.norm(np.diff(ab, axis=0)[4:], axis=-1).mean()
+    assert flicker["steady"] < 0.5 * flicker["off"]
+
+
+@pytest.mark.parametrize("temporal", ["steady", "off"])
+def test_a_stop_changes_no_frame(color, tmp_path, monkeypatch, temporal):
+    monkeypatch.setattr(video.color_clip, "PART_FRAMES", 5)
+    path = write_clip(tmp_path / "clip.mp4", pictures(13), audio=1)
+    _, output = color(path, f"--temporal={temporal}")
+    whole = output.read_bytes()
+    output.unlink()
+    write_part, calls = video.color_clip.write_part, []
+
+    def stop(*args):
+        calls.append(args)
+        if len(calls) == 3:
+            raise KeyboardInterrupt
+        write_part(*args)
+
+    monkeypatch.setattr(video.color_clip, "write_part", stop)
+    outcome, _ = color(path, f"--temporal={temporal}")
+    assert outcome.code == 130
+    assert not output.exists()
+    assert work_folder(output).is_dir()
+    monkeypatch.setattr(video.color_clip, "write_part", write_part)
+    outcome, _ = color(path, f"--temporal={temporal}")
+    assert "going on after 10 frames" in outcome.out
+    assert output.read_bytes() == whole
+    assert not work_folder(output).exists()
+
+
+@pytest.fixture
+def usual_ctrl_c():
+    """What a shell starts in the background inherits that Ctrl-C is ignored: these tests, perhaps."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("usual_ctrl_c")
+def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
+    path = write_clip(tmp_path / "clip.mp4", pictures(9))
+    color_frames = video.color_clip.color_frames
+
+    def interrupted(*args):
+        for number, colored in enumerate(color_frames(*args)):
+            yield colored
+            if number == 3:
+                os.kill(os.getpid(), signal.SIGINT)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(video.color_clip, "color_frames", interrupted)
+        outcome, output = color(path)
+    assert outcome.code == 130
+    assert "5 frames are kept in" in outcome.err
+    assert not output.exists()
+    outcome, output = color(path)
+    assert "going on after 5 frames" in outcome.out
+    assert stamps(output) == stamps(path)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("harm", ["state.safetensors", "000000000.nut", "job.json"])
+def test_remains_that_are_damaged(color, tmp_path, monkeypatch, harm):
+    monkeypatch.setattr(video.color_clip, "PART_FRAMES", 3)
+    path = write_clip(tmp_path / "clip.mp4", pictures(7))
+    with monkeypatch.context() as patch:
+        patch.setattr(video.color_clip, "join_parts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert color(path)[0].code == 130
+    remains = work_folder(tmp_path / "out.mp4") / harm
+    if remains.suffix == ".nut":
+        remains.unlink()
+    else:
+        remains.write_bytes(b"{ half")
+    outcome, output = color(path)
+    assert outcome.code == 0
+    assert "going on" not in outcome.out
+    assert len(stamps(output)) == 7
+
+
+def test_a_source_that_is_gone_for_a_moment_costs_no_work(color, tmp_path, monkeypatch):
+    path = write_clip(tmp_path / "clip.mp4", pictures(4), audio=1)
+    join_parts = video.color_clip.join_parts
+
+    def join(*args):
+        path.rename(tmp_path / "away")
+        try:
+            join_parts(*args)
+        finally:
+            (tmp_path / "away").rename(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(video.color_clip, "join_parts", join)
+        outcome, output = color(path)
+    assert outcome.code == 2
+    assert "does not exist" in outcome.error
+    outcome, output = color(path)
+    assert "going on after 4 frames" in outcome.out
+    assert len(stamps(output)) == 4
+
+
+def test_other_settings_begin_anew(color, tmp_path, monkeypatch):
+    monkeypatch.setattr(video.color_clip, "PART_FRAMES", 5)
+    path = write_clip(tmp_path / "clip.mp4", pictures(8))
+    _, output = color(path, "--saturation=0.5")
+    expected = output.read_bytes()
+    output.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(video.color_clip, "join_parts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert color(path)[0].code == 130
+    outcome, _ = color(path, "--saturation=0.5")
+    assert "going on" not in outcome.out
+    assert output.read_bytes() == expected
+
+
+def test_a_killed_process_is_taken_up(vivid, tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", pictures(20) * 20)
+    output = tmp_path / "out.mp4"
+    command = [
+        sys.executable,
+        str(MAIN),
+        "--mode=predict",
+        f"--image_path={path}",
+        f"--output_path={output}",
+        f"--weights={vivid}",
+    ]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    first = work_folder(output) / "state.safetensors"
+    until = time.monotonic() + 120
+    while not first.exists() and time.monotonic() < until:
+        time.sleep(0.02)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    assert not output.exists()
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0
+    assert "going on after" in done.stdout
+    assert len(stamps(output)) == 400
+    assert files(tmp_path) == ["clip.mp4", "out.mp4"]
+
+
+def bad(tmp_path, kind):
+    """A file that is not what it should be."""
+    path = tmp_path / "bad.mp4"
+    if kind == "missing":
+        return path
+    if kind == "folder of none":
+        return tmp_path / "no" / "clip.mp4"
+    if kind == "text":
+        path.write_text("#EXTM3U\nfile:///etc/passwd\n")
+    elif kind == "list":
+        path.write_text("ffconcat version 1.0\nfile good.mp4\n")
+    elif kind == "empty":
+        path.touch()
+    elif kind == "photo":
+        Image.fromarray(skimage.data.chelsea()).save(path, "JPEG")
+    elif kind == "sound":
+        write_clip(path, pictures(1), audio=1)
+        sound = tmp_path / "sound.mp4"
+        with av.open(str(path)) as source, av.open(str(sound), "w") as target:
+            stream = target.add_stream_from_template(source.streams.audio[0])
+            for packet in source.demux(audio=0):
+                if packet.dts is not None:
+                    packet.stream = stream
+                    target.mux(packet)
+        sound.replace(path)
+    elif kind in ("cut", "cut in front", "cut matroska"):
+        path = path.with_suffix(".mkv") if "mat" in kind else path
+        options = {"movflags": "faststart"} if kind == "cut in front" else {}
+        write_clip(path, pictures(60), options=options)
+        data = path.read_bytes()
+        path.write_bytes(data[: len(data) // 2])
+    elif kind == "size changes":
+        parts = [
+            write_clip(tmp_path / f"{i}.ts", pictures(10, size))
+            for i, size in enumerate(((64, 48), (96, 64)))
+        ]
+        path = path.with_suffix(".ts")
+        path.write_bytes(b"".join(part.read_bytes() for part in parts))
+        for part in parts:
+            part.unlink()
+    elif kind == "hdr":
+        write_clip(path, pictures(3), colors={"color_trc": 16, "color_primaries": 9})
+    elif kind == "large":
+        write_clip(path, pictures(3, (320, 200)))
+    return path
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "missing",
+        "folder of none",
+        "text",
+        "list",
+        "empty",
+        "photo",
+        "sound",
+        "cut",
+        "cut in front",
+        "cut matroska",
+        "size changes",
+        "hdr",
+        "large",
+    ],
+)
+def test_bad_clips_cost_one_line(color, tmp_path, kind):
+    path = bad(tmp_path, kind)
+    before = files(tmp_path)
+    outcome, output = color(path, "--max_pixels=60000")
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert outcome.err.startswith("error: ")
+    assert path.name in outcome.err
+    assert not output.exists()
+    assert files(tmp_path) == before
+
+
+def test_a_trimmed_clip(color, tmp_path):
+    """Its file holds frames, and its header counts them, that an edit list leaves out."""
+    whole = write_clip(tmp_path / "whole.mp4", pictures(40), audio=1)
+    path = earlier(whole, tmp_path / "clip.mp4", Fraction(1, 2))
+    outcome, output = color(path)
+    assert outcome.code == 0
+    assert 20 < len(stamps(path)) < 40
+    assert stamps(output) == stamps(path)
+
+
+@pytest.mark.parametrize("audio", [0, 1])
+def test_times_that_begin_again(color, tmp_path, audio):
+    part = write_clip(
+        tmp_path / "part.mpg", pictures(25), codec="mpeg2video", audio=audio, audio_codec="mp2", rate=32000
+    )
+    path = tmp_path / "clip.mpg"
+    path.write_bytes(2 * part.read_bytes())
+    outcome, output = color(path)
+    assert outcome.code == 2
+    assert "begin again" in outcome.error
+    assert not work_folder(output).exists()
+
+
+def test_frames_that_an_avi_has_dropped(color, tmp_path):
+    pts = [0, 1, 2, 3, 8, 9, 10, 15, 16, 17]
+    path = write_clip(tmp_path / "clip.avi", pictures(10), pts=pts, codec="mjpeg", pix_fmt="yuvj420p")
+    outcome, output = color(path)
+    assert outcome.code == 0
+    assert stamps(output) == [Fraction(p, 25) for p in pts]
+
+
+def test_b_frames_in_an_avi(color, tmp_path):
+    path = write_clip(tmp_path / "clip.avi", pictures(30))
+    outcome, output = color(path)
+    assert outcome.code == 0
+    times = stamps(output)
+    assert {after - before for before, after in itertools.pairwise(times)} == {Fraction(1, 25)}
+    assert len(times) == 30
+
+
+def test_a_container_that_cannot_hold_the_audio(color, tmp_path):
+    path = write_clip(tmp_path / "clip.mkv", pictures(3), audio=1, audio_codec="tta")
+    outcome, _ = color(path)
+    assert outcome.code == 2
+    assert "cannot hold the audio" in outcome.error
+    assert outcome.error.endswith(": write a .mkv")
+    outcome, output = color(path, ending=".mkv")
+    assert outcome.code == 0
+    assert len(packets(output, "audio")) == 1
+
+
+def test_audio_that_no_container_holds(color, tmp_path):
+    path = write_clip(tmp_path / "clip.avi", pictures(3), audio=1, audio_codec="adpcm_ms", rate=32000)
+    for ending in (".mp4", ".mkv"):
+        outcome, _ = color(path, ending=ending)
+        assert outcome.code == 2
+        assert "(adpcm_ms) can be kept in none of .mp4, .m4v, .mov, .mkv: convert it first" in outcome.error
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["--output_path=x.avi"],
+        ["--side_by_side"],
+        ["--save_chroma=x.safetensors"],
+        ["--render_size=auto"],
+        ["--recursive"],
+        ["--temporal=maybe"],
+    ],
+)
+def test_flags_that_are_not_for_clips(cli, vivid, tmp_path, argv):
+    path = write_clip(tmp_path / "clip.mp4", pictures(2))
+    outcome = cli("--mode=predict", f"--image_path={path}", f"--weights={vivid}", *argv)
+    assert outcome.code == 2
+    assert outcome.err.count("\n") == 1
+    assert files(tmp_path) == ["clip.mp4"]
+
+
+def test_never_over_a_file(color, tmp_path):
+    path = write_clip(tmp_path / "out.mp4", pictures(2))
+    data = path.read_bytes()
+    assert "the clip itself" in color(path, "--overwrite")[0].error
+    other = shutil.copy(path, tmp_path / "clip.mp4")
+    assert "--overwrite" in color(other)[0].error
+    assert path.read_bytes() == data
+
+
+def test_without_pyav(color, tmp_path, monkeypatch):
+    path = write_clip(tmp_path / "clip.mp4", pictures(2))
+    monkeypatch.setitem(sys.modules, "av", None)
+    outcome, _ = color(path)
+    assert outcome.code == 2
+    assert outcome.err == "error: clips need PyAV: pip install -r requirements-video.txt\n"
+
+
+def test_a_folder_of_photos_and_clips(cli, vivid, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    write_clip(folder / "a.mp4", pictures(3))
+    write_clip(folder / "b.avi", pictures(3), codec="mpeg4")
+    (folder / "c.mov").write_text("no clip")
+    Image.fromarray(skimage.data.chelsea()).save(folder / "d.png")
+    argv = ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
+    outcome = cli(*argv)
+    assert outcome.code == 1
+    assert "3 colored, 0 skipped, 1 failed" in outcome.out
+    output = tmp_path / "album_colorized"
+    assert files(output) == ["a.mp4", "b.avi.mp4", "d.png", "report.csv"]
+    assert "2 clips" not in outcome.err
+    outcome = cli(*argv)
+    assert "0 colored, 3 skipped, 1 failed" in outcome.out
+
+
+def test_a_folder_without_pyav(cli, vivid, tmp_path, monkeypatch):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    for name in "ab":
+        write_clip(folder / f"{name}.mp4", pictures(3))
+    Image.fromarray(skimage.data.chelsea()).save(folder / "d.png")
+    monkeypatch.setitem(sys.modules, "av", None)
+    outcome = cli("--mode=predict", f"--image_path={folder}", f"--weights={vivid}")
+    assert outcome.code == 1
+    assert "2 clips are left out: clips need PyAV: pip install -r requirements-video.txt\n" in outcome.err
+    assert "1 colored, 0 skipped, 2 failed" in outcome.out
+
+
+def test_a_folder_takes_the_container_that_holds_the_audio(cli, vivid, tmp_path):
+    folder = tmp_path / "album"
+    folder.mkdir()
+    write_clip(folder / "a.avi", pictures(3), codec="mpeg4", audio=1, audio_codec="pcm_u8")
+    argv = ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
+    assert cli(*argv).code == 0
+    assert files(tmp_path / "album_colorized") == ["a.avi.mov", "report.csv"]
+    assert "0 colored, 1 skipped" in cli(*argv).out
+
+
+def test_an_output_folder_above_the_clips(cli, vivid, tmp_path):
+    folder = tmp_path / "all" / "in"
+    folder.mkdir(parents=True)
+    write_clip(folder / "a.mp4", pictures(3))
+    argv = ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
+    assert cli(*argv, f"--output_dir={tmp_path / 'all'}").code == 0
+    assert files(tmp_path / "all") == ["a.mp4", "in", "report.csv"]
+
+
+def test_dry_run(cli, vivid, tmp_path):
+    path = write_clip(tmp_path / "clip.mp4", pictures(7))
+    outcome = cli("--mode=predict", f"--image_path={path}", f"--weights={vivid}", "--dry_run")
+    assert outcome.out.splitlines()[-1].endswith("clip_colorized.mp4 (64x48, 7 frames)")
+    assert files(tmp_path) == ["clip.mp4"]

@@ -1,0 +1,114 @@
+"""Cuts are found, colours are steady, and nothing of one shot gets into the next."""
+
+import itertools
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+import torch
+
+from video.temporal import SteadyChroma, is_cut
+
+SHOTS = (skimage.data.astronaut, skimage.data.coffee, skimage.data.chelsea, skimage.data.rocket)
+
+
+def lab(frames):
+    values = np.stack([skimage.color.rgb2lab(frame) for frame in frames]).astype(np.float32)
+    tensor = torch.from_numpy(values).permute(0, 3, 1, 2)
+    return tensor[:, :1], tensor[:, 1:]
+
+
+def shot(photo, num=8, step=3):
+    """A camera that moves over a photo."""
+    return [photo[i : i + 96, 40 + step * i : 168 + step * i] for i in range(num)]
+
+
+def test_cuts_are_found_and_motion_is_none():
+    L, _ = lab([frame for source in SHOTS for frame in shot(source())])
+    cuts = [i for i in range(1, len(L)) if is_cut(L[i : i + 1], L[i - 1 : i])]
+    assert cuts == [8, 16, 24]
+
+
+def test_dark_shots_have_cuts_too():
+    L, _ = lab([frame for source in SHOTS for frame in shot(source())])
+    dark = 0.15 * L
+    cuts = [i for i in range(1, len(dark)) if is_cut(dark[i : i + 1], dark[i - 1 : i])]
+    assert cuts == [8, 16, 24]
+
+
+@pytest.mark.parametrize(
+    "change", [lambda L: L + 20, lambda L: 1.3 * L, lambda L: L + 5 * torch.randn_like(L)]
+)
+def test_light_and_grain_are_no_cut(change):
+    torch.manual_seed(0)
+    L, _ = lab([skimage.data.coffee()[:96, :128]])
+    assert not is_cut(change(L), L)
+    assert not is_cut(
+        torch.full_like(L, 3) + torch.randn_like(L), torch.full_like(L, 3) + torch.randn_like(L)
+    )
+
+
+def test_noise_is_averaged_on_a_static_scene():
+    """An average with memory m keeps sqrt((1 - m) / (1 + m)) of independent noise: 0.28 for 0.85."""
+    torch.manual_seed(0)
+    L, ab = lab([skimage.data.chelsea()[:96, :128]])
+    steady = SteadyChroma()
+    result = [steady(L + torch.randn_like(L), ab + 5 * torch.randn_like(ab)) for _ in range(40)]
+    change = torch.stack([(a - b).norm(dim=1).mean() for a, b in itertools.pairwise(result[20:])]).mean()
+    raw = 5 * np.sqrt(np.pi)  # mean distance of two such vectors
+    assert change < 0.25 * raw
+    assert (torch.stack(result[20:]).mean(0) - ab).norm(dim=1).mean() < 3
+
+
+def test_colours_move_with_what_they_belong_to():
+    L, ab = lab(shot(skimage.data.coffee(), num=10, step=2))
+    steady = SteadyChroma()
+    steady(L[:1], ab[:1])
+    for i in range(1, 10):  # a model that knows no colours: those of the first frame have to be carried along
+        carried = steady(L[i : i + 1], torch.zeros_like(ab[:1]))
+    kept = 0.85**9
+    inner = (..., slice(12, -24), slice(12, -36))
+    error = (carried - kept * ab[9:])[inner].norm(dim=1).mean()
+    left_behind = (kept * ab[:1] - kept * ab[9:])[inner].norm(dim=1).mean()
+    assert error < 0.5 * left_behind
+
+
+def test_a_cut_forgets():
+    L, ab = lab([skimage.data.coffee()[:96, :128], skimage.data.astronaut()[:96, :128]])
+    steady = SteadyChroma()
+    steady(L[:1], ab[:1])
+    assert torch.equal(steady(L[1:], ab[1:]), ab[1:])
+    assert steady.num_cuts == 1
+
+
+def test_what_comes_into_sight_has_its_own_colours():
+    L, ab = lab([skimage.data.coffee()[:96, :128]] * 2)
+    L, ab = L.clone(), ab.clone()
+    L[1, :, 30:60, 40:80] = 95 - L[1, :, 30:60, 40:80]
+    ab[1] = 40
+    steady = SteadyChroma()
+    steady(L[:1], ab[:1])
+    result = steady(L[1:], ab[1:])
+    L_differs = (L[1, 0] - L[0, 0]).abs()[36:54, 46:74] > 30
+    assert (result[0, :, 36:54, 46:74] - 40).norm(dim=0)[L_differs].mean() < 3
+
+
+def test_the_state_is_all_that_it_remembers():
+    L, ab = lab(shot(skimage.data.coffee(), num=4))
+    one, first = SteadyChroma(), SteadyChroma()
+    whole = [one(L[i : i + 1], ab[i : i + 1]) for i in range(4)]
+    for i in range(2):
+        first(L[i : i + 1], ab[i : i + 1])
+    second = SteadyChroma(first.state)
+    for i in range(2, 4):
+        assert torch.equal(second(L[i : i + 1], ab[i : i + 1]), whole[i])
+
+
+def test_another_size_begins_anew():
+    """As after memory ran out, and the model looks at less."""
+    L, ab = lab([skimage.data.coffee()[:96, :128]])
+    steady = SteadyChroma()
+    steady(L, ab)
+    smaller = ab[..., ::2, ::2]
+    assert torch.equal(steady(L[..., ::2, ::2], smaller), smaller)

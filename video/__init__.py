@@ -1,0 +1,1 @@
+"""Colors of clips: steady from frame to frame."""

@@ -1,0 +1,136 @@
+"""Coloring a clip: frame by frame, in parts that survive a stop, with colours that stay where they are."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from config import VERSION
+from core.figures import progress_bar
+from core.files import check_writable
+from inference.chroma import apply_chroma, lightness_seen
+from inference.colorizer import Colorizer
+from media.clip import Clip, Frame, read_frames
+from media.encode_clip import check_encodable, join_parts, write_part
+from media.ffmpeg import DamagedClip
+from media.picture import from_array
+from video.parts import ClipParts
+from video.temporal import SteadyChroma
+
+PART_FRAMES = 240
+"""Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
+
+
+def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str, quality: int) -> None:
+    """Color a clip; the file is there when it is whole.
+
+    What is finished goes to a hidden folder beside it, part by part. When the same clip is asked for again
+    with the same settings, the work goes on after the last part, to the same colours. Ctrl-C finishes the
+    frame that it comes upon, and keeps all before it.
+
+    Args:
+        colorizer: predicts the colours.
+        clip: the source.
+        output: the file to write.
+        temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
+        quality: 1 to 100.
+    Raises:
+        UserError: the clip is damaged, or the place cannot be written.
+    """
+    check_encodable(clip, output, quality)
+    check_writable(output.absolute().parent)
+    stat = clip.path.stat()
+    job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
+    job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
+    job |= {"temporal": temporal, "quality": quality}
+    parts = ClipParts(output, job)
+    if parts.num_frames:
+        print(f"going on after {parts.num_frames} frames")
+    try:
+        _color_parts(colorizer, clip, parts, temporal, quality)
+        join_parts(output, clip, parts.files, f"Colours inferred by {colorizer.about}")
+    except DamagedClip:  # what is there fits no other file
+        parts.delete()
+        raise
+    except KeyboardInterrupt:
+        kept = f"{parts.num_frames} frames are kept in {parts.folder}; the same command goes on"
+        print(kept, file=sys.stderr)
+        raise
+    parts.delete()
+
+
+def color_frames(
+    colorizer: Colorizer, frames: Iterator[Frame], steady: SteadyChroma | None
+) -> Iterator[tuple[Frame, dict[str, Tensor]]]:
+    """Frames in colour, each when it is asked for, and the state of the colours after it.
+
+    Args:
+        colorizer: predicts their colours.
+        frames: in order.
+        steady: averages the colours; None: each frame by itself.
+    """
+    for frame in frames:
+        original = from_array(frame.pixels)
+        chroma = colorizer.infer(original)
+        if steady is not None:
+            L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
+            chroma = replace(chroma, ab=steady(L, chroma.ab))
+        colored = apply_chroma(original, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
+        yield Frame(colored.pixels, frame.pts), steady.state if steady else {}
+
+
+def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: str, quality: int) -> None:
+    """Color what is left of a clip."""
+    steady = SteadyChroma(parts.state) if temporal == "steady" else None
+    num, state = parts.num_frames, parts.state
+    with _after_the_frame() as stop, progress_bar("coloring", clip.num_frames, "frame") as bar:
+        bar.update(num)
+
+        def counted(frames: Iterator[tuple[Frame, dict[str, Tensor]]]) -> Iterator[Frame]:
+            nonlocal num, state
+            for frame, state_after in frames:
+                yield frame
+                num, state = num + 1, state_after
+                bar.update()
+                if stop.is_set():
+                    return
+
+        colored = color_frames(colorizer, read_frames(clip, start=num), steady)
+        for first in colored:
+            part = itertools.chain([first], itertools.islice(colored, PART_FRAMES - 1))
+            write_part(parts.next_file, clip, counted(part), quality)
+            parts.add(num, state)
+            if stop.is_set():
+                break
+        if stop.is_set():
+            raise KeyboardInterrupt
+
+
+@contextlib.contextmanager
+def _after_the_frame() -> Iterator[threading.Event]:
+    """Within the block Ctrl-C sets the event, so that nothing is lost; a second one stops at once."""
+    stop = threading.Event()
+
+    def ask(*_: Any) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if not is_usual or threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield stop
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -1,0 +1,98 @@
+"""What is finished of a clip: parts in a hidden folder beside it, which survive a stop."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor
+
+from checkpoint.state import read_state_and_metadata
+from core.errors import UserError
+from core.files import read_json, remove_leftovers, write_bytes, write_json
+
+_JOB, _STATE = "job.json", "state.safetensors"
+
+
+class ClipParts:
+    """The parts of one job: a clip, and all that its colours depend on.
+
+    Attributes:
+        folder: where they are.
+        ends: how many frames there are up to the end of each.
+        state: of the colours after the last.
+    """
+
+    def __init__(self, output: Path, job: Mapping[str, Any]) -> None:
+        """Take up what an earlier try at the same job has left; what is there from another is deleted.
+
+        Args:
+            output: the file to write when the clip is whole.
+            job: JSON values that differ where the frames would.
+        Raises:
+            UserError: the place cannot be written.
+        """
+        self.folder = work_folder(output)
+        self.ends: list[int] = []
+        self.state: dict[str, Tensor] = {}
+        try:
+            if read_json(self.folder / _JOB) == job:
+                self._load()
+        except (UserError, KeyError, ValueError):  # damaged, or nothing there
+            self.ends, self.state = [], {}
+        if not self.ends:
+            self.delete()
+            write_json(self.folder / _JOB, job)
+        remove_leftovers(self.folder)
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames are finished."""
+        return self.ends[-1] if self.ends else 0
+
+    @property
+    def files(self) -> list[Path]:
+        """The finished parts, in order."""
+        return [self._part(start) for start in [0, *self.ends][:-1]]
+
+    @property
+    def next_file(self) -> Path:
+        """Where the next part goes."""
+        return self._part(self.num_frames)
+
+    def add(self, num_frames: int, state: dict[str, Tensor]) -> None:
+        """Keep that the next file is whole.
+
+        Args:
+            num_frames: up to its end.
+            state: of the colours after it.
+        """
+        ends = [*self.ends, num_frames]
+        # One file says it all: a part that it does not know was never finished.
+        data = safetensors.torch.save(state, {"ends": json.dumps(ends)})
+        write_bytes(self.folder / _STATE, data)
+        self.ends, self.state = ends, state
+
+    def delete(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _load(self) -> None:
+        self.state, metadata = read_state_and_metadata(self.folder / _STATE)
+        self.ends = list(map(int, json.loads(metadata["ends"])))
+        if not all(path.is_file() for path in self.files):
+            raise ValueError("a part is missing")
+
+    def _part(self, start: int) -> Path:
+        return self.folder / f"{start:09}.nut"
+
+
+def work_folder(output: Path) -> Path:
+    """Where the parts of a clip are until it is whole."""
+    name = hashlib.sha256(output.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    return output.absolute().with_name(f".colorizer-{name}.work")

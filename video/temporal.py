@@ -1,0 +1,87 @@
+"""Colours that stay where they are from frame to frame of a shot, and where a shot ends."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from data.color import L_SCALE
+from video.flow import optical_flow, resize_flow, warp
+
+# A cut is where two frames, averaged over a grid, correlate less than the first number and differ by more
+# than the second, in L* (mean absolute). The second pair is for dark shots, which never differ by much.
+_CUTS = ((0.6, 10.0), (0.3, 2.0))
+_GRID = 32
+# Longest side at which the motion is looked for, pixels: colours have no finer detail.
+_FLOW_SIDE = 112
+# Share of the colours of the frame before, where the motion explains what is seen.
+_MEMORY = 0.85
+# Difference of L* at which that share has fallen to 1/e, averaged over a window so that grain does not count.
+_TOLERANCE = 4.0
+_WINDOW = 7
+
+
+def is_cut(now: Tensor, before: Tensor) -> bool:
+    """Whether another shot begins between two frames.
+
+    Args:
+        now, before: L* (1, 1, h, w), in [0, 100].
+    """
+    a, b = (F.adaptive_avg_pool2d(L, _GRID) for L in (now, before))
+    difference = (a - b).abs().mean()
+    a, b = a - a.mean(), b - b.mean()
+    correlation = (a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-6)
+    return any(bool(correlation < c and difference > d) for c, d in _CUTS)
+
+
+class SteadyChroma:
+    """Frame after frame, the colours of a model averaged along the motion; afresh after every cut.
+
+    Each frame's colours are those of the frame before, moved along the optical flow between the two, and
+    the model's own of this frame: mostly the former where the moved frame looks like this one, the latter
+    where it does not, such as on what has just come into sight.
+
+    Attributes:
+        state: what the next frame depends on, to be kept and given back: L and ab of the last frame, or
+            nothing at the beginning.
+        num_cuts: how many shots ended so far.
+    """
+
+    def __init__(self, state: dict[str, Tensor] | None = None) -> None:
+        self.state = state or {}
+        self.num_cuts = 0
+
+    @torch.inference_mode()
+    def __call__(self, L: Tensor, ab: Tensor) -> Tensor:
+        """The colours of the next frame.
+
+        Args:
+            L: (1, 1, h, w) in [0, 100], what the model saw.
+            ab: (1, 2, h, w), what it predicted, CIELAB units.
+        Returns:
+            (1, 2, h, w), CIELAB units.
+        """
+        if self.state and self.state["L"].shape != L.shape:  # memory ran short, and the model looks at less
+            self.state = {}
+        if self.state and is_cut(L, self.state["L"]):
+            self.num_cuts += 1
+            self.state = {}
+        if self.state:
+            before, flow = self.state["L"], motion(L, self.state["L"])
+            difference = F.avg_pool2d(
+                L - warp(before, flow), _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False
+            )
+            memory = _MEMORY * (-(difference / _TOLERANCE).square()).exp()
+            ab = ab.lerp(warp(self.state["ab"], flow), memory)
+        self.state = {"L": L, "ab": ab}
+        return ab
+
+
+def motion(now: Tensor, before: Tensor) -> Tensor:
+    """Optical flow (1, 2, h, w) between two frames, L* (1, 1, h, w), looked for in smaller copies."""
+    height, width = now.shape[-2:]
+    scale = min(1.0, _FLOW_SIDE / max(height, width))
+    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    small = (F.interpolate(L, size, mode="bilinear", antialias=True) / L_SCALE for L in (now, before))
+    return resize_flow(optical_flow(*small), (height, width))
