@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from checkpoint.file import Weights, load_weights
+from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import find_weights
 from config import Config
 from core.device import find_device, reuse_freed_memory
@@ -32,7 +32,7 @@ from evaluate import (
 from inference.colorizer import Colorizer
 from inference.side_by_side import side_by_side
 from media.decode import photo_format
-from media.encode import save_original
+from media.encode import save_picture
 from scoring import paired
 from scoring.scorecard import FLOORS, print_rows, summarize
 
@@ -64,7 +64,7 @@ def run(config: Config) -> int:
     return _draw(config, config.image_path, models)
 
 
-def load_models(items: Sequence[str]) -> dict[str, Weights]:
+def load_models(items: Sequence[str]) -> dict[str, LoadedModel]:
     """Load weights by name of what ships, by run folder or by file: short label -> weights.
 
     Raises:
@@ -88,7 +88,7 @@ def load_models(items: Sequence[str]) -> dict[str, Weights]:
     return models
 
 
-def common_view(config: Config, models: Mapping[str, Weights]) -> dict[str, Any]:
+def common_view(config: Config, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
     """How all models are to see the photos that they are scored on: `image_size` and `resize`.
 
     Raises:
@@ -108,7 +108,7 @@ def common_view(config: Config, models: Mapping[str, Weights]) -> dict[str, Any]
     return view
 
 
-def _score(config: Config, models: dict[str, Weights]) -> int:
+def _score(config: Config, models: dict[str, LoadedModel]) -> int:
     """Write compare.json and compare.csv, and print them as tables."""
     config = config.replace(run_dir=config.run_dir or RUN_DIR, **common_view(config, models))
     device = find_device(config.device)
@@ -191,7 +191,7 @@ def print_comparison(card: dict[str, Any]) -> None:
     print_rows(rows, _SHOWN, sign="+")
 
 
-def _draw(config: Config, photo: Path, models: Mapping[str, Weights]) -> int:
+def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int:
     """Write one picture of a photo, or of the photos of a folder, as every model colors them."""
     paths = photos_at(photo, recursive=config.recursive)
     output = _picture_path(config, photo)
@@ -208,7 +208,7 @@ def _draw(config: Config, photo: Path, models: Mapping[str, Weights]) -> int:
         picture = side_by_side(
             colorizers, chosen, max_pixels=config.max_pixels, skip_unreadable=photo.is_dir()
         )
-        save_original(output, picture, quality=config.quality)
+        save_picture(output, picture, quality=config.quality)
         print(output)
     return 0
 
@@ -226,7 +226,7 @@ def _picture_path(config: Config, photo: Path) -> Path:
     return output
 
 
-def _colorizer(config: Config, weights: Weights) -> Colorizer:
+def _colorizer(config: Config, weights: LoadedModel) -> Colorizer:
     """A model that sees photos as it was trained to, unless flags say otherwise."""
     return Colorizer(
         weights,

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from checkpoint.file import Weights
+from checkpoint.file import LoadedModel
 from config import VERSION, Config
 from core.device import find_device, reuse_freed_memory
 from core.distributed import gather, world
@@ -140,7 +140,7 @@ def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]
     }
 
 
-def about_weights(weights: Weights) -> dict[str, Any]:
+def about_weights(weights: LoadedModel) -> dict[str, Any]:
     """What it says of the model."""
     return {
         "model": weights.name,
@@ -149,7 +149,7 @@ def about_weights(weights: Weights) -> dict[str, Any]:
     }
 
 
-def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[Weights]) -> str:
+def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[LoadedModel]) -> str:
     """What the names of the files with the scores of these photos end with.
 
     Scores of photos that were trained or chosen on must never stand in for those of the test.
@@ -171,7 +171,7 @@ def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:
     return sum(entry.sha256 in seen for entry in entries)
 
 
-def warn_of_other_split(weights: Weights, manifest_sha256: str, split: str) -> None:
+def warn_of_other_split(weights: LoadedModel, manifest_sha256: str, split: str) -> None:
     trained_on = weights.info.get("manifest_sha256")
     if split != "all" and trained_on not in (None, manifest_sha256):
         log.warning("%s was trained on another split: it may have seen photos of this one", weights.path)

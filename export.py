@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from checkpoint.file import Weights
+from checkpoint.file import LoadedModel
 from config import VERSION, Config
 from core.distributed import world
 from core.errors import UserError
@@ -20,7 +20,7 @@ from core.files import write_bytes
 from data.listing import list_sample, photos_at
 from inference.chroma import lightness_seen
 from inference.weights import choose_weights, describe
-from media.picture import load_original
+from media.picture import load_picture
 from models.base import ColorizationModel
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _check_packages() -> None:
             ) from error
 
 
-def _output(config: Config, weights: Weights) -> Path:
+def _output(config: Config, weights: LoadedModel) -> Path:
     """Where the file goes, by default under the name of the weights into the folder at hand."""
     output = config.output_path or Path(f"{weights.label}.{config.format}")
     if output.suffix.lower() != f".{config.format}":
@@ -156,7 +156,7 @@ def _views(paths: Sequence[Path], side: int, max_pixels: int) -> Iterator[Tensor
     shapes = {(side, side): 1, (side + 33, side): 2, (97, 130): 3, (31, 45): 5}  # (width, height): photos
     views: dict[tuple[int, int], list[Tensor]] = {shape: [] for shape in shapes}
     for path in paths:
-        original = load_original(path, max_pixels=max_pixels)
+        original = load_picture(path, max_pixels=max_pixels)
         for shape in shapes:
             views[shape].append(lightness_seen(original, shape))
     for shape, num in shapes.items():
@@ -165,7 +165,7 @@ def _views(paths: Sequence[Path], side: int, max_pixels: int) -> Iterator[Tensor
             yield torch.cat(enough[start : start + num])
 
 
-def _metadata(config: Config, weights: Weights) -> dict[str, str]:
+def _metadata(config: Config, weights: LoadedModel) -> dict[str, str]:
     """What the file says of itself beside its graph."""
     return {
         "program": f"colorizer {VERSION}",

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from checkpoint.file import Weights
+from checkpoint.file import LoadedModel
 from config import Config
 from core.distributed import world
 from core.errors import UserError
@@ -25,10 +25,10 @@ from inference.folder import Result, color_folder, default_output, photos_to_col
 from inference.weights import choose_weights, describe
 from media.clip import is_clip, open_clip
 from media.decode import photo_format
-from media.encode import save_original
+from media.encode import save_picture
 from media.encode_clip import check_container, endings_for
 from media.ffmpeg import pyav
-from media.picture import Original, beside, from_array, load_original
+from media.picture import Picture, beside, from_array, load_picture
 from video.color_clip import color_clip
 from video.color_clips import clips_to_color, color_clips
 
@@ -51,7 +51,7 @@ def run(config: Config) -> int:
         return _run_clip(config, config.image_path)
     check_kind(config, "photo", config.image_path)
     output = _check_outputs(config, config.image_path)
-    original = load_original(config.image_path, max_pixels=config.max_pixels)
+    original = load_picture(config.image_path, max_pixels=config.max_pixels)
     if config.apply_chroma:
         return _apply(config, config.apply_chroma, original, output)
     weights, config = choose_weights(config)
@@ -68,28 +68,28 @@ def run(config: Config) -> int:
         print(config.save_chroma)
     if config.save_confidence:
         sure = colorizer.confidence(original)
-        save_original(config.save_confidence, from_array(sure), quality=config.quality)
+        save_picture(config.save_confidence, from_array(sure), quality=config.quality)
         print(config.save_confidence)
         del sure
     colored = _finish(config, original, chroma)
     del original  # encoding takes memory of its own
-    save_original(output, colored, quality=config.quality)
+    save_picture(output, colored, quality=config.quality)
     print(output)
     return 0
 
 
-def _apply(config: Config, path: Path, original: Original, output: Path) -> int:
+def _apply(config: Config, path: Path, original: Picture, output: Path) -> int:
     """Color with what an earlier prediction kept; no model is loaded."""
     chroma = load_chroma(path)
     if config.dry_run:
         print("would write {} ({}x{})".format(output, *original.size))
     if world().is_main and not config.dry_run:
-        save_original(output, _finish(config, original, chroma), quality=config.quality)
+        save_picture(output, _finish(config, original, chroma), quality=config.quality)
         print(output)
     return 0
 
 
-def _finish(config: Config, original: Original, chroma: Chroma) -> Original:
+def _finish(config: Config, original: Picture, chroma: Chroma) -> Picture:
     """The picture to write."""
     colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
     return beside(without_color(original), colored) if config.side_by_side else colored
@@ -136,8 +136,8 @@ def _run_folder(config: Config, folder: Path) -> int:
         return 0
     colorizer = _load(config, weights)
 
-    def colorize(path: Path) -> Original:
-        original = load_original(path, max_pixels=config.max_pixels)
+    def colorize(path: Path) -> Picture:
+        original = load_picture(path, max_pixels=config.max_pixels)
         colored = colorizer.color(original)
         return beside(without_color(original), colored) if config.side_by_side else colored
 
@@ -178,7 +178,7 @@ def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Pat
     return color_clips(color, folder, output, recursive=config.recursive, overwrite=config.overwrite)
 
 
-def _load(config: Config, weights: Weights) -> Colorizer:
+def _load(config: Config, weights: LoadedModel) -> Colorizer:
     return Colorizer(
         weights,
         image_size=config.image_size,

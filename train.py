@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 import evaluate
-from checkpoint.file import Weights, load_training_state
+from checkpoint.file import LoadedModel, load_training_state
 from config import Config
 from core.device import find_device, reuse_freed_memory, versions
 from core.distributed import main_first, world
@@ -81,7 +81,7 @@ def run(config: Config) -> int:
     return _test_best(config, manifest)
 
 
-def _resolve(config: Config) -> tuple[Config, Weights | None]:
+def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
     """The configuration of a new run or of the one to resume, and the weights that a new one starts from."""
     initial = None
     if config.resume:
@@ -123,7 +123,7 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
     return manifest
 
 
-def _origin(config: Config, initial: Weights | None) -> dict[str, Any] | None:
+def _origin(config: Config, initial: LoadedModel | None) -> dict[str, Any] | None:
     """What the weights that the run started from say of themselves; None for random ones."""
     if config.resume:
         stored: dict[str, Any] | None = read_config(config.run_path)["facts"].get("initial_weights")

@@ -27,7 +27,7 @@ from core.figures import progress_bar
 from core.files import write_json
 from data.listing import find_photos
 from inference.colorizer import Colorizer
-from media.picture import load_original
+from media.picture import load_picture
 from metrics import delta_e_76
 
 PIXELS_PER_PHOTO = 400
@@ -36,7 +36,7 @@ _NUM_RESAMPLES, _NUM_PARTS, _SEED = 200, 5, 42
 
 def observe(colorizer: Colorizer, path: Path, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Confidence in [0, 1] and Delta E of some pixels of a photo: (PIXELS_PER_PHOTO,) each."""
-    original = load_original(path, max_pixels=Config.max_pixels)
+    original = load_picture(path, max_pixels=Config.max_pixels)
     sure = colorizer.confidence(original) / 255
     lab, truth = to_lab(colorizer.color(original).pixels), to_lab(original.pixels)
     error = (lab - truth).square().sum(dim=1).sqrt()[0].numpy()

@@ -26,8 +26,8 @@ from checkpoint import shipped
 from config import Config
 from inference.colorizer import Colorizer
 from inference.folder import color_folder
-from media.encode import save_original
-from media.picture import Original, load_original
+from media.encode import save_picture
+from media.picture import Picture, load_picture
 
 SIZE = (1632, 1224)
 WEIGHTS = shipped.FOLDER / "model1.safetensors"
@@ -74,7 +74,7 @@ class Sides:
     def warm_loop(self) -> None:
         """One photo after the other, in this process."""
         for path in self.paths:
-            save_original(self.output / path.name, self._color(path), quality=Config.quality)
+            save_picture(self.output / path.name, self._color(path), quality=Config.quality)
 
     def warm_folder(self) -> None:
         """Several at a time, in this process."""
@@ -82,8 +82,8 @@ class Sides:
             self._color, self.photos, self.output, recursive=False, overwrite=False, quality=Config.quality
         )
 
-    def _color(self, path: Path) -> Original:
-        return self.colorizer.color(load_original(path, max_pixels=Config.max_pixels))
+    def _color(self, path: Path) -> Picture:
+        return self.colorizer.color(load_picture(path, max_pixels=Config.max_pixels))
 
     def _predict(self, *argv: str) -> None:
         command = [sys.executable, str(MAIN), "--mode=predict", f"--weights={WEIGHTS}", *argv]

@@ -26,7 +26,7 @@ from benchmarks.judging import DEFINITIONS, draw_photos, judge
 from checkpoint import shipped
 from core.files import write_json
 from inference.colorizer import Colorizer
-from media.picture import Original, from_array
+from media.picture import Picture, from_array
 
 SIDES = (160, 192, 224, 256, 320, 384)
 RESIZES = ("squash", "crop")
@@ -58,7 +58,7 @@ def seconds(weights: str, rounds: int) -> dict[str, dict[str, float]]:
     return found
 
 
-def _time(colorizer: Colorizer, photo: Original) -> float:
+def _time(colorizer: Colorizer, photo: Picture) -> float:
     start = time.perf_counter()
     colorizer.color(photo)
     return time.perf_counter() - start

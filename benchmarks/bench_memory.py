@@ -21,8 +21,8 @@ from benchmarks.bench_predict import run_cold
 from benchmarks.bench_upsample import RESULTS
 from checkpoint import shipped
 from core.files import write_json
-from media.encode import save_original
-from media.picture import Original
+from media.encode import save_picture
+from media.picture import Picture
 
 LIMIT_MB = 2000
 SIZES = {"50 MP": (8192, 6144), "100 MP": (11600, 8700)}
@@ -39,7 +39,7 @@ def write_photo(path: Path, size: tuple[int, int], dtype: type) -> None:
     """A photo of scikit-image's, enlarged, and of more than 8 bits where asked for."""
     photo = Image.fromarray(skimage.data.coffee()).resize(size, Image.Resampling.BICUBIC)
     pixels = np.asarray(photo)
-    save_original(path, Original(pixels if dtype is np.uint8 else pixels * np.uint16(257)), quality=90)
+    save_picture(path, Picture(pixels if dtype is np.uint8 else pixels * np.uint16(257)), quality=90)
 
 
 def main() -> None:

@@ -30,7 +30,7 @@ from data.listing import find_photos
 from inference.chroma import Chroma, apply_chroma
 from inference.colorizer import Colorizer
 from inference.upsample import UPSAMPLERS
-from media.picture import FULL, Original, from_array, load_original
+from media.picture import FULL, Picture, from_array, load_picture
 from metrics import delta_e_76, delta_e_2000
 
 RESULTS = Path(__file__).parent.parent / "docs" / "prediction"
@@ -49,13 +49,13 @@ def to_lab(pixels: np.ndarray) -> Tensor:
     return rgb_to_lab(values / FULL[pixels.dtype.name])
 
 
-def true_chroma(original: Original, side: int) -> Chroma:
+def true_chroma(original: Picture, side: int) -> Chroma:
     """The photo's own colours at a model's size."""
     small = original.preview(side).resize((side, side), Image.Resampling.BILINEAR)
     return Chroma(to_lab(np.asarray(small))[:, 1:], original.size, "the photo itself")
 
 
-def score(original: Original, sources: Mapping[str, Chroma]) -> dict[str, Any]:
+def score(original: Picture, sources: Mapping[str, Chroma]) -> dict[str, Any]:
     """Source of the colours -> upsampling -> metric -> value."""
     truth = to_lab(original.pixels)
     found: dict[str, Any] = {}
@@ -81,7 +81,7 @@ def mean_of(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def draw(path: Path, photos: Mapping[str, Original]) -> None:
+def draw(path: Path, photos: Mapping[str, Picture]) -> None:
     """The crop of each photo in which the two ways differ most, with its true colours carried."""
     columns = []
     for name in _DRAWN:
@@ -107,7 +107,7 @@ def main() -> None:
     args = parser.parse_args()
     if args.photos:
         paths = find_photos(args.photos, recursive=True)
-        photos = {path.name: load_original(path, max_pixels=Config.max_pixels) for path in paths}
+        photos = {path.name: load_picture(path, max_pixels=Config.max_pixels) for path in paths}
     else:
         photos = {name: from_array(getattr(skimage.data, name)()) for name in NAMES}
         draw(RESULTS / "upsample.png", photos)

@@ -40,7 +40,7 @@ from inference.chroma import Chroma, apply_chroma, lightness_seen, without_color
 from inference.colorizer import Colorizer
 from media.clip import SUFFIXES, open_clip, read_frames
 from media.ffmpeg import pyav
-from media.picture import Original, from_array
+from media.picture import Picture, from_array
 from metrics import delta_e_76, psnr
 from video.color_clip import color_clip
 from video.flow import resize_flow, warp
@@ -114,7 +114,7 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
 
 
 def _score(
-    original: Original, chromas: dict[str, Chroma], colorizer: Colorizer
+    original: Picture, chromas: dict[str, Chroma], colorizer: Colorizer
 ) -> dict[str, tuple[float, float]]:
     """PSNR and ΔE76 of whole frames against the clip's own."""
     pictures = {

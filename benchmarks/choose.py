@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.set_scores import distances, features_of_truth, look, shift_ratio
-from checkpoint.file import Weights, load_weights
+from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import find_weights
 from config import Config
 from core.device import find_device, reuse_freed_memory
@@ -48,7 +48,7 @@ DEFINITIONS = {
 }
 
 
-def load_row(row: str) -> Weights:
+def load_row(row: str) -> LoadedModel:
     """The weights of 'PATH' or 'PATH:setting=value,...'.
 
     Raises:
@@ -64,7 +64,7 @@ def load_row(row: str) -> Weights:
     return load_weights(find_weights(Path(name), None, ""), settings=settings)
 
 
-def score_rows(rows: Mapping[str, Weights], loader: PhotoLoader) -> dict[str, dict[str, float]]:
+def score_rows(rows: Mapping[str, LoadedModel], loader: PhotoLoader) -> dict[str, dict[str, float]]:
     """Row -> name of `COLUMNS` -> value; of the floors and of true photos what there is."""
     see = frechet.PhotoFeatures().to(loader.device)
     truth = features_of_truth(loader, see)

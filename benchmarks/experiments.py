@@ -22,7 +22,7 @@ import main
 from benchmarks.common import machine
 from benchmarks.lists import LISTS, measure, trim
 from benchmarks.results import RESULTS
-from checkpoint.file import Weights, load_weights
+from checkpoint.file import LoadedModel, load_weights
 from core.device import find_device
 from core.files import read_csv, read_json, write_json
 from core.runs import BEST, HISTORY, LAST
@@ -145,7 +145,7 @@ def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
     }
 
 
-def cost_of(weights: Weights, history: list[dict[str, float]]) -> dict[str, float]:
+def cost_of(weights: LoadedModel, history: list[dict[str, float]]) -> dict[str, float]:
     """What a training took: parameters, photos per second, and minutes without those of validation.
 
     The threads are those of this process: a finished training is to be scored again with as many.

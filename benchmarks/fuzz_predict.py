@@ -22,9 +22,9 @@ from benchmarks.fuzzing import Subject, run
 
 def originals() -> dict[str, bytes]:
     """Whole files, by ending, one for each way in which pixels are kept."""
-    from media.encode import save_original
+    from media.encode import save_picture
     from media.metadata import Metadata
-    from media.picture import Original
+    from media.picture import Picture
 
     rgb = skimage.data.chelsea()[100:164, 100:196]
     alpha = np.tile(np.arange(96, dtype=np.uint8), (64, 1))
@@ -43,7 +43,7 @@ def originals() -> dict[str, bytes]:
             ("float.tif", (rgb / 255).astype(np.float32), None),
         ):
             path = Path(folder) / name
-            save_original(path, Original(pixels, mask, metadata), quality=90)
+            save_picture(path, Picture(pixels, mask, metadata), quality=90)
             found[name] = path.read_bytes()
     image = Image.fromarray(rgb)
     for name, picture, options in (
@@ -71,9 +71,9 @@ def open_picture(path: Path) -> None:
     Raises:
         UserError: it does not open.
     """
-    from media.picture import load_original
+    from media.picture import load_picture
 
-    load_original(path, max_pixels=10**9)
+    load_picture(path, max_pixels=10**9)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from core.figures import write_examples
 from data.listing import list_photos
 from inference.chroma import without_color
 from inference.colorizer import Colorizer
-from media.picture import load_original
+from media.picture import load_picture
 
 _NUM_PHOTOS, _COLUMNS, _SIDE = 40, 10, 224
 
@@ -31,7 +31,7 @@ def draw_grids(weights: Mapping[str, Path], folders: Sequence[Path], output: Pat
         chosen = np.linspace(0, len(photos) - 1, min(_NUM_PHOTOS, len(photos))).astype(int)
         columns = []
         for i in chosen:
-            photo = load_original(photos[i].path, max_pixels=Config.max_pixels)
+            photo = load_picture(photos[i].path, max_pixels=Config.max_pixels)
             seen = [
                 without_color(photo),
                 *(colorizer.color(photo) for colorizer in colorizers.values()),

@@ -19,7 +19,7 @@ from data.listing import find_photos
 from inference.chroma import apply_chroma, lightness_seen, without_color
 from inference.colorizer import Colorizer
 from inference.views import mean_over_views
-from media.picture import FULL, Original, load_original
+from media.picture import FULL, Picture, load_picture
 from metrics import psnr
 from scoring.scorecard import bootstrap
 from scoring.shift import DEFINITION, shift
@@ -48,7 +48,7 @@ def judge(colorizers: Mapping[str, Colorizer], paths: Sequence[Path]) -> dict[st
     seen: dict[str, list[dict[str, float]]] = {name: [] for name in colorizers}
     with progress_bar("judging", len(paths)) as bar:
         for path in paths:
-            original = load_original(path, max_pixels=Config.max_pixels)
+            original = load_picture(path, max_pixels=Config.max_pixels)
             for name, colorizer in colorizers.items():
                 seen[name].append(_observe(colorizer, original))
             bar.update()
@@ -71,7 +71,7 @@ def _summary(columns: Mapping[str, np.ndarray], more: np.ndarray) -> dict[str, A
 
 
 @torch.inference_mode()
-def _observe(colorizer: Colorizer, original: Original) -> dict[str, float]:
+def _observe(colorizer: Colorizer, original: Picture) -> dict[str, float]:
     start = time.perf_counter()
     found = colorizer.infer(original)
     seconds = time.perf_counter() - start
@@ -91,7 +91,7 @@ def _observe(colorizer: Colorizer, original: Original) -> dict[str, float]:
     }
 
 
-def _to_rgb(picture: Original) -> Tensor:
+def _to_rgb(picture: Picture) -> Tensor:
     """(1, 3, H, W) in [0, 1]."""
     pixels = picture.pixels
     values = torch.from_numpy(pixels.astype(np.float32) / FULL[pixels.dtype.name])

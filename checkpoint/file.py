@@ -25,7 +25,7 @@ _METADATA_KEY = "colorizer"
 
 
 @dataclass(frozen=True)
-class Weights:
+class LoadedModel:
     """A model rebuilt from a file, in evaluation mode on the CPU.
 
     Attributes:
@@ -63,7 +63,9 @@ def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str
     write_bytes(path, safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(about)}))
 
 
-def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any] | None = None) -> Weights:
+def load_weights(
+    path: Path, *, name: str | None = None, settings: dict[str, Any] | None = None
+) -> LoadedModel:
     """Rebuild a model from a file.
 
     Args:
@@ -96,7 +98,7 @@ def load_weights(path: Path, *, name: str | None = None, settings: dict[str, Any
     for key, value in model.state_dict().items():
         if not torch.equal(value, state[key].to(value.dtype)):
             raise UserError(f"weights {path} are damaged: {key} is outside its domain")
-    return Weights(model.eval(), name, path, digest, info)
+    return LoadedModel(model.eval(), name, path, digest, info)
 
 
 def save_training_state(path: Path, state: dict[str, Any]) -> None:

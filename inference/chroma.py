@@ -20,7 +20,7 @@ from core.files import write_bytes
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab
 from inference.upsample import UPSAMPLERS, Rows
 from media.metadata import mark_inferred
-from media.picture import FULL, Original
+from media.picture import FULL, Picture
 
 _METADATA_KEY = "chroma"
 # Joined at a time: what one operation writes the next finds in the cache.
@@ -74,7 +74,7 @@ def load_chroma(path: Path) -> Chroma:
         raise UserError(f"{path} holds no chroma: name a file that --save_chroma wrote") from error
 
 
-def apply_chroma(original: Original, chroma: Chroma, *, upsample: str, saturation: float) -> Original:
+def apply_chroma(original: Picture, chroma: Chroma, *, upsample: str, saturation: float) -> Picture:
     """Color a photo, at its own size, depth and lightness.
 
     Args:
@@ -93,19 +93,19 @@ def apply_chroma(original: Original, chroma: Chroma, *, upsample: str, saturatio
     L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
     colors = UPSAMPLERS[upsample](L, saturation * chroma.ab, height, width)
     pixels = _join_full_size(original.pixels, colors)
-    return Original(pixels, original.alpha, mark_inferred(original.metadata, chroma.by))
+    return Picture(pixels, original.alpha, mark_inferred(original.metadata, chroma.by))
 
 
-def without_color(original: Original) -> Original:
+def without_color(original: Picture) -> Picture:
     """A photo of the same L* without colour."""
 
     def nothing(L: Tensor, _: slice) -> Tensor:
         return torch.zeros_like(L).expand(-1, 2, -1, -1)
 
-    return Original(_join_full_size(original.pixels, nothing), original.alpha, original.metadata)
+    return Picture(_join_full_size(original.pixels, nothing), original.alpha, original.metadata)
 
 
-def lightness_seen(original: Original, size: tuple[int, int]) -> Tensor:
+def lightness_seen(original: Picture, size: tuple[int, int]) -> Tensor:
     """L* (1, 1, h, w) of a photo resized to (w, h): what a model sees."""
     small = np.array(original.preview(max(size)).resize(size, Image.Resampling.BILINEAR))
     return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])[:, :1]

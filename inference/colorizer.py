@@ -16,7 +16,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from checkpoint.file import Weights, load_weights
+from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import DEFAULT, find_weights
 from config import VERSION, Config
 from core.device import find_device, is_out_of_memory
@@ -25,7 +25,7 @@ from core.files import sha256
 from inference.chroma import Chroma, apply_chroma, lightness_seen
 from inference.confidence import confidence, most_consistent
 from inference.views import mean_over_views
-from media.picture import Original, from_array, from_image, load_original
+from media.picture import Picture, from_array, from_image, load_picture
 from models.layers import STRIDE
 
 log = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ class Colorizer:
 
     def __init__(
         self,
-        weights: Weights,
+        weights: LoadedModel,
         *,
         image_size: int | None = None,
         resize: str | None = None,
@@ -126,20 +126,20 @@ class Colorizer:
             UserError: the file cannot be read.
         """
         if isinstance(photo, (str, Path)):
-            original = load_original(Path(photo), max_pixels=max_pixels)
+            original = load_picture(Path(photo), max_pixels=max_pixels)
         elif isinstance(photo, Image.Image):
             original = from_image(photo, "the picture")
         else:
             original = from_array(photo)
         return self.color(original).pixels
 
-    def color(self, original: Original) -> Original:
+    def color(self, original: Picture) -> Picture:
         """Color a photo with all that belongs to it; its metadata then says so."""
         chroma = self.infer(original)
         return apply_chroma(original, chroma, upsample=self.upsample, saturation=self.saturation)
 
     @torch.inference_mode()
-    def infer(self, original: Original) -> Chroma:
+    def infer(self, original: Picture) -> Chroma:
         """The colours of a photo, at the size at which the model sees it.
 
         Where memory runs out the model looks again at half the size, and a warning says so.
@@ -156,7 +156,7 @@ class Colorizer:
         return Chroma(ab.half().float(), original.size, self.about)
 
     @torch.inference_mode()
-    def confidence(self, original: Original) -> np.ndarray:
+    def confidence(self, original: Picture) -> np.ndarray:
         """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure.
 
         As it says itself where it can, else by how far it agrees with itself.
@@ -177,7 +177,7 @@ class Colorizer:
     def _read_style(self, path: Path, max_pixels: int) -> dict[str, Tensor]:
         if self.model.guide != "style":
             raise UserError(f"--style_image: {self.weights.name} takes no style from a photo: leave it out")
-        original = load_original(path, max_pixels=max_pixels)
+        original = load_picture(path, max_pixels=max_pixels)
         L = lightness_seen(original, self._shape(original.size, self.image_size))
         return {"style": L.to(self.device)}
 
@@ -206,7 +206,7 @@ class Colorizer:
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
         return list(dict.fromkeys(sides))  # no size twice: it would agree with itself
 
-    def _look(self, original: Original, sides: list[int]) -> Tensor:
+    def _look(self, original: Picture, sides: list[int]) -> Tensor:
         """L* of a photo at the size at which the model sees it."""
         views = [lightness_seen(original, self._shape(original.size, side)) for side in sides]
         return views[most_consistent(self._predict, views) if len(views) > 1 else 0]

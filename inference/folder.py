@@ -19,8 +19,8 @@ from core.figures import progress_bar
 from core.files import check_writable, remove_leftovers, write_csv
 from data.listing import SUFFIXES, find_photos
 from media.decode import PhotoError
-from media.encode import save_original
-from media.picture import Original, count_pixels
+from media.encode import save_picture
+from media.picture import Picture, count_pixels
 
 REPORT = "report.csv"
 COLUMNS = ("name", "status", "reason")
@@ -73,7 +73,7 @@ def default_output(folder: Path) -> Path:
 
 
 def color_folder(
-    colorize: Callable[[Path], Original],
+    colorize: Callable[[Path], Picture],
     folder: Path,
     output: Path,
     *,
@@ -167,7 +167,7 @@ def write_report(output: Path, results: list[Result]) -> None:
     write_csv(output / REPORT, [vars(result) for result in results], COLUMNS)
 
 
-def _color(colorize: Callable[[Path], Original], path: Path, target: Path, quality: int) -> str:
+def _color(colorize: Callable[[Path], Picture], path: Path, target: Path, quality: int) -> str:
     """Why it failed, or ''.
 
     Raises:
@@ -180,7 +180,7 @@ def _color(colorize: Callable[[Path], Original], path: Path, target: Path, quali
     except (MemoryError, RuntimeError) as error:
         return _too_large(path, error)
     try:
-        save_original(target, picture, quality=quality)
+        save_picture(target, picture, quality=quality)
     except PhotoError as error:
         return str(error)
     except (MemoryError, RuntimeError) as error:

@@ -17,7 +17,7 @@ from inference.chroma import apply_chroma, without_color
 from inference.colorizer import Colorizer
 from media.decode import PhotoError, is_gray
 from media.metadata import Metadata, mark_inferred
-from media.picture import Original, from_image, load_original
+from media.picture import Picture, from_image, load_picture
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +26,7 @@ _SIDE = 400  # pixels of each photo's long side
 
 def side_by_side(
     colorizers: Mapping[str, Colorizer], paths: Sequence[Path], *, max_pixels: int, skip_unreadable: bool
-) -> Original:
+) -> Picture:
     """Draw a row for each photo: gray, as each model colors it, and as it is where it has colour.
 
     Args:
@@ -40,7 +40,7 @@ def side_by_side(
     rows = []
     for path in paths:
         try:
-            original = load_original(path, max_pixels=max_pixels)
+            original = load_picture(path, max_pixels=max_pixels)
         except PhotoError as error:
             if not skip_unreadable:
                 raise
@@ -54,10 +54,10 @@ def side_by_side(
         titles, rows = titles[:-1], [row[:-1] for row in rows]
     by = ", ".join(f"{title} {colorizer.weights.sha256[:16]}" for title, colorizer in colorizers.items())
     metadata = mark_inferred(Metadata(), f"colorizer {VERSION}, weights sha256 {by}")
-    return Original(montage(rows, titles), None, metadata)
+    return Picture(montage(rows, titles), None, metadata)
 
 
-def _row(colorizers: Mapping[str, Colorizer], original: Original) -> list[np.ndarray | None]:
+def _row(colorizers: Mapping[str, Colorizer], original: Picture) -> list[np.ndarray | None]:
     """Small pictures of a photo; None in place of the photo itself where it has no colour."""
     small = _shrink(original)
     row: list[np.ndarray | None] = [without_color(small).pixels]
@@ -68,7 +68,7 @@ def _row(colorizers: Mapping[str, Colorizer], original: Original) -> list[np.nda
     return [*row, None if is_gray(Image.fromarray(small.pixels)) else small.pixels]
 
 
-def _shrink(original: Original) -> Original:
+def _shrink(original: Picture) -> Picture:
     """A photo in 8 bits, on white where transparent, its long side at most `_SIDE`."""
     scale = min(1, _SIDE / max(original.size))
     width, height = (max(1, round(scale * length)) for length in original.size)

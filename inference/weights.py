@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from checkpoint.file import Weights, load_weights
+from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import DEFAULT, find_weights
 from config import Config
 from core.runs import BEST
@@ -15,7 +15,7 @@ from models.base import ColorizationModel
 from models.registry import find_model
 
 
-def choose_weights(config: Config) -> tuple[Weights, Config]:
+def choose_weights(config: Config) -> tuple[LoadedModel, Config]:
     """Load the weights that the configuration leads to, and say which they are.
 
     Where neither weights nor a model are named and there is no run, photos are colored by the `DEFAULT` of
@@ -36,12 +36,12 @@ def choose_weights(config: Config) -> tuple[Weights, Config]:
     return _load(config, path, "weights of the run" if path == best else "weights that ship")
 
 
-def initial_weights(config: Config) -> tuple[Weights, Config]:
+def initial_weights(config: Config) -> tuple[LoadedModel, Config]:
     """The same for the weights that a training starts from, `init_weights`."""
     return _load(config, find_weights(config.init_weights, None, config.model), "starting from")
 
 
-def _load(config: Config, path: Path, why: str) -> tuple[Weights, Config]:
+def _load(config: Config, path: Path, why: str) -> tuple[LoadedModel, Config]:
     name = config.model if "model" in config.given else None
     weights = load_weights(path, name=name, settings=config.model_settings)
     print(f"{why}: {path} ({weights.name})")

@@ -18,10 +18,10 @@ from core.distributed import num_cores
 from core.files import write_bytes
 from media.decode import PhotoError, photo_format
 from media.metadata import DIRECTORIES, srgb_profile
-from media.picture import STRIP_PIXELS, Original, on_white, to_dtype
+from media.picture import STRIP_PIXELS, Picture, on_white, to_dtype
 
 
-def save_original(path: Path, original: Original, *, quality: int) -> None:
+def save_picture(path: Path, original: Picture, *, quality: int) -> None:
     """Write a photo, format by the ending, whole or not at all, with its metadata and an sRGB profile.
 
     PNG holds 8 and 16 bits, TIFF also floats, the others 8 bits; JPEG and BMP have no alpha.
@@ -47,7 +47,7 @@ def save_original(path: Path, original: Original, *, quality: int) -> None:
     write_bytes(path, *parts)
 
 
-def _shallow(file_format: str, original: Original, quality: int) -> bytes:
+def _shallow(file_format: str, original: Picture, quality: int) -> bytes:
     """A file of 8 bits."""
     metadata = original.metadata
     options: dict[str, Any] = {"icc_profile": srgb_profile(), "exif": metadata.exif}
@@ -68,7 +68,7 @@ def _shallow(file_format: str, original: Original, quality: int) -> bytes:
     return buffer.getvalue()
 
 
-def _to_image(original: Original, *, has_alpha: bool) -> Image.Image:
+def _to_image(original: Picture, *, has_alpha: bool) -> Image.Image:
     """8 bits; on white where the alpha has no place."""
     rgb = to_dtype(original.pixels, "uint8")
     if original.alpha is None or not has_alpha:
@@ -76,13 +76,13 @@ def _to_image(original: Original, *, has_alpha: bool) -> Image.Image:
     return Image.fromarray(np.dstack((rgb, to_dtype(original.alpha, "uint8"))))
 
 
-def _samples(original: Original, dtype: str) -> np.ndarray:
+def _samples(original: Picture, dtype: str) -> np.ndarray:
     """(H, W, 3 or 4)."""
     pixels = to_dtype(original.pixels, dtype)
     return pixels if original.alpha is None else np.dstack((pixels, to_dtype(original.alpha, dtype)))
 
 
-def _deep_png(original: Original) -> list[bytes | memoryview]:
+def _deep_png(original: Picture) -> list[bytes | memoryview]:
     """A PNG of 16 bits; Pillow writes none in colour."""
     import imagecodecs
 
@@ -104,7 +104,7 @@ def _deep_png(original: Original) -> list[bytes | memoryview]:
     return [data[:first], own, data[first:]]
 
 
-def _tiff(original: Original) -> list[bytes]:
+def _tiff(original: Picture) -> list[bytes]:
     """A TIFF of any depth in deflated strips; Pillow writes no colours of more than 8 bits."""
     samples = _samples(original, original.pixels.dtype.name)
     samples = samples.astype(samples.dtype.newbyteorder("<"), copy=False)

@@ -39,7 +39,7 @@ _TURNS = {
 
 
 @dataclass(frozen=True)
-class Original:
+class Picture:
     """An upright photo in sRGB, at the depth of its file.
 
     Attributes:
@@ -75,7 +75,7 @@ class Original:
         return Image.fromarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
-def load_original(path: Path, *, max_pixels: int) -> Original:
+def load_picture(path: Path, *, max_pixels: int) -> Picture:
     """Decode a photo at the depth of its file.
 
     Args:
@@ -89,11 +89,11 @@ def load_original(path: Path, *, max_pixels: int) -> Original:
         deep = read_deep(file, max_pixels)
         if deep is None:
             rgb, mask, metadata = _read_shallow(file, max_pixels, name)
-            return Original(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
+            return Picture(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
-    return Original(_three_channels(colors), alpha, deep.metadata)
+    return Picture(_three_channels(colors), alpha, deep.metadata)
 
 
 def _read_shallow(
@@ -119,13 +119,13 @@ def count_pixels(path: Path) -> int | None:
         return None
 
 
-def from_image(image: Image.Image, name: str) -> Original:
+def from_image(image: Image.Image, name: str) -> Picture:
     """An 8-bit Pillow image of any mode."""
     rgb, alpha = split_alpha(image, name)
-    return Original(np.asarray(rgb), None if alpha is None else np.asarray(alpha))
+    return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha))
 
 
-def from_array(array: np.ndarray) -> Original:
+def from_array(array: np.ndarray) -> Picture:
     """sRGB-coded samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
 
     Raises:
@@ -142,15 +142,15 @@ def from_array(array: np.ndarray) -> Original:
         )
     alpha = samples[..., 3] if samples.shape[2] == 4 else None
     colors = samples[..., :3]
-    return Original(_three_channels(colors), alpha)
+    return Picture(_three_channels(colors), alpha)
 
 
-def beside(left: Original, right: Original) -> Original:
+def beside(left: Picture, right: Picture) -> Picture:
     """Two photos of one size and dtype in one picture."""
     alpha = None
     if left.alpha is not None and right.alpha is not None:
         alpha = np.concatenate((left.alpha, right.alpha), axis=1)
-    return Original(np.concatenate((left.pixels, right.pixels), axis=1), alpha, right.metadata)
+    return Picture(np.concatenate((left.pixels, right.pixels), axis=1), alpha, right.metadata)
 
 
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:

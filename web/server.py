@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from checkpoint.file import Weights
+from checkpoint.file import LoadedModel
 from config import Config
 from core.distributed import world
 from core.errors import UserError
@@ -49,7 +49,7 @@ def run(config: Config) -> int:
     return 0
 
 
-def _serve(config: Config, weights: Weights) -> None:
+def _serve(config: Config, weights: LoadedModel) -> None:
     with (
         contextlib.closing(_listen(config)) as listener,
         contextlib.closing(
@@ -84,7 +84,7 @@ def _serve(config: Config, weights: Weights) -> None:
         server.run(sockets=[listener])
 
 
-def build_app(config: Config, weights: Weights, folder: Folder) -> FastAPI:
+def build_app(config: Config, weights: LoadedModel, folder: Folder) -> FastAPI:
     """The server: the guard, the uploads, and the page behind them."""
     import gradio as gr
     from fastapi import FastAPI

@@ -12,14 +12,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from checkpoint.file import Weights, load_weights
+from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import FOLDER
 from config import Config
 from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
-from media.encode import save_original
-from media.picture import Original, from_array, from_image, load_original
+from media.encode import save_picture
+from media.picture import Picture, from_array, from_image, load_picture
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""
@@ -59,7 +59,7 @@ class Photo:
 class Studio:
     """The weights that the page offers, loaded when first asked for, and what is done with them."""
 
-    def __init__(self, config: Config, weights: Weights) -> None:
+    def __init__(self, config: Config, weights: LoadedModel) -> None:
         """
         Args:
             config: image_size, resize and the settings of prediction.
@@ -96,7 +96,7 @@ class Studio:
         image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
         preview = from_array(np.asarray(image))
         gray = _beside(upload, "shown") / "gray.png"
-        save_original(gray, without_color(preview), quality=self.config.quality)
+        save_picture(gray, without_color(preview), quality=self.config.quality)
         sure = Image.fromarray(colorizer.confidence(preview))
         sure.thumbnail((_CONFIDENCE_SIDE, _CONFIDENCE_SIDE))
         chroma = colorizer.infer(original)
@@ -129,7 +129,7 @@ class Studio:
         # Named after what it shows: a browser need not load it twice, and never shows another.
         about = f"{photo.chroma.by} {photo.vividness} {saturation} {overlay}".encode()
         path = photo.gray.parent / f"color-{hashlib.sha256(about).hexdigest()[:16]}.jpg"
-        save_original(path, from_array(pixels), quality=self.config.quality)
+        save_picture(path, from_array(pixels), quality=self.config.quality)
         return path
 
     def develop(self, photo: Photo, saturation: float, ending: str) -> Path:
@@ -142,7 +142,7 @@ class Studio:
         colored = apply_chroma(original, photo.chroma, upsample=self.config.upsample, saturation=saturation)
         path = _beside(photo.path, "full") / f"{photo.path.stem}_colorized{ending}"
         try:
-            save_original(path, colored, quality=self.config.quality)
+            save_picture(path, colored, quality=self.config.quality)
         except UserError as error:
             raise _by_name(error, path) from error
         return path
@@ -153,7 +153,7 @@ class Studio:
                 self._loaded[model] = self._load(load_weights(self.choices[model]))
             return self._loaded[model]
 
-    def _load(self, weights: Weights) -> Colorizer:
+    def _load(self, weights: LoadedModel) -> Colorizer:
         config, given = self.config, self.config.given
         return Colorizer(
             weights,
@@ -166,9 +166,9 @@ class Studio:
             device=config.device,
         )
 
-    def _open(self, path: Path) -> Original:
+    def _open(self, path: Path) -> Picture:
         try:
-            return load_original(path, max_pixels=self.config.max_pixels)
+            return load_picture(path, max_pixels=self.config.max_pixels)
         except UserError as error:
             raise _by_name(error, path) from error
 

@@ -10,9 +10,9 @@ from safetensors.torch import save_file
 
 from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
-from media.encode import save_original
+from media.encode import save_picture
 from media.metadata import Metadata
-from media.picture import Original, load_original, to_dtype
+from media.picture import Picture, load_picture, to_dtype
 
 COLORS = skimage.data.chelsea()[100:151, 100:170]  # (51, 70, 3)
 DEEP = COLORS.astype(np.uint16) * 257
@@ -37,7 +37,7 @@ def lightness(pixels):
 )
 @pytest.mark.parametrize("upsample", ["guided", "bilinear"])
 def test_lightness_stays(pixels, tolerance, chroma, upsample):
-    colored = apply_chroma(Original(pixels), chroma, upsample=upsample, saturation=1).pixels
+    colored = apply_chroma(Picture(pixels), chroma, upsample=upsample, saturation=1).pixels
     assert colored.dtype == pixels.dtype
     assert np.abs(lightness(colored) - lightness(pixels)).max() <= tolerance
     assert np.ptp(to_dtype(colored, "uint8").astype(int), axis=2).mean() > 20
@@ -50,7 +50,7 @@ def test_gray_is_colored_as_its_three_channels_are(pixels, chroma):
     nearly = gray.copy()
     nearly[0, 0] = pixels[0, 0]
     short, long = (
-        apply_chroma(Original(p), chroma, upsample="guided", saturation=1).pixels.astype(np.float64)
+        apply_chroma(Picture(p), chroma, upsample="guided", saturation=1).pixels.astype(np.float64)
         for p in (gray, nearly)
     )
     step = 1e-6 if pixels.dtype.kind == "f" else 1
@@ -72,14 +72,14 @@ def colored_with(num_threads, chroma):
     before = torch.get_num_threads()
     try:
         torch.set_num_threads(num_threads)
-        return apply_chroma(Original(DEEP), chroma, upsample="guided", saturation=1).pixels
+        return apply_chroma(Picture(DEEP), chroma, upsample="guided", saturation=1).pixels
     finally:
         torch.set_num_threads(before)
 
 
 def test_alpha_and_metadata_stay(chroma):
     alpha = np.arange(51 * 70, dtype=np.uint16).reshape(51, 70)
-    original = Original(DEEP, alpha, Metadata(dpi=(200.0, 200.0)))
+    original = Picture(DEEP, alpha, Metadata(dpi=(200.0, 200.0)))
     colored = apply_chroma(original, chroma, upsample="guided", saturation=1)
     assert (colored.alpha == alpha).all()
     assert colored.metadata.dpi == (200.0, 200.0)
@@ -90,7 +90,7 @@ def test_alpha_and_metadata_stay(chroma):
 
 
 def test_without_color_is_gray_of_the_same_lightness():
-    gray = without_color(Original(DEEP)).pixels
+    gray = without_color(Picture(DEEP)).pixels
     assert np.ptp(gray.astype(int), axis=2).max() <= 2
     assert np.abs(lightness(gray) - lightness(DEEP)).max() < 0.02
 
@@ -105,7 +105,7 @@ def test_file_and_back(tmp_path, chroma):
 @pytest.mark.parametrize("suffix", [".png", ".tif", ".jpg"])
 def test_chroma_from_a_file_gives_the_same_bytes(cli, vivid, tmp_path, suffix):
     photo, chroma = tmp_path / "old.png", tmp_path / "old.chroma.safetensors"
-    save_original(photo, Original(DEEP), quality=95)
+    save_picture(photo, Picture(DEEP), quality=95)
     first, second = tmp_path / f"first{suffix}", tmp_path / f"second{suffix}"
     argv = ["--mode=predict", f"--image_path={photo}", "--saturation=0.7"]
     more = [f"--weights={vivid}", f"--output_path={first}", f"--save_chroma={chroma}"]
@@ -114,18 +114,18 @@ def test_chroma_from_a_file_gives_the_same_bytes(cli, vivid, tmp_path, suffix):
     assert cli(*argv, f"--output_path={second}", f"--apply_chroma={chroma}").code == 0
     assert first.read_bytes() == second.read_bytes()
     if suffix != ".jpg":
-        found = load_original(first, max_pixels=10**6).pixels
+        found = load_picture(first, max_pixels=10**6).pixels
         assert found.dtype == np.uint16
         assert np.abs(lightness(found) - lightness(DEEP)).max() < 0.02
 
 
 def test_chroma_of_something_else(cli, tmp_path, chroma):
     with pytest.raises(UserError, match="of a photo of 70x51, not 51x70"):
-        apply_chroma(Original(COLORS.swapaxes(0, 1)), chroma, upsample="guided", saturation=1)
+        apply_chroma(Picture(COLORS.swapaxes(0, 1)), chroma, upsample="guided", saturation=1)
     save_file({"ab": torch.zeros(3)}, tmp_path / "x.safetensors")
     with pytest.raises(UserError, match="holds no chroma"):
         load_chroma(tmp_path / "x.safetensors")
-    save_original(tmp_path / "x.png", Original(COLORS), quality=95)
+    save_picture(tmp_path / "x.png", Picture(COLORS), quality=95)
     argv = ["--mode=predict", f"--image_path={tmp_path / 'x.png'}"]
     outcome = cli(*argv, f"--apply_chroma={tmp_path / 'none'}")
     assert outcome.code == 2

@@ -77,7 +77,7 @@ def test_other_errors_are_not_taken_for_it(vivid, monkeypatch):
         Colorizer.load(vivid, device="cpu").infer(from_array(PHOTO))
 
 
-@pytest.mark.parametrize("where", ["colorize", "save_original"])
+@pytest.mark.parametrize("where", ["colorize", "save_picture"])
 def test_a_photo_too_large_for_memory_does_not_end_the_run(monkeypatch, tmp_path, where):
     for name in ("a.png", "b.png"):
         Image.fromarray(PHOTO).save(tmp_path / name)
@@ -87,8 +87,8 @@ def test_a_photo_too_large_for_memory_does_not_end_the_run(monkeypatch, tmp_path
             raise ERRORS[1]
         return from_array(PHOTO)
 
-    if where == "save_original":
-        monkeypatch.setattr(folders, "save_original", fail)
+    if where == "save_picture":
+        monkeypatch.setattr(folders, "save_picture", fail)
     colorize = fail if where == "colorize" else lambda _: from_array(PHOTO)
     options = {"recursive": False, "overwrite": False, "quality": 90}
     results = folders.color_folder(colorize, tmp_path, tmp_path / "out", **options)

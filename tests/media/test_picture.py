@@ -13,13 +13,13 @@ from PIL import ExifTags, Image, ImageCms
 
 from core.errors import UserError
 from media.decode import PhotoError, load_photo, photo_format
-from media.encode import save_original
+from media.encode import save_picture
 from media.metadata import Metadata, mark_inferred, srgb_profile
 from media.picture import (
-    Original,
+    Picture,
     beside,
     from_array,
-    load_original,
+    load_picture,
     to_dtype,
 )
 
@@ -31,7 +31,7 @@ DEEP_ALPHA = ALPHA.astype(np.uint16) * 257
 
 
 def load(path):
-    return load_original(path, max_pixels=10**8)
+    return load_picture(path, max_pixels=10**8)
 
 
 def rich_metadata():
@@ -49,11 +49,11 @@ def rich_metadata():
 
 
 PHOTOS = {
-    "8 bit": Original(COLORS),
-    "8 bit alpha": Original(COLORS, ALPHA),
-    "16 bit": Original(DEEP),
-    "16 bit alpha": Original(DEEP, DEEP_ALPHA),
-    "float": Original(FLOAT),
+    "8 bit": Picture(COLORS),
+    "8 bit alpha": Picture(COLORS, ALPHA),
+    "16 bit": Picture(DEEP),
+    "16 bit alpha": Picture(DEEP, DEEP_ALPHA),
+    "float": Picture(FLOAT),
 }
 
 
@@ -62,7 +62,7 @@ PHOTOS = {
 def test_lossless_formats_keep_every_bit(tmp_path, kind, suffix):
     original = PHOTOS[kind]
     path = tmp_path / "new folder" / f"x{suffix}"
-    save_original(path, original, quality=95)
+    save_picture(path, original, quality=95)
     again = load(path)
     expected = to_dtype(original.pixels, "uint16") if (kind, suffix) == ("float", ".png") else original.pixels
     assert again.pixels.dtype == expected.dtype
@@ -77,10 +77,10 @@ def test_lossless_formats_keep_every_bit(tmp_path, kind, suffix):
 def test_deep_files_are_what_other_programs_read(tmp_path, kind):
     original = PHOTOS[kind]
     expected = original.pixels if original.alpha is None else np.dstack((original.pixels, original.alpha))
-    save_original(tmp_path / "x.tif", original, quality=95)
+    save_picture(tmp_path / "x.tif", original, quality=95)
     assert (tifffile.imread(tmp_path / "x.tif") == expected).all()
     if kind != "float":
-        save_original(tmp_path / "x.png", original, quality=95)
+        save_picture(tmp_path / "x.png", original, quality=95)
         assert (imagecodecs.png_decode((tmp_path / "x.png").read_bytes()) == expected).all()
 
 
@@ -89,7 +89,7 @@ def test_tiffs_of_several_strips(tmp_path, monkeypatch, kind):
     monkeypatch.setattr("media.encode.STRIP_PIXELS", 7 * 60)  # the last of 40 rows stand in a shorter one
     original = PHOTOS[kind]
     expected = original.pixels if original.alpha is None else np.dstack((original.pixels, original.alpha))
-    save_original(tmp_path / "x.tif", original, quality=95)
+    save_picture(tmp_path / "x.tif", original, quality=95)
     with tifffile.TiffFile(tmp_path / "x.tif") as tiff:
         assert len(tiff.pages[0].dataoffsets) == 6
         assert (tiff.asarray() == expected).all()
@@ -111,8 +111,8 @@ def test_tiffs_of_several_strips(tmp_path, monkeypatch, kind):
     ],
 )
 def test_metadata_survives(tmp_path, name, kind):
-    original = Original(PHOTOS[kind].pixels, None, rich_metadata())
-    save_original(tmp_path / name, original, quality=95)
+    original = Picture(PHOTOS[kind].pixels, None, rich_metadata())
+    save_picture(tmp_path / name, original, quality=95)
     if kind == "float":  # Pillow knows no such TIFF
         exif, info = Image.Exif(), {}
         exif.load(b"Exif\0\0" + (tmp_path / name).read_bytes())
@@ -141,14 +141,14 @@ def test_orientation_is_applied_once(tmp_path, orientation, deep):
     path = tmp_path / "x.png"
     upright = Image.fromarray(COLORS)
     if deep:
-        save_original(path, Original(DEEP, None, Metadata(exif=exif.tobytes())), quality=95)
+        save_picture(path, Picture(DEEP, None, Metadata(exif=exif.tobytes())), quality=95)
     else:
         upright.save(path, exif=exif)
     original = load(path)
     upright.save(tmp_path / "reference.png", exif=exif)
     expected = np.asarray(load_photo(tmp_path / "reference.png", max_pixels=10**8))
     assert np.abs(to_dtype(original.pixels, "uint8").astype(int) - expected).max() <= 1
-    save_original(tmp_path / "again.png", original, quality=95)
+    save_picture(tmp_path / "again.png", original, quality=95)
     assert (load(tmp_path / "again.png").pixels == original.pixels).all()
     with Image.open(tmp_path / "again.png") as image:
         assert ExifTags.Base.Orientation not in image.getexif()
@@ -254,9 +254,9 @@ def test_text_of_any_language(tmp_path):
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "José Müller".encode()
     Image.fromarray(COLORS).save(tmp_path / "x.jpg", exif=exif.tobytes())
-    save_original(
+    save_picture(
         tmp_path / "y.jpg",
-        Original(COLORS, None, mark_inferred(load(tmp_path / "x.jpg").metadata, "me")),
+        Picture(COLORS, None, mark_inferred(load(tmp_path / "x.jpg").metadata, "me")),
         quality=90,
     )
     with Image.open(tmp_path / "y.jpg") as image:
@@ -288,14 +288,14 @@ def test_what_described_the_old_file_is_left_out(tmp_path):
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 def test_damaged_deep_files(tmp_path, suffix, damage):
     path = tmp_path / f"x{suffix}"
-    save_original(path, PHOTOS["16 bit"], quality=95)
+    save_picture(path, PHOTOS["16 bit"], quality=95)
     path.write_bytes(path.read_bytes()[:damage])
     with pytest.raises(PhotoError, match="x"):
         load(path)
 
 
 def test_formats_without_alpha_are_on_white(tmp_path):
-    save_original(tmp_path / "x.bmp", PHOTOS["16 bit alpha"], quality=95)
+    save_picture(tmp_path / "x.bmp", PHOTOS["16 bit alpha"], quality=95)
     found = load(tmp_path / "x.bmp").pixels.astype(float)
     expected = 255 + (COLORS - 255.0) * (ALPHA / 255)[..., None]
     assert np.abs(found - expected).max() <= 1.01
@@ -335,5 +335,5 @@ def test_save_refuses_what_it_cannot_write(tmp_path):
     with pytest.raises(UserError, match="ending"):
         photo_format(tmp_path / "x.psd")
     with pytest.raises(UserError, match=r"\.png"):
-        save_original(tmp_path / "wide.webp", Original(np.zeros((2, 20_000, 3), np.uint8)), quality=95)
+        save_picture(tmp_path / "wide.webp", Picture(np.zeros((2, 20_000, 3), np.uint8)), quality=95)
     assert list(tmp_path.iterdir()) == []

@@ -14,9 +14,9 @@ import skimage.data
 from PIL import Image
 from test_server import bomb
 
-from media.encode import save_original
+from media.encode import save_picture
 from media.metadata import Metadata
-from media.picture import Original, load_original
+from media.picture import Picture, load_picture
 
 pytest.importorskip("gradio")
 pytest.importorskip("selenium")
@@ -50,7 +50,7 @@ def photo(tmp_path_factory):
     exif[270] = "grandmother"
     path = tmp_path_factory.mktemp("photos") / "old photo.png"
     pixels = np.repeat(GRAY[..., None], 3, axis=2)
-    save_original(path, Original(pixels, None, Metadata(exif.tobytes(), dpi=(300.0, 300.0))), quality=95)
+    save_picture(path, Picture(pixels, None, Metadata(exif.tobytes(), dpi=(300.0, 300.0))), quality=95)
     return path
 
 
@@ -106,7 +106,7 @@ def test_drop_see_change_download(driver, photo, tmp_path):
     assert urllib.parse.unquote(address).endswith("/old photo_colorized.png")
     path = tmp_path / "colored.png"
     path.write_bytes(load(address))
-    found = load_original(path, max_pixels=10**6)
+    found = load_picture(path, max_pixels=10**6)
     assert found.size == (600, 400)
     assert found.pixels.dtype == np.uint16
     lab = skimage.color.rgb2lab(found.pixels / 65535)

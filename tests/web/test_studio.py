@@ -12,8 +12,8 @@ from PIL import Image
 from checkpoint.file import load_weights
 from config import Config
 from core.errors import UserError
-from media.encode import save_original
-from media.picture import Original, load_original
+from media.encode import save_picture
+from media.picture import Picture, load_picture
 from web.studio import ENDINGS, Studio, pack
 
 COFFEE = skimage.data.coffee()[100:300, 100:400]
@@ -27,7 +27,7 @@ def studio(vivid):
 @pytest.fixture
 def photo(studio, tmp_path):
     path = tmp_path / "session" / "upload-1" / "old.png"
-    save_original(path, Original(COFFEE.astype(np.uint16) * 257), quality=95)
+    save_picture(path, Picture(COFFEE.astype(np.uint16) * 257), quality=95)
     return studio.look(path, studio.first, 0)
 
 
@@ -106,7 +106,7 @@ def test_pack_keeps_namesakes_apart(tmp_path):
         assert archive.read("A (2).png").decode() == str(paths[1])
 
 
-def test_load_original_reads_it_back(studio, photo):
-    found = load_original(studio.develop(photo, 1, ".png"), max_pixels=10**6)
+def test_load_picture_reads_it_back(studio, photo):
+    found = load_picture(studio.develop(photo, 1, ".png"), max_pixels=10**6)
     assert found.pixels.dtype == np.uint16
     assert found.size == (300, 200)

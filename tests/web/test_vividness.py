@@ -9,8 +9,8 @@ from PIL import Image
 from checkpoint.file import load_weights, save_weights
 from config import Config
 from core.errors import UserError
-from media.encode import save_original
-from media.picture import Original
+from media.encode import save_picture
+from media.picture import Picture
 from models.registry import build_model
 from web.studio import Studio
 
@@ -34,7 +34,7 @@ def studio(unet):
 @pytest.fixture
 def upload(tmp_path):
     path = tmp_path / "session" / "upload-1" / "old.png"
-    save_original(path, Original(skimage.data.coffee()[100:160, 100:180]), quality=95)
+    save_picture(path, Picture(skimage.data.coffee()[100:160, 100:180]), quality=95)
     return path
 
 
