@@ -14,7 +14,13 @@ from engine.schedule import SCHEDULES
 
 VERSION = "0.1.0"
 
-RENAMED = {"average": "ema", "accumulate": "grad_accum", "smallest_crop": "min_crop", "limit": "max_photos"}
+RENAMED = {
+    "average": "ema",
+    "accumulate": "grad_accum",
+    "smallest_crop": "min_crop",
+    "limit": "max_photos",
+    "style_image": "reference",
+}
 """Former name of a setting -> its name. Configurations are stored under either; flags, until version 0.2."""
 
 # The modes that open a folder of photos with their true colours, and those that color photos for people.
@@ -246,7 +252,7 @@ class PredictConfig:
         kinds=("clip", "folder"),
         choices=("steady", "off"),
     )
-    style_image: Path | None = setting(
+    reference: Path | None = setting(
         None,
         "color in the style of this other photo; for models that know a whole photo's features",
         modes=("predict",),

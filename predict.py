@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from checkpoint.file import LoadedModel
 from config import Config
 from core.distributed import world
 from core.errors import UserError
@@ -61,13 +60,13 @@ def run(config: Config) -> int:
         return 0
     if not world().is_main:  # there is nothing to share
         return 0
-    colorizer = _load(config, weights)
+    colorizer = Colorizer.from_config(config, weights)
     chroma = colorizer.infer(original)
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
         print(config.save_chroma)
     if config.save_confidence:
-        sure = colorizer.confidence(original)
+        sure = colorizer.confidence(original, chroma)
         save_picture(config.save_confidence, from_array(sure), quality=config.quality)
         print(config.save_confidence)
         del sure
@@ -107,7 +106,13 @@ def _run_clip(config: Config, path: Path) -> int:
         print(describe(config, weights.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if world().is_main and not config.dry_run:
-        color_clip(_load(config, weights), clip, output, temporal=config.temporal, quality=config.quality)
+        color_clip(
+            Colorizer.from_config(config, weights),
+            clip,
+            output,
+            temporal=config.temporal,
+            quality=config.quality,
+        )
         print(output)
     return 0
 
@@ -134,7 +139,7 @@ def _run_folder(config: Config, folder: Path) -> int:
         num = len(photos_to_color(folder, output, recursive=config.recursive))
         print(f"would write {num} pictures and {len(clips)} clips to {output}")
         return 0
-    colorizer = _load(config, weights)
+    colorizer = Colorizer.from_config(config, weights)
 
     def colorize(path: Path) -> Picture:
         original = load_picture(path, max_pixels=config.max_pixels)
@@ -178,21 +183,6 @@ def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Pat
     return color_clips(color, folder, output, recursive=config.recursive, overwrite=config.overwrite)
 
 
-def _load(config: Config, weights: LoadedModel) -> Colorizer:
-    return Colorizer(
-        weights,
-        image_size=config.image_size,
-        resize=config.resize,
-        render_size=config.render_size,
-        views=config.views,
-        upsample=config.upsample,
-        saturation=config.saturation,
-        style_image=config.style_image,
-        max_pixels=config.max_pixels,
-        device=config.device,
-    )
-
-
 def _check_outputs(config: Config, photo: Path) -> Path:
     """Where the picture goes; what would be written is checked before any work is done."""
     output = config.output_path or photo.with_name(f"{photo.stem}_colorized.png")
@@ -201,7 +191,7 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         photo_format(config.save_confidence)
     if config.save_chroma:
         check_ending(config.save_chroma)
-    for flag in ("save_chroma", "save_confidence", "style_image"):
+    for flag in ("save_chroma", "save_confidence", "reference"):
         if config.apply_chroma and getattr(config, flag):
             raise UserError(f"--apply_chroma takes no model: leave --{flag} out")
     flags = {
