@@ -141,7 +141,7 @@ def test_a_missing_package_is_named(cli, monkeypatch, name):
     outcome = cli("--mode=export")
     assert outcome.code == 2
     assert f"--mode=export needs {name}" in outcome.error
-    assert "pip install -r requirements-export.txt" in outcome.error
+    assert "pip install '.[export]'" in outcome.error
 
 
 def test_mistakes(cli, tmp_path, monkeypatch):
