@@ -251,6 +251,13 @@ class PredictConfig:
         "color in the style of this other photo; for models that know a whole photo's features",
         modes=("predict",),
     )
+    hints: Path | None = setting(
+        None,
+        "colours for places of the photo: a transparent picture of its size with strokes, or a JSON list of "
+        'points {"x", "y", "color": "#rrggbb", "radius"}, pixels; for a folder too, of one shot',
+        modes=("predict",),
+        kinds=("photo", "folder"),
+    )
     save_chroma: Path | None = setting(
         None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
     )

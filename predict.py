@@ -22,6 +22,8 @@ from inference.chroma import (
 )
 from inference.colorizer import Colorizer
 from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
+from inference.guided import with_hints
+from inference.hints import read_hints
 from inference.weights import choose_weights, describe
 from media.clip import is_clip, open_clip
 from media.decode import photo_format
@@ -29,6 +31,7 @@ from media.encode import save_picture
 from media.encode_clip import check_container, endings_for
 from media.ffmpeg import pyav
 from media.picture import Picture, beside, from_array, load_picture
+from models.registry import WITHOUT_WEIGHTS
 from video.color_clip import color_clip
 from video.color_clips import clips_to_color, color_clips
 
@@ -52,8 +55,8 @@ def run(config: Config) -> int:
     check_kind(config, "photo", config.image_path)
     output = _check_outputs(config, config.image_path)
     original = load_picture(config.image_path, max_pixels=config.max_pixels)
-    if config.apply_chroma:
-        return _apply(config, config.apply_chroma, original, output)
+    if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
+        return _color_without_model(config, original, output)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
@@ -62,7 +65,7 @@ def run(config: Config) -> int:
     if not world().is_main:  # there is nothing to share
         return 0
     colorizer = _load(config, weights)
-    chroma = colorizer.infer(original)
+    chroma = _guide(config, original, colorizer.infer(original))
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
         print(config.save_chroma)
@@ -78,15 +81,29 @@ def run(config: Config) -> int:
     return 0
 
 
-def _apply(config: Config, path: Path, original: Picture, output: Path) -> int:
-    """Color with what an earlier prediction kept; no model is loaded."""
-    chroma = load_chroma(path)
+def _color_without_model(config: Config, original: Picture, output: Path) -> int:
+    """Color with what an earlier prediction kept, or with what a person gives alone."""
+    chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
+    guided = _guide(config, original, chroma)
     if config.dry_run:
         print("would write {} ({}x{})".format(output, *original.size))
     if world().is_main and not config.dry_run:
-        save_picture(output, _finish(config, original, chroma), quality=config.quality)
+        save_picture(output, _finish(config, original, guided), quality=config.quality)
         print(output)
     return 0
+
+
+def _guide(config: Config, original: Picture, chroma: Chroma | None) -> Chroma:
+    """The colours of a photo, corrected by what a person gives; None: these alone.
+
+    Raises:
+        UserError: the hints do not fit the photo, or there is nothing to color by.
+    """
+    if config.hints:
+        return with_hints(original, read_hints(config.hints, original.size), chroma)
+    if chroma is None:
+        raise UserError(f"--model={config.model} needs colours for some places of the photo: --hints=FILE")
+    return chroma
 
 
 def _finish(config: Config, original: Picture, chroma: Chroma) -> Picture:
@@ -120,6 +137,8 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
+    if config.hints:
+        raise UserError("--hints is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
 
@@ -128,18 +147,21 @@ def _run_folder(config: Config, folder: Path) -> int:
     check_kind(config, "folder", folder)
     output = config.output_dir or default_output(folder)
     clips = clips_to_color(folder, output, recursive=config.recursive)
-    weights, config = choose_weights(config)
+    weights = None
+    if config.model not in WITHOUT_WEIGHTS:
+        weights, config = choose_weights(config)
     if config.dry_run:
-        print(describe(config, weights.model))
+        if weights is not None:
+            print(describe(config, weights.model))
         num = len(photos_to_color(folder, output, recursive=config.recursive))
         print(f"would write {num} pictures and {len(clips)} clips to {output}")
         return 0
-    colorizer = _load(config, weights)
+    colorizer = None if weights is None else _load(config, weights)
 
     def colorize(path: Path) -> Picture:
         original = load_picture(path, max_pixels=config.max_pixels)
-        colored = colorizer.color(original)
-        return beside(without_color(original), colored) if config.side_by_side else colored
+        chroma = None if colorizer is None else colorizer.infer(original)
+        return _finish(config, original, _guide(config, original, chroma))
 
     results = []
     if not clips or photos_to_color(folder, output, recursive=config.recursive):
@@ -160,7 +182,7 @@ def _run_folder(config: Config, folder: Path) -> int:
     return 1 if counts["failed"] else 0
 
 
-def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Path) -> list[Result]:
+def _color_clips(config: Config, colorizer: Colorizer | None, folder: Path, output: Path) -> list[Result]:
     """Color the clips of a folder; where none of them can be colored, one line says why."""
     try:
         _check_for_clips(config)
@@ -172,6 +194,7 @@ def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Pat
         return [Result(name, "failed", str(error)) for name in names]
 
     def color(path: Path, target: Path) -> None:
+        assert colorizer is not None  # without one there are hints, which are not for clips
         clip = open_clip(path, max_pixels=config.max_pixels)
         color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
 
@@ -201,9 +224,10 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         photo_format(config.save_confidence)
     if config.save_chroma:
         check_ending(config.save_chroma)
+    modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
     for flag in ("save_chroma", "save_confidence", "style_image"):
-        if config.apply_chroma and getattr(config, flag):
-            raise UserError(f"--apply_chroma takes no model: leave --{flag} out")
+        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag):
+            raise UserError(f"{modelless} takes no model: leave --{flag} out")
     flags = {
         "output_path": output,
         "save_chroma": config.save_chroma,
@@ -214,6 +238,8 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         taken[config.weights.resolve()] = "the file of the weights"
     if config.apply_chroma:
         taken[config.apply_chroma.resolve()] = "the file of the chroma"
+    if config.hints:
+        taken[config.hints.resolve()] = "the file of the hints"
     _check_free(config, flags, taken)
     return output
 

@@ -28,6 +28,9 @@ _ROWS: dict[str, tuple[str, type[ModelSettings]]] = {
 }
 """Name -> module and class, and the class's `Settings`."""
 
+WITHOUT_WEIGHTS = ("levin2004",)
+"""Names that stand beside the models': what a person gives is spread by a solve, and there is no network."""
+
 
 class Registry(Mapping[str, "type[ColorizationModel]"]):
     """Name -> class, whose module is imported when it is asked for: torch takes seconds."""
@@ -57,17 +60,19 @@ def check_name(name: str) -> None:
     Raises:
         UserError: there is no such model.
     """
-    if name not in MODELS:
-        raise UserError(f"--model={name}: must be one of {', '.join(MODELS)}")
+    if name not in (*MODELS, *WITHOUT_WEIGHTS):
+        raise UserError(f"--model={name}: must be one of {', '.join((*MODELS, *WITHOUT_WEIGHTS))}")
 
 
 def find_model(name: str) -> type[ColorizationModel]:
     """The class of a model.
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model, or it is none with weights.
     """
     check_name(name)
+    if name in WITHOUT_WEIGHTS:
+        raise UserError(f"--model={name} has no weights: it is for photos and --mode=predict alone")
     return MODELS[name]
 
 
