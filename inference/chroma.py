@@ -107,8 +107,13 @@ def without_color(original: Picture) -> Picture:
 
 def lightness_seen(original: Picture, size: tuple[int, int]) -> Tensor:
     """L* (1, 1, h, w) of a photo resized to (w, h): what a model sees."""
+    return lab_seen(original, size)[:, :1]
+
+
+def lab_seen(original: Picture, size: tuple[int, int]) -> Tensor:
+    """CIELAB (1, 3, h, w) of a photo resized to (w, h)."""
     small = np.array(original.preview(max(size)).resize(size, Image.Resampling.BILINEAR))
-    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])[:, :1]
+    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])
 
 
 def _join_full_size(pixels: np.ndarray, colors: Rows) -> np.ndarray:
