@@ -22,8 +22,7 @@ from inference.chroma import (
 )
 from inference.colorizer import Colorizer
 from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
-from inference.guided import with_hints
-from inference.hints import read_hints
+from inference.guided import Guide
 from inference.weights import choose_weights, describe
 from media.clip import is_clip, open_clip
 from media.decode import photo_format
@@ -58,22 +57,24 @@ def run(config: Config) -> int:
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         return _color_without_model(config, original, output)
     weights, config = choose_weights(config)
+    guide = Guide(config, weights.model.accepts)
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{})".format(output, *original.size))
         return 0
     if not world().is_main:  # there is nothing to share
         return 0
-    colorizer = _load(config, weights)
-    chroma = _guide(config, original, colorizer.infer(original))
-    if config.save_chroma:
-        save_chroma(config.save_chroma, chroma)
-        print(config.save_chroma)
+    colorizer = Colorizer.from_config(config, weights)
+    chroma = guide.look(colorizer, original)
     if config.save_confidence:
-        sure = colorizer.confidence(original)
+        sure = colorizer.confidence(original, chroma)
         save_picture(config.save_confidence, from_array(sure), quality=config.quality)
         print(config.save_confidence)
         del sure
+    chroma = guide(original, chroma)
+    if config.save_chroma:
+        save_chroma(config.save_chroma, chroma)
+        print(config.save_chroma)
     colored = _finish(config, original, chroma)
     del original  # encoding takes memory of its own
     save_picture(output, colored, quality=config.quality)
@@ -84,26 +85,13 @@ def run(config: Config) -> int:
 def _color_without_model(config: Config, original: Picture, output: Path) -> int:
     """Color with what an earlier prediction kept, or with what a person gives alone."""
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
-    guided = _guide(config, original, chroma)
+    guided = Guide(config)(original, chroma)
     if config.dry_run:
         print("would write {} ({}x{})".format(output, *original.size))
     if world().is_main and not config.dry_run:
         save_picture(output, _finish(config, original, guided), quality=config.quality)
         print(output)
     return 0
-
-
-def _guide(config: Config, original: Picture, chroma: Chroma | None) -> Chroma:
-    """The colours of a photo, corrected by what a person gives; None: these alone.
-
-    Raises:
-        UserError: the hints do not fit the photo, or there is nothing to color by.
-    """
-    if config.hints:
-        return with_hints(original, read_hints(config.hints, original.size), chroma)
-    if chroma is None:
-        raise UserError(f"--model={config.model} needs colours for some places of the photo: --hints=FILE")
-    return chroma
 
 
 def _finish(config: Config, original: Picture, chroma: Chroma) -> Picture:
@@ -120,11 +108,18 @@ def _run_clip(config: Config, path: Path) -> int:
     _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
     clip = open_clip(path, max_pixels=config.max_pixels)
     weights, config = choose_weights(config)
+    _check_reference(config, weights)
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if world().is_main and not config.dry_run:
-        color_clip(_load(config, weights), clip, output, temporal=config.temporal, quality=config.quality)
+        color_clip(
+            Colorizer.from_config(config, weights),
+            clip,
+            output,
+            temporal=config.temporal,
+            quality=config.quality,
+        )
         print(output)
     return 0
 
@@ -137,10 +132,20 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
-    if config.hints:
-        raise UserError("--hints is for photos, not for clips: leave it out")
+    for flag in ("hints", "reference_dir"):
+        if getattr(config, flag):
+            raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
+
+
+def _check_reference(config: Config, weights: LoadedModel) -> None:
+    """
+    Raises:
+        UserError: the model does not take a reference itself, and clips are not solved.
+    """
+    if config.reference and "reference" not in weights.model.accepts:
+        raise UserError(f"--reference: {weights.name} takes none for clips: leave it out, or color photos")
 
 
 def _run_folder(config: Config, folder: Path) -> int:
@@ -150,18 +155,19 @@ def _run_folder(config: Config, folder: Path) -> int:
     weights = None
     if config.model not in WITHOUT_WEIGHTS:
         weights, config = choose_weights(config)
+    guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
         if weights is not None:
             print(describe(config, weights.model))
         num = len(photos_to_color(folder, output, recursive=config.recursive))
         print(f"would write {num} pictures and {len(clips)} clips to {output}")
         return 0
-    colorizer = None if weights is None else _load(config, weights)
+    colorizer = None if weights is None else Colorizer.from_config(config, weights)
 
     def colorize(path: Path) -> Picture:
         original = load_picture(path, max_pixels=config.max_pixels)
-        chroma = None if colorizer is None else colorizer.infer(original)
-        return _finish(config, original, _guide(config, original, chroma))
+        chroma = None if colorizer is None else guide.look(colorizer, original)
+        return _finish(config, original, guide(original, chroma))
 
     results = []
     if not clips or photos_to_color(folder, output, recursive=config.recursive):
@@ -186,6 +192,9 @@ def _color_clips(config: Config, colorizer: Colorizer | None, folder: Path, outp
     """Color the clips of a folder; where none of them can be colored, one line says why."""
     try:
         _check_for_clips(config)
+        if colorizer is None:
+            raise UserError(f"--model={config.model} is for photos, not for clips: name another model")
+        _check_reference(config, colorizer.weights)
     except UserError as error:
         clips = clips_to_color(folder, output, recursive=config.recursive)
         if world().is_main:
@@ -194,26 +203,11 @@ def _color_clips(config: Config, colorizer: Colorizer | None, folder: Path, outp
         return [Result(name, "failed", str(error)) for name in names]
 
     def color(path: Path, target: Path) -> None:
-        assert colorizer is not None  # without one there are hints, which are not for clips
+        assert colorizer is not None
         clip = open_clip(path, max_pixels=config.max_pixels)
         color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
 
     return color_clips(color, folder, output, recursive=config.recursive, overwrite=config.overwrite)
-
-
-def _load(config: Config, weights: LoadedModel) -> Colorizer:
-    return Colorizer(
-        weights,
-        image_size=config.image_size,
-        resize=config.resize,
-        render_size=config.render_size,
-        views=config.views,
-        upsample=config.upsample,
-        saturation=config.saturation,
-        style_image=config.style_image,
-        max_pixels=config.max_pixels,
-        device=config.device,
-    )
 
 
 def _check_outputs(config: Config, photo: Path) -> Path:
@@ -225,7 +219,7 @@ def _check_outputs(config: Config, photo: Path) -> Path:
     if config.save_chroma:
         check_ending(config.save_chroma)
     modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
-    for flag in ("save_chroma", "save_confidence", "style_image"):
+    for flag in ("save_chroma", "save_confidence"):
         if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag):
             raise UserError(f"{modelless} takes no model: leave --{flag} out")
     flags = {

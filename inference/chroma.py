@@ -35,11 +35,13 @@ class Chroma:
         ab: (1, 2, h, w) float32 of float16 values, CIELAB units, at the size that the model saw.
         size: (width, height) of the photo.
         by: the program and the weights that inferred them.
+        L: (1, 1, h, w) float32, the photo's lightness as the model saw it; None where it was not kept.
     """
 
     ab: Tensor
     size: tuple[int, int]
     by: str
+    L: Tensor | None = None
 
 
 def save_chroma(path: Path, chroma: Chroma) -> None:
@@ -90,7 +92,9 @@ def apply_chroma(original: Picture, chroma: Chroma, *, upsample: str, saturation
         raise UserError(
             f"the chroma is of a photo of {chroma.size[0]}x{chroma.size[1]}, not {width}x{height}"
         )
-    L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
+    L = chroma.L
+    if L is None:
+        L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
     colors = UPSAMPLERS[upsample](L, saturation * chroma.ab, height, width)
     pixels = _join_full_size(original.pixels, colors)
     return Picture(pixels, original.alpha, mark_inferred(original.metadata, chroma.by))

@@ -110,21 +110,19 @@ class Reference:
         return _draw(voted, is_sure, height, width)
 
 
-def palette(L: Tensor, picture: Picture) -> Tensor:
-    """The colour that the reference has, on the average, at a lightness of the same rank; for comparison.
+def palette(reference: Picture, photo: Picture, height: int, width: int) -> Tensor:
+    """The mean colour that a reference has where its lightness has the same rank; for comparison.
 
-    Args:
-        L: (1, 1, h, w), in [0, 100].
-        picture: the reference.
     Returns:
-        (1, 2, h, w), CIELAB units.
+        (1, 3, height, width), as hints, given everywhere.
     """
-    lab = lab_seen(picture, _fit(picture.size))[0].flatten(1)
-    order = lab[0].argsort()
-    parts = torch.stack([part.mean(dim=1) for part in lab[1:, order].chunk(_SIDE, dim=1)], dim=1)
-    rank = torch.empty(L.numel(), dtype=torch.long)
-    rank[L.flatten().argsort()] = torch.arange(L.numel()) * parts.shape[1] // L.numel()
-    return parts[:, rank].view(1, 2, *L.shape[-2:])
+    L = lightness_seen(photo, (width, height)).flatten()
+    lab = lab_seen(reference, _fit(reference.size))[0].flatten(1)
+    parts = lab[1:, lab[0].argsort()].chunk(_SIDE, dim=1)
+    colors = torch.stack([part.mean(dim=1) for part in parts], dim=1)
+    rank = torch.empty(len(L), dtype=torch.long)
+    rank[L.argsort()] = torch.arange(len(L)) * colors.shape[1] // len(L)
+    return F.pad(colors[:, rank].view(1, 2, height, width), (0, 0, 0, 0, 0, 1), value=1.0)
 
 
 def _fit(size: tuple[int, int]) -> tuple[int, int]:

@@ -177,7 +177,7 @@ def test_a_picture_of_a_gray_photo_has_no_column_for_it(cli, vivid, tmp_path):
 def test_models_see_photos_at_the_size_of_their_training(cli, tmp_path, vivid, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        MODELS[FIRST], "forward", lambda _, L: seen.append(L.shape) or L.new_zeros(1, 2, 8, 8)
+        MODELS[FIRST], "forward", lambda _, L: seen.append(L.shape) or L.new_zeros(1, 2, *L.shape[-2:])
     )
     Image.fromarray(crops(1)[0]).save(tmp_path / "a.png")
     argv = (
@@ -265,7 +265,7 @@ def test_a_split_that_no_training_had_is_drawn_anew_for_other_photos(cli, other,
     [
         (["--compare=model1,"], "names nothing between two commas"),
         (["--compare=model1,weights/../model1.safetensors"], "does not exist"),
-        (["--compare=model1", "--style_image=x.png"], "--style_image is for predict"),
+        (["--compare=model1", "--reference=x.png"], "--reference is for predict"),
         (["--compare=model1", "--side_by_side"], "--side_by_side is for predict"),
         (["--compare=model1", "--output_dir=x"], "--output_dir is for predict"),
     ],

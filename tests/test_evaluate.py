@@ -15,6 +15,7 @@ from PIL import Image
 from checkpoint.file import load_weights
 from core.runs import BEST, MANIFEST, PACK, REJECTED
 from data.color import lab_to_rgb
+from models.inputs import Inputs
 from scoring.scorecard import FLOORS, METRICS
 
 
@@ -56,7 +57,7 @@ def test_scores_match_skimage(run_dir, photos):
         truth = np.asarray(small) / 255
         L = skimage.color.rgb2lab(truth)[..., :1]
         with torch.no_grad():
-            ab = model(torch.from_numpy(L).permute(2, 0, 1)[None].float())
+            ab = model.predict(Inputs(torch.from_numpy(L).permute(2, 0, 1)[None].float()))
         lab = np.concatenate((L, ab[0].permute(1, 2, 0).numpy()), axis=2)
         pred = lab_to_rgb(torch.from_numpy(lab).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
         expected = skimage.metrics.mean_squared_error(truth, pred)

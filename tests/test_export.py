@@ -17,6 +17,7 @@ from checkpoint.file import load_weights, save_weights
 from checkpoint.shipped import DEFAULT, FOLDER
 from inference.colorizer import Colorizer
 from main import main
+from models.inputs import Inputs
 from models.registry import MODELS, build_model
 
 onnx = pytest.importorskip("onnx")
@@ -61,7 +62,7 @@ def test_same_colours_at_any_size(exported, model_name, num, height, width):
     weights, path = exported(model_name)
     L = 100 * torch.rand(num, 1, height, width, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected = load_weights(weights).model(L).numpy()
+        expected = load_weights(weights).model.predict(Inputs(L)).numpy()
     (ab,) = onnxruntime.InferenceSession(path).run(["ab"], {"L": L.numpy()})
     assert ab.shape == (num, 2, height, width)
     assert ab.dtype == np.float32

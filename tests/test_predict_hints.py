@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from clips import gray, pictures, write_clip
 from PIL import Image, ImageColor
 
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab
@@ -88,7 +89,7 @@ def test_one_file_of_hints_for_a_folder_of_one_shot(cli, photo, hints, tmp_path)
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
-        (["--model=levin2004"], "--model=levin2004 needs colours for some places of the photo: --hints=FILE"),
+        (["--model=levin2004"], "--model=levin2004 needs colours: --hints=FILE or --reference"),
         (["--model=levin2004", "--hints=none.json"], "--hints=none.json: cannot be read"),
         (["--model=levin2004", "--hints={photo}"], "photo.png is not transparent"),
         (["--model=levin2004", "--hints={hints}", "--save_chroma=c.safetensors"], "leave --save_chroma out"),
@@ -103,9 +104,59 @@ def test_mistakes(cli, photo, hints, flags, complaint):
     assert complaint in done.error
 
 
+@pytest.mark.parametrize("matching", ["encoder", "dct", "palette"])
+@pytest.mark.parametrize("model", ["--model=irony2005", "--weights={vivid}"])
+def test_a_reference_colors(cli, photo, vivid, tmp_path, matching, model):
+    """Of the photo itself its own colours: nearer to them than gray is, or than the model's."""
+    truth = tmp_path / "truth.png"
+    Image.fromarray(skimage.data.astronaut()[:90, 160:280]).save(truth)
+    output = tmp_path / "out.png"
+    common = ("--mode=predict", f"--image_path={photo}", model.format(vivid=vivid), "--device=cpu")
+    done = cli(*common, f"--output_path={output}", f"--reference={truth}", f"--matching={matching}")
+    assert done.code == 0, done.err
+    plain = photo
+    if "weights" in model:
+        plain = tmp_path / "plain.png"
+        assert cli(*common, f"--output_path={plain}").code == 0
+    before, colors, found = (rgb_to_lab(rgb_of(path))[:, 1:] for path in (plain, truth, output))
+    assert (found - colors).norm(dim=1).mean() < 0.8 * (before - colors).norm(dim=1).mean()
+
+
+def test_the_reference_is_found_in_a_folder(cli, photo, tmp_path):
+    folder = tmp_path / "colours"
+    folder.mkdir()
+    Image.fromarray(skimage.data.astronaut()[:90, 160:280]).save(folder / "same.png")
+    Image.fromarray(skimage.data.coffee()[100:190, 100:220]).save(folder / "other.png")
+    outputs = [tmp_path / f"{name}.png" for name in ("given", "found")]
+    common = ("--mode=predict", f"--image_path={photo}", "--model=irony2005")
+    assert cli(*common, f"--reference={folder / 'same.png'}", f"--output_path={outputs[0]}").code == 0
+    assert cli(*common, f"--reference_dir={folder}", f"--output_path={outputs[1]}").code == 0
+    assert torch.equal(rgb_of(outputs[0]), rgb_of(outputs[1]))
+    both = cli(*common, f"--reference_dir={folder}", f"--reference={folder / 'same.png'}")
+    assert (both.code, "leave one out" in both.error) == (2, True)
+
+
 @pytest.mark.parametrize("mode", ["train", "test", "export"])
 def test_a_solver_is_for_predict_alone(cli, photos, tmp_path, mode):
     data = [f"--data_dir={photos}"] if mode != "export" else []
     done = cli(f"--mode={mode}", "--model=levin2004", *data, f"--run_dir={tmp_path / 'run'}")
     assert done.code == 2
     assert "--model=levin2004 has no weights" in done.error
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--hints={hints}", "--weights=model1"], "--hints is for photos and folders"),
+        (["--reference_dir={hints}", "--weights=model1"], "--reference_dir is for photos and folders"),
+        (["--reference={photo}", "--weights=model1"], "--reference: model1 takes none for clips"),
+        (["--reference={photo}", "--model=irony2005"], "--model=irony2005 has no weights"),
+    ],
+)
+def test_clips_are_not_solved(cli, photo, hints, tmp_path, flags, complaint):
+    pytest.importorskip("av")
+    clip = tmp_path / "clip.mp4"
+    write_clip(clip, gray(pictures(2)))
+    done = cli("--mode=predict", f"--image_path={clip}", *(f.format(photo=photo, hints=hints) for f in flags))
+    assert done.code == 2
+    assert complaint in done.error

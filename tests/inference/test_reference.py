@@ -66,7 +66,9 @@ def test_the_palette_goes_by_rank():
     lab = torch.zeros(1, 3, 64, 64)
     lab[0, 0] = torch.linspace(20, 80, 4096).view(64, 64)
     lab[0, 2] = torch.linspace(-20, 20, 4096).view(64, 64)
-    L = torch.linspace(50, 60, 30 * 40).flip(0).view(1, 1, 30, 40)
-    found = palette(L, picture_of(lab))
+    photo = torch.zeros(1, 3, 30, 40)
+    photo[0, 0] = torch.linspace(70, 40, 1200).view(30, 40)
+    found = palette(picture_of(lab), picture_of(photo), 30, 40)
     assert (found[0, 1].flatten() - torch.linspace(20, -20, 1200)).abs().max() < 1
     assert found[0, 0].abs().max() < 2
+    assert (found[0, 2] == 1).all()
