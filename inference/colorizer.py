@@ -86,15 +86,15 @@ class Colorizer:
     def from_config(cls, config: Config, loaded: LoadedModel) -> Colorizer:
         """A model that sees photos as it was trained to, unless flags say otherwise.
 
+        A --reference that it cannot take itself is left to `inference.guided`.
+
         Raises:
-            UserError: the device is not there, or --reference cannot be read or is not for this model.
+            UserError: the device is not there, or --reference cannot be read.
         """
         seen = {name: getattr(config, name) for name in ("image_size", "resize") if name in config.given}
         names = ("render_size", "views", "upsample", "saturation", "device")
         colorizer = cls(loaded, **seen, **{name: getattr(config, name) for name in names})
-        if config.reference:
-            if "reference" not in loaded.model.accepts:
-                raise UserError(f"--reference: {loaded.name} takes no other photo's style: leave it out")
+        if config.reference and "reference" in loaded.model.accepts:
             reference = load_picture(config.reference, max_pixels=config.max_pixels)
             colorizer.guidance = Guidance(reference=reference)
             colorizer.reference_sha256 = sha256(config.reference)

@@ -37,6 +37,9 @@ _ROWS: dict[str, Row] = {
     "unet": Row("unet.UNet", UNetSettings, "unet_objective.UNetObjective"),
 }
 
+WITHOUT_WEIGHTS = ("levin2004", "irony2005")
+"""Names beside those of the models: a solve spreads what a person gives, hints or another photo's colours."""
+
 
 class Registry(Mapping[str, "type[ColorizationModel]"]):
     """Name -> class, whose module is imported when it is asked for: torch takes seconds."""
@@ -65,17 +68,19 @@ def check_name(name: str) -> None:
     Raises:
         UserError: there is no such model.
     """
-    if name not in MODELS:
-        raise UserError(f"--model={name}: must be one of {', '.join(MODELS)}")
+    if name not in (*MODELS, *WITHOUT_WEIGHTS):
+        raise UserError(f"--model={name}: must be one of {', '.join((*MODELS, *WITHOUT_WEIGHTS))}")
 
 
 def find_model(name: str) -> type[ColorizationModel]:
     """The class of a model.
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model, or it is none with weights.
     """
     check_name(name)
+    if name in WITHOUT_WEIGHTS:
+        raise UserError(f"--model={name} has no weights: it is for photos and --mode=predict alone")
     return MODELS[name]
 
 

@@ -7,7 +7,7 @@ from conftest import crops, training_of
 from PIL import Image
 
 from core.files import read_csv
-from core.runs import BEST, HISTORY, LAST
+from core.runs import HISTORY, LAST
 from data.batch import Batch
 from models.inputs import Inputs
 from models.registry import build_model
@@ -123,6 +123,3 @@ def test_reference(cli, trained, tmp_path):
     assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "styled.png").read_bytes()
     outcome = predict("x.png", f"--reference={tmp_path / 'none.png'}")
     assert (outcome.code, "none.png does not exist" in outcome.error) == (2, True)
-    outcome = predict("x.png", style, f"--weights={trained('model1') / BEST}")
-    assert outcome.code == 2
-    assert "--reference: model1 takes no other photo's style: leave it out" in outcome.error
