@@ -324,6 +324,12 @@ class CompareConfig:
         "--image_path in a picture, on --data_dir in a table, written to --run_dir (default runs/compare)",
         modes=("compare",),
     )
+    blind: bool = setting(
+        False,
+        "write a page that asks people which of two models' pictures is better, and counts: one HTML file "
+        "(default <name>_blind.html beside --image_path); --seed is that of the order",
+        modes=("compare",),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -46,7 +46,7 @@ FLAGS = {
     **dict.fromkeys(("hints", "reference", "reference_dir", "matching"), ("predict",)),
     **dict.fromkeys(("side_by_side", "temporal"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
-    "compare": ("compare",),
+    **dict.fromkeys(("compare", "blind"), ("compare",)),
     "format": ("export",),
     "split": ("test", "compare"),
     "weights": ("test", "predict", "export", "serve"),
