@@ -126,8 +126,10 @@ def press(browser, *names):
 
 
 def rows(browser, table):
-    script = f"return [...document.querySelectorAll('#{table} tbody tr')].map(r => [...r.cells].map(c => c.textContent))"
-    return browser.execute_script(script)
+    found = f"[...document.querySelectorAll('#{table} tbody tr')]"
+    return browser.execute_script(
+        f"return {found}.map((row) => [...row.cells].map((cell) => cell.textContent))"
+    )
 
 
 def on_screen(browser):
