@@ -141,9 +141,7 @@ def _check_packages() -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise UserError(
-                f"--mode=export needs {name} ({error}): pip install -r requirements-export.txt"
-            ) from error
+            raise UserError(f"--mode=export needs {name} ({error}): pip install '.[export]'") from error
 
 
 def _output(config: Config, weights: LoadedModel) -> Path:

@@ -63,7 +63,7 @@ class Zhang2017(ColorizationModel):
     def forward(self, L: Tensor, hints: Tensor | None = None) -> Output:
         """L* (N, 1, H, W) and hints (N, 3, H, W) as of `Inputs`, of any size; without hints it guesses."""
         height, width = L.shape[-2:]
-        given = L.new_zeros(len(L), 3, height, width) if hints is None else hints
+        given = torch.zeros_like(L).expand(-1, 3, -1, -1) if hints is None else hints
         scaled = ((L - _L_CENTER) / _L_SCALE, given[:, :2] / _AB_SCALE, given[:, 2:])
         x1 = self.model1(pad_to_stride(torch.cat(scaled, dim=1), _STRIDE))  # (N, c, H', W')
         x2 = self.model2(x1[..., ::2, ::2])  # (N, 2c, H'/2, W'/2)

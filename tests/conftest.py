@@ -24,7 +24,7 @@ from engine.step import Stepper
 from models.base import ColorizationModel
 from models.losses import build_criterion
 from models.objective import Objective
-from models.registry import MODELS, build_model, build_objective
+from models.registry import MODELS, build_model, build_objective, find_objective
 
 MAIN = Path(main.__file__)
 
@@ -174,4 +174,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(params=list(MODELS))
 def model_name(request: pytest.FixtureRequest) -> str:
     """Every model of the registry in turn."""
+    return request.param
+
+
+@pytest.fixture(params={find_objective(name): name for name in reversed(list(MODELS))}.values())
+def trainee(request: pytest.FixtureRequest) -> str:
+    """One model for each objective: what else differs between models their own tests hold."""
     return request.param

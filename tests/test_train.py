@@ -67,8 +67,8 @@ def same(a, b):
     return True
 
 
-def test_a_run_writes_what_it_should(trained, model_name):
-    run_dir = trained(model_name)
+def test_a_run_writes_what_it_should(trained, trainee):
+    run_dir = trained(trainee)
     written = {path.name for path in run_dir.iterdir()}
     expected = {CONFIG, MANIFEST, REJECTED, HISTORY, LOSS_PLOT, BEST, LAST, METRICS, PACK}
     events = {name for name in written if name.startswith("events.out.tfevents")}
@@ -78,7 +78,7 @@ def test_a_run_writes_what_it_should(trained, model_name):
     assert [row["epoch"] for row in rows] == ["1", "2"]
     for name in ("train_loss", "val_loss", "val_psnr", "val_psnr_gray", "chroma_ratio"):
         assert float(rows[0][name]) > 0
-    assert ("gamma" in rows[0]) == (model_name == "model1")
+    assert ("gamma" in rows[0]) == (trainee == "model1")
     config = json.loads((run_dir / CONFIG).read_text())
     assert config["batch_size"] == 4
     assert config["facts"]["num_listed"] == 16
@@ -92,8 +92,8 @@ def test_the_split_is_written_and_covers_all(trained, photos):
     assert {row["label"] for row in rows} == {"class0", "class1"}
 
 
-def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, model_name):
-    extra = flags_of(model_name)
+def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, trainee):
+    extra = flags_of(trainee)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert cli(*arguments(photos, whole, *extra, "--epochs=4")).code == 0
     assert cli(*arguments(photos, parts, *extra, "--epochs=1")).code == 0
