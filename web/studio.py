@@ -1,12 +1,15 @@
-"""What the page does with photos, without the page: look once, show at any saturation, write in full."""
+"""What the page does with photos, without the page: look, show at any saturation, write in full.
+
+All that is known of a photo are files in its folder, so that nothing of a person stays in memory.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import io
 import threading
 import zipfile
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,48 +19,29 @@ from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import FOLDER
 from config import Config
 from core.errors import UserError
-from inference.chroma import Chroma, apply_chroma, without_color
+from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
 from media.encode import save_picture
 from media.picture import Picture, from_array, from_image, load_picture
+from web.photo import Photo
+from web.sessions import Gone
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""
 
 _PREVIEW_SIDE = 1024
-_CONFIDENCE_SIDE = 256
-_KEPT_PREVIEWS = 4  # a browser may still be loading the one before
+_KEPT_LOOKS = 12  # of each photo
 # Magenta, which photos seldom have.
-_UNSURE_COLOR = np.array((255, 0, 200), np.float32)
+_UNSURE_COLOR = (255, 0, 200)
 _UNSURE_SHARE = 0.85
 
 
-@dataclass(frozen=True)
-class Photo:
-    """A photo of a session. In memory stays what the model said; the rest are files of the session.
-
-    Attributes:
-        path: as it was uploaded.
-        gray: its preview without colour, a PNG.
-        chroma: its colours as the model sees them.
-        confidence: (h, w) uint8, small; 255 is sure.
-        vividness: with which the model was asked; None: it has no such setting.
-    """
-
-    path: Path
-    gray: Path
-    chroma: Chroma
-    confidence: np.ndarray
-    vividness: float | None
-
-    @property
-    def name(self) -> str:
-        """As a person knows it."""
-        return self.path.name
-
-
 class Studio:
-    """The weights that the page offers, loaded when first asked for, and what is done with them."""
+    """The weights that the page offers, loaded when first asked for, and what is done with them.
+
+    Whatever is done with a photo raises `Gone` when it was deleted, and `UserError` when it cannot be read;
+    the message calls it by its name.
+    """
 
     def __init__(self, config: Config, weights: LoadedModel) -> None:
         """
@@ -77,79 +61,83 @@ class Studio:
         """What a model takes where nobody says otherwise; None: it has no such setting."""
         return getattr(self._colorizer(model).model.settings, "vividness", None)
 
-    def look(self, upload: Path, model: str, vividness: float) -> Photo:
-        """Decode a photo and ask a model for its colours and its confidence.
+    def take(self, photo: Photo) -> tuple[int, int]:
+        """Decode a photo and keep its preview without colour: (width, height) of the photo."""
+        original = self._open(photo)
+        image = original.preview(_PREVIEW_SIDE)
+        image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
+        gray = without_color(from_array(np.asarray(image)))
+        save_picture(photo.gray, gray, quality=self.config.quality)
+        return original.size
+
+    def known(self, photo: Photo, model: str, vividness: float) -> Chroma | None:
+        """The colours that a model saw in a photo; None: it was not asked yet."""
+        path = photo.look(self._about(model, vividness))
+        return load_chroma(path) if path.exists() else None
+
+    def look(self, photo: Photo, model: str, vividness: float) -> Chroma:
+        """Ask a model for the colours of a photo, and keep them.
 
         Args:
-            upload: in a folder of its own, in which it is to stay.
+            photo: what `take` took.
             model: a name of `choices`.
             vividness: of a model that has that setting; others leave it alone.
         Raises:
-            UserError: the photo cannot be read; the message calls it by its name. Or a value out of range.
+            UserError: also of a value out of range.
         """
-        colorizer = self._colorizer(model)
-        has_vividness = self.vividness(model) is not None
-        if has_vividness:
-            colorizer = colorizer.with_settings(vividness=vividness)
-        original = self._open(upload)
-        image = original.preview(_PREVIEW_SIDE)
-        image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
-        preview = from_array(np.asarray(image))
-        gray = _beside(upload, "shown") / "gray.png"
-        save_picture(gray, without_color(preview), quality=self.config.quality)
-        sure = Image.fromarray(colorizer.confidence(preview))
-        sure.thumbnail((_CONFIDENCE_SIDE, _CONFIDENCE_SIDE))
-        chroma = colorizer.infer(original)
-        return Photo(upload, gray, chroma, np.asarray(sure), vividness if has_vividness else None)
+        chroma = self._asked(model, vividness).infer(self._open(photo))
+        save_chroma(photo.look(self._about(model, vividness)), chroma)
+        for old in sorted(photo.looks.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOOKS]:
+            old.unlink(missing_ok=True)
+        return chroma
 
-    def preview(self, photo: Photo, saturation: float, *, overlay: bool) -> Path:
-        """Write a small colored picture, without the network.
+    def preview(self, photo: Photo, chroma: Chroma, saturation: float) -> bytes:
+        """A small colored picture, a JPEG, without the network."""
+        gray = _gray(photo)
+        small = replace(chroma, size=gray.size)
+        colored = apply_chroma(gray, small, upsample=self.config.upsample, saturation=saturation)
+        buffer = io.BytesIO()
+        Image.fromarray(colored.pixels).save(buffer, "JPEG", quality=self.config.quality, subsampling=0)
+        return buffer.getvalue()
 
-        Args:
-            photo: what `look` returned.
-            saturation: factor of the chroma.
-            overlay: tint what the model is unsure of.
-        Raises:
-            UserError: the photo is deleted.
-        """
-        try:
-            with Image.open(photo.gray) as image:
-                gray = from_image(image, photo.name)
-        except OSError as error:
-            raise UserError(f"{photo.name} is here no more: drop it again") from error
-        chroma = replace(photo.chroma, size=gray.size)
-        pixels = apply_chroma(gray, chroma, upsample=self.config.upsample, saturation=saturation).pixels
-        if overlay:
-            sure = np.asarray(Image.fromarray(photo.confidence).resize(gray.size)).astype(np.float32) / 255
-            share = _UNSURE_SHARE * (1 - sure)[..., None]
-            pixels = (pixels * (1 - share) + _UNSURE_COLOR * share).round().astype(np.uint8)
-        earlier = sorted(photo.gray.parent.glob("color-*.jpg"), key=lambda path: path.stat().st_mtime)
-        for path in earlier[: 1 - _KEPT_PREVIEWS]:
-            path.unlink(missing_ok=True)
-        # Named after what it shows: a browser need not load it twice, and never shows another.
-        about = f"{photo.chroma.by} {photo.vividness} {saturation} {overlay}".encode()
-        path = photo.gray.parent / f"color-{hashlib.sha256(about).hexdigest()[:16]}.jpg"
-        save_picture(path, from_array(pixels), quality=self.config.quality)
-        return path
+    def doubt(self, photo: Photo, model: str, vividness: float) -> bytes:
+        """A transparent PNG that lays magenta over what a model is unsure of."""
+        sure = self._asked(model, vividness).confidence(_gray(photo))
+        layer = np.empty((*sure.shape, 4), np.uint8)
+        layer[..., :3] = _UNSURE_COLOR
+        layer[..., 3] = (_UNSURE_SHARE * (255 - sure.astype(np.float32))).round()
+        buffer = io.BytesIO()
+        Image.fromarray(layer).save(buffer, "PNG")
+        return buffer.getvalue()
 
-    def develop(self, photo: Photo, saturation: float, ending: str) -> Path:
+    def develop(self, photo: Photo, chroma: Chroma, saturation: float, ending: str) -> Path:
         """Write the colored photo at its own size and depth, with its metadata, and say where.
 
         Raises:
-            UserError: the photo is deleted, or the format cannot hold it.
+            UserError: also where the format cannot hold it.
         """
-        original = self._open(photo.path)
-        colored = apply_chroma(original, photo.chroma, upsample=self.config.upsample, saturation=saturation)
-        path = _beside(photo.path, "full") / f"{photo.path.stem}_colorized{ending}"
+        colored = apply_chroma(
+            self._open(photo), chroma, upsample=self.config.upsample, saturation=saturation
+        )
+        path = photo.full(ending)
         try:
             save_picture(path, colored, quality=self.config.quality)
         except UserError as error:
             raise _by_name(error, path) from error
         return path
 
+    def _asked(self, model: str, vividness: float) -> Colorizer:
+        colorizer = self._colorizer(model)
+        return colorizer if self.vividness(model) is None else colorizer.with_settings(vividness=vividness)
+
+    def _about(self, model: str, vividness: float) -> str:
+        return model if self.vividness(model) is None else f"{model} {vividness:g}"
+
     def _colorizer(self, model: str) -> Colorizer:
         with self._lock:
             if model not in self._loaded:
+                if model not in self.choices:
+                    raise UserError(f"there is no model {model}: choose one of {', '.join(self.choices)}")
                 self._loaded[model] = self._load(load_weights(self.choices[model]))
             return self._loaded[model]
 
@@ -166,14 +154,15 @@ class Studio:
             device=config.device,
         )
 
-    def _open(self, path: Path) -> Picture:
+    def _open(self, photo: Photo) -> Picture:
+        path = photo.upload
         try:
             return load_picture(path, max_pixels=self.config.max_pixels)
         except UserError as error:
             raise _by_name(error, path) from error
 
 
-def pack(pictures: Sequence[Path], path: Path) -> Path:
+def pack(pictures: Iterable[Path], path: Path) -> Path:
     """Put pictures into a zip file, not compressed again, under names of their own."""
     taken: set[str] = set()
     with zipfile.ZipFile(path, "w") as archive:
@@ -187,9 +176,12 @@ def pack(pictures: Sequence[Path], path: Path) -> Path:
     return path
 
 
-def _beside(upload: Path, what: str) -> Path:
-    """A folder for what is made of an upload; in the upload's own, names might meet."""
-    return upload.parent.with_name(f"{what}-{upload.parent.name}")
+def _gray(photo: Photo) -> Picture:
+    try:
+        with Image.open(photo.gray) as image:
+            return from_image(image, photo.upload.name)
+    except FileNotFoundError as error:
+        raise Gone("this photo is here no more: drop it again") from error
 
 
 def _by_name(error: UserError, path: Path) -> UserError:
