@@ -1,186 +1,29 @@
-"""The page's addresses, and what each of them answers."""
+"""The server: the page's files, its handlers, what guards them, and what an error looks like."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import math
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from core.errors import UserError
-from inference.chroma import Chroma
-from media.decode import SUFFIXES
-from web.asking import Line, TooLong, choice, length, number, read_json, save
+from web.asking import TooLong
 from web.guard import Guard
-from web.photo import Photo
+from web.page import Page
 from web.sessions import Busy, Gone, Sessions
-from web.studio import ENDINGS, Studio, pack
 
 STATIC = Path(__file__).parent / "static"
-MAX_PHOTOS = 50
-"""Of one person."""
-MAX_SATURATION = 3.0
 
-_MAX_VIVIDNESS = 1.0
-_MAX_JSON = 4 * 10**6
-_MAX_WAITING = 32
 _SWEEP_SECONDS = 30
-_STATUS = {Gone: 404, TooLong: 413, Busy: 503}
-
-
-class Page:
-    """The handlers. A person is known by the token in the address, and nothing of him is kept in memory."""
-
-    def __init__(self, studio: Studio, sessions: Sessions, *, max_upload: int) -> None:
-        """
-        Args:
-            max_upload: of one photo, bytes.
-        """
-        self.studio, self.sessions, self.max_upload = studio, sessions, max_upload
-        # One photo is decoded at a time.
-        self.photos = Line(at_once=1, max_waiting=_MAX_WAITING)
-        self.previews = Line(at_once=2, max_waiting=_MAX_WAITING)
-
-    def routes(self) -> list[Route]:
-        """Address and method -> handler."""
-        photo = "/api/{session}/photos/{photo}"
-        return [
-            Route("/api/about", self.about),
-            Route("/api/sessions", self.begin, methods=["POST"]),
-            Route("/api/{session}/leave", self.leave, methods=["POST"]),
-            Route("/api/{session}/photos", self.add, methods=["POST"]),
-            Route(photo, self.delete, methods=["DELETE"]),
-            Route(f"{photo}/gray", self.gray),
-            Route(f"{photo}/color", self.color),
-            Route(f"{photo}/doubt", self.doubt),
-            Route(f"{photo}/full", self.develop, methods=["POST"]),
-            Route(f"{photo}/full", self.download),
-            Route("/api/{session}/zip", self.pack, methods=["POST"]),
-            Route("/api/{session}/zip", self.download_zip),
-        ]
-
-    async def about(self, _: Request) -> Response:
-        """What the page offers."""
-        studio = self.studio
-        models = [{"name": name, "vividness": studio.vividness(name)} for name in studio.choices]
-        return JSONResponse(
-            {
-                "models": models,
-                "model": studio.first,
-                "saturation": studio.config.saturation,
-                "max_saturation": max(MAX_SATURATION, studio.config.saturation),
-                "max_vividness": max(_MAX_VIVIDNESS, studio.vividness(studio.first) or 0),
-                "suffixes": SUFFIXES,
-                "endings": ENDINGS,
-                "max_upload": self.max_upload,
-                "max_photos": MAX_PHOTOS,
-                "keep_minutes": studio.config.keep_minutes,
-            }
-        )
-
-    async def begin(self, _: Request) -> Response:
-        """A part of the folder for a person."""
-        return JSONResponse({"session": self.sessions.new()})
-
-    async def leave(self, request: Request) -> Response:
-        """Delete all of a person's."""
-        self.sessions.forget(request.path_params["session"])
-        return Response(status_code=204)
-
-    async def add(self, request: Request) -> Response:
-        """Take a photo, under the name in the query."""
-        session = self._session(request)
-        size = await length(request, "the photo", self.max_upload)
-        with self.sessions.reserve(size):
-            photo = Photo.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
-            try:
-                await save(request, photo.upload)
-                width, height = await self.photos.do(request, lambda: self.studio.take(photo))
-            except (UserError, MemoryError, ClientDisconnect):
-                photo.delete()
-                raise
-        return JSONResponse({"id": photo.id, "name": photo.upload.name, "width": width, "height": height})
-
-    async def delete(self, request: Request) -> Response:
-        """Delete a photo."""
-        self._photo(request).delete()
-        return Response(status_code=204)
-
-    async def gray(self, request: Request) -> Response:
-        """The preview without colour."""
-        return FileResponse(self._photo(request).gray)
-
-    async def color(self, request: Request) -> Response:
-        """The preview in colour; the network is asked only for what it was not asked before."""
-        photo, saturation = self._photo(request), self._saturation(request)
-        chroma = await self._chroma(request, photo)
-        content = await self.previews.do(request, lambda: self.studio.preview(photo, chroma, saturation))
-        return Response(content, media_type="image/jpeg")
-
-    async def doubt(self, request: Request) -> Response:
-        """What the model is unsure of, as a layer for the preview."""
-        photo, (model, vividness) = self._photo(request), self._model(request)
-        content = await self.photos.do(request, lambda: self.studio.doubt(photo, model, vividness))
-        return Response(content, media_type="image/png")
-
-    async def develop(self, request: Request) -> Response:
-        """Write a photo at full size; its file's name."""
-        photo, saturation = self._photo(request), self._saturation(request)
-        ending = choice(request, "format", ENDINGS)
-        chroma = await self._chroma(request, photo)
-        with self.sessions.reserve(3 * math.prod(chroma.size)):
-            path = await self.photos.do(
-                request, lambda: self.studio.develop(photo, chroma, saturation, ending)
-            )
-        return JSONResponse({"name": path.name})
-
-    async def download(self, request: Request) -> Response:
-        """The file that `develop` wrote."""
-        return _file(self._photo(request).full(choice(request, "format", ENDINGS)))
-
-    async def pack(self, request: Request) -> Response:
-        """Put what `develop` wrote of several photos into a zip."""
-        session, ending = self._session(request), choice(request, "format", ENDINGS)
-        ids = await read_json(request, _MAX_JSON)
-        if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
-            raise UserError("name the photos in a list")
-        paths = [path for name in ids if (path := Photo.find(session, name).full(ending)).exists()]
-        with self.sessions.reserve(sum(path.stat().st_size for path in paths)):
-            await self.photos.do(request, lambda: pack(paths, session / "colorized.zip"))
-        return JSONResponse({"name": "colorized.zip"})
-
-    async def download_zip(self, request: Request) -> Response:
-        """The file that `pack` wrote."""
-        return _file(self._session(request) / "colorized.zip")
-
-    def _session(self, request: Request) -> Path:
-        return self.sessions.get(request.path_params["session"])
-
-    def _photo(self, request: Request) -> Photo:
-        return Photo.find(self._session(request), request.path_params["photo"])
-
-    def _saturation(self, request: Request) -> float:
-        return number(request, "saturation", 0, max(MAX_SATURATION, self.studio.config.saturation))
-
-    def _model(self, request: Request) -> tuple[str, float]:
-        high = max(_MAX_VIVIDNESS, self.studio.vividness(self.studio.first) or 0)
-        model = choice(request, "model", tuple(self.studio.choices))
-        return model, number(request, "vividness", 0, high)
-
-    async def _chroma(self, request: Request, photo: Photo) -> Chroma:
-        model, vividness = self._model(request)
-        known = self.studio.known(photo, model, vividness)
-        if known is not None:
-            return known
-        return await self.photos.do(request, lambda: self.studio.look(photo, model, vividness))
+_STATUS: dict[type[Exception], int] = {Gone: 404, TooLong: 413, Busy: 503}
 
 
 def build_app(page: Page, *, hosts: frozenset[str]) -> Starlette:
@@ -218,9 +61,3 @@ def _say(_: Request, error: Exception) -> Response:
 
 def _say_too_large(_: Request, __: Exception) -> Response:
     return JSONResponse({"error": "this photo is too large for the memory of this machine"}, 507)
-
-
-def _file(path: Path) -> Response:
-    if not path.exists():
-        raise Gone("there is no such file: color it again")
-    return FileResponse(path, filename=path.name)

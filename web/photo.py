@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import secrets
 import shutil
@@ -11,11 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
+from core.files import write_json
 from web.sessions import Gone
 
 # File systems allow 255 bytes; what is made of a photo has a longer name than the photo.
 _MAX_NAME = 150
 _MAX_ENDING = 10
+_GONE = "this photo is here no more: drop it again"
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -55,7 +58,7 @@ class Photo:
         """
         photo = cls(session / photo_id)
         if not _ID.fullmatch(photo_id) or not photo.folder.is_dir():
-            raise Gone("this photo is here no more: drop it again")
+            raise Gone(_GONE)
         return photo
 
     @property
@@ -72,7 +75,24 @@ class Photo:
         """
         for path in (self.folder / "upload").glob("*"):
             return path
-        raise Gone("this photo is here no more: drop it again")
+        raise Gone(_GONE)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of what was uploaded.
+
+        Raises:
+            Gone: it was deleted.
+        """
+        try:
+            width, height = json.loads((self.folder / "size.json").read_text(encoding="ascii"))
+        except FileNotFoundError as error:
+            raise Gone(_GONE) from error
+        return width, height
+
+    def keep_size(self, size: tuple[int, int]) -> None:
+        """Note how large it is, which only who decodes it knows."""
+        write_json(self.folder / "size.json", size)
 
     @property
     def gray(self) -> Path:

@@ -56,7 +56,8 @@ def _serve(config: Config, weights: LoadedModel) -> None:
     ):
         import uvicorn
 
-        from web.app import Page, build_app
+        from web.app import build_app
+        from web.page import Page
         from web.studio import Studio
 
         page = Page(Studio(config, weights), sessions, max_upload=config.max_upload * 10**6)

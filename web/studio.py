@@ -23,6 +23,7 @@ from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, wit
 from inference.colorizer import Colorizer
 from media.encode import save_picture
 from media.picture import Picture, from_array, from_image, load_picture
+from web.likely import likely_colors
 from web.photo import Photo
 from web.sessions import Gone
 
@@ -30,7 +31,8 @@ ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""
 
 _PREVIEW_SIDE = 1024
-_KEPT_LOOKS = 12  # of each photo
+_KEPT_LOOKS = 24  # of each photo
+_VIVIDNESSES = (0.0, 0.5, 1.0)
 # Magenta, which photos seldom have.
 _UNSURE_COLOR = (255, 0, 200)
 _UNSURE_SHARE = 0.85
@@ -57,17 +59,22 @@ class Studio:
         self._loaded = {self.first: self._load(weights)}
         self._lock = threading.Lock()
 
+    def models(self) -> dict[str, float | None]:
+        """The names to choose from, and the vividness of each."""
+        return {name: self.vividness(name) for name in self.choices}
+
     def vividness(self, model: str) -> float | None:
         """What a model takes where nobody says otherwise; None: it has no such setting."""
         return getattr(self._colorizer(model).model.settings, "vividness", None)
 
     def take(self, photo: Photo) -> tuple[int, int]:
-        """Decode a photo and keep its preview without colour: (width, height) of the photo."""
+        """Decode a photo, keep its size and its preview without colour, and return (width, height)."""
         original = self._open(photo)
         image = original.preview(_PREVIEW_SIDE)
         image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
         gray = without_color(from_array(np.asarray(image)))
         save_picture(photo.gray, gray, quality=self.config.quality)
+        photo.keep_size(original.size)
         return original.size
 
     def known(self, photo: Photo, model: str, vividness: float) -> Chroma | None:
@@ -99,6 +106,20 @@ class Studio:
         buffer = io.BytesIO()
         Image.fromarray(colored.pixels).save(buffer, "JPEG", quality=self.config.quality, subsampling=0)
         return buffer.getvalue()
+
+    def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
+        """Colours to suggest at a place, by all models; see `likely_colors`.
+
+        They look at the preview, and once: what they saw is kept.
+        """
+        gray, looks = _gray(photo), []
+        for model, own in self.models().items():
+            for vividness in _VIVIDNESSES if own is not None else (0.0,):
+                path = photo.look(f"preview {self._about(model, vividness)}")
+                if not path.exists():
+                    save_chroma(path, self._asked(model, vividness).infer(gray))
+                looks.append(load_chroma(path))
+        return likely_colors(gray, looks, place)
 
     def doubt(self, photo: Photo, model: str, vividness: float) -> bytes:
         """A transparent PNG that lays magenta over what a model is unsure of."""

@@ -62,8 +62,7 @@ export class Correction {
   #connectTools() {
     const choose = () => {
       const tool = document.querySelector("[name=tool]:checked").value;
-      this.editor.tool = tool;
-      if (tool !== "region") this.editor.chooseRegion?.call(this.editor, null);
+      this.editor.choose(tool);
       element("help").textContent = HELP[tool];
       element("paint").hidden = tool === "region";
       element("region-actions").hidden = tool !== "region";

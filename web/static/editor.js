@@ -32,6 +32,12 @@ export class Editor {
     this.chooseRegion(null);
   }
 
+  choose(tool) {
+    this.tool = tool;
+    this.selected = null;
+    this.chooseRegion(null);
+  }
+
   get history() {
     return this.photo.history;
   }
