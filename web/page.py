@@ -14,10 +14,11 @@ from core.errors import UserError
 from inference.chroma import Chroma
 from media.decode import SUFFIXES
 from web.asking import Line, choice, length, number, read_json, save
-from web.guiding import keep_points, keep_strokes
+from web.files import pack
+from web.guiding import hints_of, keep_points, keep_strokes
 from web.photo import Photo
 from web.sessions import Gone, Sessions
-from web.studio import ENDINGS, Studio, pack
+from web.studio import ENDINGS, Studio
 
 MAX_PHOTOS = 50
 """Of one person."""
@@ -139,10 +140,16 @@ class Page:
         return FileResponse(self._photo(request).gray)
 
     async def color(self, request: Request) -> Response:
-        """The preview in colour; the network is asked only for what it was not asked before."""
+        """The preview in colour, without hints if asked to be plain.
+
+        The network is asked only for what it was not asked before.
+        """
         photo, saturation = self._photo(request), self._saturation(request)
         chroma = await self._chroma(request, photo)
-        content = await self.previews.do(request, lambda: self.studio.preview(photo, chroma, saturation))
+        hints = None if request.query_params.get("plain") == "true" else hints_of(photo)
+        content = await self.previews.do(
+            request, lambda: self.studio.preview(photo, chroma, saturation, hints)
+        )
         return Response(content, media_type="image/jpeg")
 
     async def doubt(self, request: Request) -> Response:
@@ -158,7 +165,7 @@ class Page:
         chroma = await self._chroma(request, photo)
         with self.sessions.reserve(3 * math.prod(chroma.size)):
             path = await self.photos.do(
-                request, lambda: self.studio.develop(photo, chroma, saturation, ending)
+                request, lambda: self.studio.develop(photo, chroma, saturation, ending, hints_of(photo))
             )
         return JSONResponse({"name": path.name})
 

@@ -5,10 +5,8 @@ All that is known of a photo are files in its folder, so that nothing of a perso
 
 from __future__ import annotations
 
-import io
+import math
 import threading
-import zipfile
-from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,8 +19,11 @@ from config import Config
 from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
+from inference.guided import with_hints
+from inference.hints import Hints
 from media.encode import save_picture
 from media.picture import Picture, from_array, from_image, load_picture
+from web.files import doubt_layer, jpeg
 from web.likely import likely_colors
 from web.photo import Photo
 from web.sessions import Gone
@@ -31,11 +32,9 @@ ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""
 
 _PREVIEW_SIDE = 1024
+_SOLVED_PIXELS = 2**17
 _KEPT_LOOKS = 24  # of each photo
 _VIVIDNESSES = (0.0, 0.5, 1.0)
-# Magenta, which photos seldom have.
-_UNSURE_COLOR = (255, 0, 200)
-_UNSURE_SHARE = 0.85
 
 
 class Studio:
@@ -98,14 +97,15 @@ class Studio:
             old.unlink(missing_ok=True)
         return chroma
 
-    def preview(self, photo: Photo, chroma: Chroma, saturation: float) -> bytes:
+    def preview(self, photo: Photo, chroma: Chroma, saturation: float, hints: Hints | None = None) -> bytes:
         """A small colored picture, a JPEG, without the network."""
         gray = _gray(photo)
-        small = replace(chroma, size=gray.size)
-        colored = apply_chroma(gray, small, upsample=self.config.upsample, saturation=saturation)
-        buffer = io.BytesIO()
-        Image.fromarray(colored.pixels).save(buffer, "JPEG", quality=self.config.quality, subsampling=0)
-        return buffer.getvalue()
+        # Hints are solved for at a size that takes no second.
+        image = Image.fromarray(gray.pixels)
+        scale = min(1.0, math.sqrt(_SOLVED_PIXELS / math.prod(image.size)))
+        small = from_image(image.resize([max(1, int(scale * side)) for side in image.size]), "preview")
+        colored = self._color(gray, chroma, saturation, hints, small)
+        return jpeg(colored.pixels, quality=self.config.quality)
 
     def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
         """Colours to suggest at a place, by all models; see `likely_colors`.
@@ -124,28 +124,35 @@ class Studio:
     def doubt(self, photo: Photo, model: str, vividness: float) -> bytes:
         """A transparent PNG that lays magenta over what a model is unsure of."""
         sure = self._asked(model, vividness).confidence(_gray(photo))
-        layer = np.empty((*sure.shape, 4), np.uint8)
-        layer[..., :3] = _UNSURE_COLOR
-        layer[..., 3] = (_UNSURE_SHARE * (255 - sure.astype(np.float32))).round()
-        buffer = io.BytesIO()
-        Image.fromarray(layer).save(buffer, "PNG")
-        return buffer.getvalue()
+        return doubt_layer(sure)
 
-    def develop(self, photo: Photo, chroma: Chroma, saturation: float, ending: str) -> Path:
+    def develop(
+        self, photo: Photo, chroma: Chroma, saturation: float, ending: str, hints: Hints | None = None
+    ) -> Path:
         """Write the colored photo at its own size and depth, with its metadata, and say where.
 
         Raises:
             UserError: also where the format cannot hold it.
         """
-        colored = apply_chroma(
-            self._open(photo), chroma, upsample=self.config.upsample, saturation=saturation
-        )
+        original = self._open(photo)
+        colored = self._color(original, chroma, saturation, hints, original)
         path = photo.full(ending)
         try:
             save_picture(path, colored, quality=self.config.quality)
         except UserError as error:
             raise _by_name(error, path) from error
         return path
+
+    def _color(
+        self, picture: Picture, chroma: Chroma, saturation: float, hints: Hints | None, solved: Picture
+    ) -> Picture:
+        """A photo in a model's colours and those of hints, which are spread at the size of `solved`."""
+        if hints:
+            # What a person gave is not to change with the saturation of the rest.
+            model = replace(chroma, ab=saturation * chroma.ab, size=solved.size)
+            chroma, saturation = with_hints(solved, hints, model), 1.0
+        chroma = replace(chroma, size=picture.size)
+        return apply_chroma(picture, chroma, upsample=self.config.upsample, saturation=saturation)
 
     def _asked(self, model: str, vividness: float) -> Colorizer:
         colorizer = self._colorizer(model)
@@ -181,20 +188,6 @@ class Studio:
             return load_picture(path, max_pixels=self.config.max_pixels)
         except UserError as error:
             raise _by_name(error, path) from error
-
-
-def pack(pictures: Iterable[Path], path: Path) -> Path:
-    """Put pictures into a zip file, not compressed again, under names of their own."""
-    taken: set[str] = set()
-    with zipfile.ZipFile(path, "w") as archive:
-        for picture in pictures:
-            name, number = picture.name, 1
-            while name.lower() in taken:
-                number += 1
-                name = f"{picture.stem} ({number}){picture.suffix}"
-            taken.add(name.lower())
-            archive.write(picture, name)
-    return path
 
 
 def _gray(photo: Photo) -> Picture:

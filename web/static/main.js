@@ -62,9 +62,21 @@ async function refresh() {
     photo.thumb = URL.createObjectURL(picture);
     drawPhotos();
     speak(`${photo.name} is colored`);
-    viewer.setDoubt(element("overlay").checked ? await api.doubt(photo, look(), signal) : null);
+    await showDoubt(photo, signal);
   });
   if (!signal.aborted) viewer.setBusy(false);
+}
+
+/** Ask where the model is unsure only when somebody wants to see it, and once. */
+async function showDoubt(photo, signal) {
+  const { model, vividness } = look();
+  const about = `${model} ${vividness}`;
+  if (!element("overlay").checked) return viewer.setDoubt(null);
+  if (photo.doubtOf !== about) {
+    photo.doubt = await api.doubt(photo, { model, vividness }, signal);
+    photo.doubtOf = about;
+  }
+  return viewer.setDoubt(photo.doubt);
 }
 
 /** Let the server know of the hints as they are now. */
@@ -139,7 +151,7 @@ function connect() {
     });
   }
   element("views").addEventListener("change", setView);
-  element("overlay").addEventListener("change", refresh);
+  element("overlay").addEventListener("change", () => noting(() => showDoubt(shown, pending.signal)));
   element("clear").addEventListener("click", forget);
   element("develop").addEventListener("click", () => develop([shown]));
   element("develop-all").addEventListener("click", () => develop(photos));
