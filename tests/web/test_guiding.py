@@ -60,7 +60,7 @@ def test_mistakes_leave_what_was_there(photo, tmp_path):
     keep_strokes(photo, strokes(tmp_path / "received"))
     with pytest.raises(UserError, match="point 1 at x=900, y=80 is outside the photo"):
         keep_points(photo, [{**POINTS[0], "x": 900}])
-    with pytest.raises(UserError, match="^the picture of hints is 10x10, its photo 240x160"):
+    with pytest.raises(UserError, match=r"^the picture of hints is 10x10, its photo 240x160"):
         keep_strokes(photo, strokes(tmp_path / "other", (10, 10)))
     assert len(hints_of(photo).points) == 1
     assert hints_of(photo).strokes is not None

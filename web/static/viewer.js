@@ -42,6 +42,7 @@ export class Viewer {
 
   setBusy(isBusy) {
     clearTimeout(this.timer);
+    document.body.ariaBusy = isBusy || null;
     // What is quick needs no sign.
     if (isBusy) this.timer = setTimeout(() => (element("busy").hidden = false), 250);
     else element("busy").hidden = true;
