@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import secrets
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio.to_thread
@@ -15,15 +17,14 @@ from inference.chroma import Chroma
 from media.decode import SUFFIXES
 from web.asking import Line, choice, length, number, read_json, save
 from web.files import pack
-from web.guiding import hints_of, keep_points, keep_strokes
+from web.guiding import keep_points, keep_strokes
 from web.photo import Photo
 from web.sessions import Gone, Sessions
-from web.studio import ENDINGS, Studio
+from web.studio import ENDINGS, Studio, Wish
 
 MAX_PHOTOS = 50
 """Of one person."""
-MAX_SATURATION = 3.0
-
+_MAX_SATURATION = 3.0
 _MAX_VIVIDNESS = 1.0
 _MAX_JSON = 4 * 10**6
 _MAX_WAITING = 32
@@ -57,6 +58,7 @@ class Page:
             Route(f"{photo}/likely", self.likely),
             Route(f"{photo}/points", self.points, methods=["PUT"]),
             Route(f"{photo}/strokes", self.strokes, methods=["PUT"]),
+            Route(f"{photo}/reference", self.reference, methods=["PUT"]),
             Route(f"{photo}/full", self.develop, methods=["POST"]),
             Route(f"{photo}/full", self.download),
             Route("/api/{session}/zip", self.pack, methods=["POST"]),
@@ -72,8 +74,8 @@ class Page:
                 "models": [{"name": name, "vividness": own} for name, own in models.items()],
                 "model": studio.first,
                 "saturation": studio.config.saturation,
-                "max_saturation": max(MAX_SATURATION, studio.config.saturation),
-                "max_vividness": max(_MAX_VIVIDNESS, studio.vividness(studio.first) or 0),
+                "max_saturation": _max_saturation(studio),
+                "max_vividness": _max_vividness(studio),
                 "suffixes": SUFFIXES,
                 "endings": ENDINGS,
                 "max_upload": self.max_upload,
@@ -115,12 +117,12 @@ class Page:
     async def strokes(self, request: Request) -> Response:
         """Take hints: a picture, or nothing in its place."""
         photo = self._photo(request)
-        size = await length(request, "the picture of hints", self.max_upload)
-        path = photo.strokes.with_name("received.png")
-        with self.sessions.reserve(size):
-            await save(request, path)
-            await self.photos.do(request, lambda: keep_strokes(photo, path))
-        return Response(status_code=204)
+        return await self._keep(request, photo, lambda path: keep_strokes(photo, path))
+
+    async def reference(self, request: Request) -> Response:
+        """Take a reference, or nothing in its place."""
+        photo = self._photo(request)
+        return await self._keep(request, photo, lambda path: self.studio.refer(photo, path))
 
     async def likely(self, request: Request) -> Response:
         """Colours to suggest at a place of the photo."""
@@ -140,33 +142,25 @@ class Page:
         return FileResponse(self._photo(request).gray)
 
     async def color(self, request: Request) -> Response:
-        """The preview in colour, without hints if asked to be plain.
-
-        The network is asked only for what it was not asked before.
-        """
-        photo, saturation = self._photo(request), self._saturation(request)
-        chroma = await self._chroma(request, photo)
-        hints = None if request.query_params.get("plain") == "true" else hints_of(photo)
-        content = await self.previews.do(
-            request, lambda: self.studio.preview(photo, chroma, saturation, hints)
-        )
+        """The preview in colour; the network is asked only for what it was not asked before."""
+        photo, wish = self._photo(request), self._wish(request)
+        chroma = await self._chroma(request, photo, wish)
+        content = await self.previews.do(request, lambda: self.studio.preview(photo, chroma, wish))
         return Response(content, media_type="image/jpeg")
 
     async def doubt(self, request: Request) -> Response:
         """What the model is unsure of, as a layer for the preview."""
-        photo, (model, vividness) = self._photo(request), self._model(request)
-        content = await self.photos.do(request, lambda: self.studio.doubt(photo, model, vividness))
+        photo, wish = self._photo(request), self._wish(request)
+        content = await self.photos.do(request, lambda: self.studio.doubt(photo, wish))
         return Response(content, media_type="image/png")
 
     async def develop(self, request: Request) -> Response:
         """Write a photo at full size; its file's name."""
-        photo, saturation = self._photo(request), self._saturation(request)
+        photo, wish = self._photo(request), self._wish(request)
         ending = choice(request, "format", ENDINGS)
-        chroma = await self._chroma(request, photo)
+        chroma = await self._chroma(request, photo, wish)
         with self.sessions.reserve(3 * math.prod(chroma.size)):
-            path = await self.photos.do(
-                request, lambda: self.studio.develop(photo, chroma, saturation, ending, hints_of(photo))
-            )
+            path = await self.photos.do(request, lambda: self.studio.develop(photo, chroma, wish, ending))
         return JSONResponse({"name": path.name})
 
     async def download(self, request: Request) -> Response:
@@ -188,26 +182,43 @@ class Page:
         """The file that `pack` wrote."""
         return _file(self._session(request) / "colorized.zip")
 
+    async def _keep(self, request: Request, photo: Photo, keep: Callable[[Path], None]) -> Response:
+        """Receive a file about a photo."""
+        path = photo.folder / f"received-{secrets.token_hex(8)}"
+        with self.sessions.reserve(await length(request, "the file", self.max_upload)):
+            try:
+                await save(request, path)
+                await self.photos.do(request, lambda: keep(path))
+            finally:
+                path.unlink(missing_ok=True)
+        return Response(status_code=204)
+
     def _session(self, request: Request) -> Path:
         return self.sessions.get(request.path_params["session"])
 
     def _photo(self, request: Request) -> Photo:
         return Photo.find(self._session(request), request.path_params["photo"])
 
-    def _saturation(self, request: Request) -> float:
-        return number(request, "saturation", 0, max(MAX_SATURATION, self.studio.config.saturation))
+    def _wish(self, request: Request) -> Wish:
+        studio = self.studio
+        model = choice(request, "model", tuple(studio.choices))
+        vividness = number(request, "vividness", 0, _max_vividness(studio))
+        saturation = number(request, "saturation", 0, _max_saturation(studio))
+        return Wish(model, vividness, saturation, request.query_params.get("plain") == "true")
 
-    def _model(self, request: Request) -> tuple[str, float]:
-        high = max(_MAX_VIVIDNESS, self.studio.vividness(self.studio.first) or 0)
-        model = choice(request, "model", tuple(self.studio.choices))
-        return model, number(request, "vividness", 0, high)
-
-    async def _chroma(self, request: Request, photo: Photo) -> Chroma:
-        model, vividness = self._model(request)
-        known = self.studio.known(photo, model, vividness)
+    async def _chroma(self, request: Request, photo: Photo, wish: Wish) -> Chroma:
+        known = self.studio.known(photo, wish)
         if known is not None:
             return known
-        return await self.photos.do(request, lambda: self.studio.look(photo, model, vividness))
+        return await self.photos.do(request, lambda: self.studio.look(photo, wish))
+
+
+def _max_vividness(studio: Studio) -> float:
+    return max(_MAX_VIVIDNESS, studio.vividness(studio.first) or 0)
+
+
+def _max_saturation(studio: Studio) -> float:
+    return max(_MAX_SATURATION, studio.config.saturation)
 
 
 def _file(path: Path) -> Response:

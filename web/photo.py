@@ -116,8 +116,13 @@ class Photo:
 
     @property
     def reference(self) -> Path:
-        """Another photo whose colours it is to have."""
-        return self.folder / "reference" / "photo"
+        """Another photo, whose colours it is to have."""
+        return self.folder / "reference"
+
+    @property
+    def matched(self) -> Path:
+        """Where its preview is to have which of these."""
+        return self.folder / "matched.npy"
 
     def look(self, about: str) -> Path:
         """The colours that somebody saw in it, described in a text."""

@@ -32,7 +32,7 @@ def run(config: Config) -> int:
     """
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
-            raise UserError(f"--mode=serve needs {package}: pip install -r requirements-web.txt")
+            raise UserError(f"--mode=serve needs {package}: pip install '.[web]'")
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))

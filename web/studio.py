@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from checkpoint.file import LoadedModel, load_weights
@@ -19,11 +20,13 @@ from config import Config
 from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
-from inference.guided import with_hints
+from inference.guided import Scribbler, shipped_encoder, with_hints
 from inference.hints import Hints
+from inference.reference import Reference, encoder_features
 from media.encode import save_picture
 from media.picture import Picture, from_array, from_image, load_picture
 from web.files import doubt_layer, jpeg
+from web.guiding import fingerprint, guidance_of, hints_of, keep_reference
 from web.likely import likely_colors
 from web.photo import Photo
 from web.sessions import Gone
@@ -35,6 +38,23 @@ _PREVIEW_SIDE = 1024
 _SOLVED_PIXELS = 2**17
 _KEPT_LOOKS = 24  # of each photo
 _VIVIDNESSES = (0.0, 0.5, 1.0)
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a photo is to be colored.
+
+    Attributes:
+        model: a name of `Studio.choices`.
+        vividness: of a model that has that setting; others leave it alone.
+        saturation: factor of the model's chroma.
+        is_plain: whatever a person says about the photo.
+    """
+
+    model: str
+    vividness: float = 0.0
+    saturation: float = 1.0
+    is_plain: bool = False
 
 
 class Studio:
@@ -55,7 +75,7 @@ class Studio:
         path = weights.path.resolve()
         self.first = path.stem if path in self.choices.values() else f"{path.stem} ({weights.name})"
         self.choices[self.first] = path
-        self._loaded = {self.first: self._load(weights)}
+        self._loaded = {self.first: Colorizer.from_config(config, weights)}
         self._lock = threading.Lock()
 
     def models(self) -> dict[str, float | None]:
@@ -76,36 +96,46 @@ class Studio:
         photo.keep_size(original.size)
         return original.size
 
-    def known(self, photo: Photo, model: str, vividness: float) -> Chroma | None:
+    def known(self, photo: Photo, wish: Wish) -> Chroma | None:
         """The colours that a model saw in a photo; None: it was not asked yet."""
-        path = photo.look(self._about(model, vividness))
+        path = self._look_path(photo, wish)
         return load_chroma(path) if path.exists() else None
 
-    def look(self, photo: Photo, model: str, vividness: float) -> Chroma:
-        """Ask a model for the colours of a photo, and keep them.
+    def look(self, photo: Photo, wish: Wish) -> Chroma:
+        """Ask a model for the colours of a photo, with what a person says where it takes that, and keep them.
 
-        Args:
-            photo: what `take` took.
-            model: a name of `choices`.
-            vividness: of a model that has that setting; others leave it alone.
         Raises:
             UserError: also of a value out of range.
         """
-        chroma = self._asked(model, vividness).infer(self._open(photo))
-        save_chroma(photo.look(self._about(model, vividness)), chroma)
+        colorizer = self._asked(wish)
+        accepts = frozenset() if wish.is_plain else colorizer.model.accepts
+        guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
+        chroma = colorizer.infer(self._open(photo), guidance)
+        save_chroma(self._look_path(photo, wish), chroma)
         for old in sorted(photo.looks.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOOKS]:
             old.unlink(missing_ok=True)
         return chroma
 
-    def preview(self, photo: Photo, chroma: Chroma, saturation: float, hints: Hints | None = None) -> bytes:
+    def preview(self, photo: Photo, chroma: Chroma, wish: Wish) -> bytes:
         """A small colored picture, a JPEG, without the network."""
-        gray = _gray(photo)
-        # Hints are solved for at a size that takes no second.
-        image = Image.fromarray(gray.pixels)
-        scale = min(1.0, math.sqrt(_SOLVED_PIXELS / math.prod(image.size)))
-        small = from_image(image.resize([max(1, int(scale * side)) for side in image.size]), "preview")
-        colored = self._color(gray, chroma, saturation, hints, small)
+        gray, scribbler = _gray(photo), None
+        if photo.matched.exists() and self._is_matched(photo, wish):
+            matched = torch.from_numpy(np.load(photo.matched))
+            scribbler = lambda *_: matched  # noqa: E731
+        colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, _small(gray))
         return jpeg(colored.pixels, quality=self.config.quality)
+
+    def refer(self, photo: Photo, upload: Path) -> None:
+        """Take another photo for a reference, and match it; an empty file: take it away.
+
+        Raises:
+            UserError: it is none.
+        """
+        reference = keep_reference(photo, upload, max_pixels=self.config.max_pixels)
+        if reference is not None:
+            small = _small(_gray(photo))
+            matched = self._reference(reference)(small, small.size[1], small.size[0])
+            np.save(photo.matched, matched.numpy())
 
     def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
         """Colours to suggest at a place, by all models; see `likely_colors`.
@@ -115,27 +145,27 @@ class Studio:
         gray, looks = _gray(photo), []
         for model, own in self.models().items():
             for vividness in _VIVIDNESSES if own is not None else (0.0,):
-                path = photo.look(f"preview {self._about(model, vividness)}")
+                wish = Wish(model, vividness)
+                path = photo.look(f"preview {self._about(wish)}")
                 if not path.exists():
-                    save_chroma(path, self._asked(model, vividness).infer(gray))
+                    save_chroma(path, self._asked(wish).infer(gray))
                 looks.append(load_chroma(path))
         return likely_colors(gray, looks, place)
 
-    def doubt(self, photo: Photo, model: str, vividness: float) -> bytes:
+    def doubt(self, photo: Photo, wish: Wish) -> bytes:
         """A transparent PNG that lays magenta over what a model is unsure of."""
-        sure = self._asked(model, vividness).confidence(_gray(photo))
-        return doubt_layer(sure)
+        return doubt_layer(self._asked(wish).confidence(_gray(photo)))
 
-    def develop(
-        self, photo: Photo, chroma: Chroma, saturation: float, ending: str, hints: Hints | None = None
-    ) -> Path:
+    def develop(self, photo: Photo, chroma: Chroma, wish: Wish, ending: str) -> Path:
         """Write the colored photo at its own size and depth, with its metadata, and say where.
 
         Raises:
             UserError: also where the format cannot hold it.
         """
-        original = self._open(photo)
-        colored = self._color(original, chroma, saturation, hints, original)
+        original, scribbler = self._open(photo), None
+        if self._is_matched(photo, wish):
+            scribbler = self._reference(load_picture(photo.reference, max_pixels=self.config.max_pixels))
+        colored = self._color(original, chroma, wish, hints_of(photo), scribbler, original)
         path = photo.full(ending)
         try:
             save_picture(path, colored, quality=self.config.quality)
@@ -144,43 +174,51 @@ class Studio:
         return path
 
     def _color(
-        self, picture: Picture, chroma: Chroma, saturation: float, hints: Hints | None, solved: Picture
+        self,
+        picture: Picture,
+        chroma: Chroma,
+        wish: Wish,
+        hints: Hints,
+        scribbler: Scribbler | None,
+        solved: Picture,
     ) -> Picture:
-        """A photo in a model's colours and those of hints, which are spread at the size of `solved`."""
-        if hints:
+        """A photo in a model's colours and those given, which are spread at the size of `solved`."""
+        saturation = wish.saturation
+        if not wish.is_plain and (hints or scribbler):
             # What a person gave is not to change with the saturation of the rest.
             model = replace(chroma, ab=saturation * chroma.ab, size=solved.size)
-            chroma, saturation = with_hints(solved, hints, model), 1.0
+            chroma, saturation = with_hints(solved, model, hints=hints, scribbler=scribbler), 1.0
         chroma = replace(chroma, size=picture.size)
         return apply_chroma(picture, chroma, upsample=self.config.upsample, saturation=saturation)
 
-    def _asked(self, model: str, vividness: float) -> Colorizer:
-        colorizer = self._colorizer(model)
-        return colorizer if self.vividness(model) is None else colorizer.with_settings(vividness=vividness)
+    def _is_matched(self, photo: Photo, wish: Wish) -> bool:
+        """Whether the colours of a reference are matched, which the model does not take itself."""
+        return photo.reference.exists() and "reference" not in self._colorizer(wish.model).model.accepts
 
-    def _about(self, model: str, vividness: float) -> str:
-        return model if self.vividness(model) is None else f"{model} {vividness:g}"
+    def _reference(self, picture: Picture) -> Scribbler:
+        return Reference(picture, encoder_features(shipped_encoder())).scribbles
+
+    def _asked(self, wish: Wish) -> Colorizer:
+        colorizer = self._colorizer(wish.model)
+        if self.vividness(wish.model) is None:
+            return colorizer
+        return colorizer.with_settings(vividness=wish.vividness)
+
+    def _about(self, wish: Wish) -> str:
+        return wish.model if self.vividness(wish.model) is None else f"{wish.model} {wish.vividness:g}"
+
+    def _look_path(self, photo: Photo, wish: Wish) -> Path:
+        accepts = self._colorizer(wish.model).model.accepts
+        said = "" if wish.is_plain else fingerprint(photo, accepts)
+        return photo.look(f"{self._about(wish)} {said}")
 
     def _colorizer(self, model: str) -> Colorizer:
         with self._lock:
             if model not in self._loaded:
                 if model not in self.choices:
                     raise UserError(f"there is no model {model}: choose one of {', '.join(self.choices)}")
-                self._loaded[model] = self._load(load_weights(self.choices[model]))
+                self._loaded[model] = Colorizer.from_config(self.config, load_weights(self.choices[model]))
             return self._loaded[model]
-
-    def _load(self, weights: LoadedModel) -> Colorizer:
-        config, given = self.config, self.config.given
-        return Colorizer(
-            weights,
-            # Of each weights' own training, unless said otherwise.
-            image_size=config.image_size if "image_size" in given else None,
-            resize=config.resize if "resize" in given else None,
-            render_size=config.render_size,
-            views=config.views,
-            upsample=config.upsample,
-            device=config.device,
-        )
 
     def _open(self, photo: Photo) -> Picture:
         path = photo.upload
@@ -196,6 +234,14 @@ def _gray(photo: Photo) -> Picture:
             return from_image(image, photo.upload.name)
     except FileNotFoundError as error:
         raise Gone("this photo is here no more: drop it again") from error
+
+
+def _small(gray: Picture) -> Picture:
+    """A preview at the size at which given colours are spread in less than a second."""
+    image = Image.fromarray(gray.pixels)
+    scale = min(1.0, math.sqrt(_SOLVED_PIXELS / math.prod(image.size)))
+    width, height = (max(1, int(scale * side)) for side in image.size)
+    return from_array(np.asarray(image.resize((width, height))))
 
 
 def _by_name(error: UserError, path: Path) -> UserError:

@@ -2,11 +2,13 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import skimage.color
 import skimage.data
+import torch
 from PIL import Image
 
 from checkpoint.file import load_weights
@@ -16,7 +18,7 @@ from media.encode import save_picture
 from media.picture import Picture
 from web.guiding import hints_of, keep_points, keep_strokes
 from web.photo import Photo
-from web.studio import Studio
+from web.studio import Studio, Wish
 
 POINTS = [{"x": 100, "y": 80, "color": "#d02020", "radius": 12}]
 
@@ -73,12 +75,12 @@ def hue_at(picture, y, x):
 @pytest.mark.parametrize("saturation", [0, 1])
 def test_a_hint_is_shown_and_written(studio, photo, saturation):
     """Whatever the saturation of the rest, and nothing is asked of the network."""
-    chroma = studio.look(photo, studio.first, 0)
+    wish = Wish(studio.first, 0, saturation)
+    chroma = studio.look(photo, wish)
     keep_points(photo, POINTS)
-    hints = hints_of(photo)
     a, b = skimage.color.rgb2lab(np.array([0xD0, 0x20, 0x20]) / 255)[1:]
-    preview = io.BytesIO(studio.preview(photo, chroma, saturation, hints))
-    full = studio.develop(photo, chroma, saturation, ".png", hints)
+    preview = io.BytesIO(studio.preview(photo, chroma, wish))
+    full = studio.develop(photo, chroma, wish, ".png")
     for picture in (preview, full):
         found = hue_at(picture, 80, 100)  # sRGB may lack that much of it at the photo's lightness
         assert np.hypot(*found) > 15
@@ -86,10 +88,48 @@ def test_a_hint_is_shown_and_written(studio, photo, saturation):
 
 
 def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, tmp_path):
+    """By hints and a reference."""
+    reference, upload = tmp_path / "cat.png", tmp_path / "received"
+    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(reference)
+    upload.write_bytes(reference.read_bytes())
     keep_points(photo, POINTS)
+    studio.refer(photo, upload)
     file, expected = tmp_path / "hints.json", tmp_path / "expected.png"
     file.write_text(json.dumps(POINTS))
-    flags = [f"--weights={vivid}", f"--hints={file}", f"--output_path={expected}", "--device=cpu"]
-    assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
-    chroma = studio.look(photo, studio.first, 0)
-    assert studio.develop(photo, chroma, 1, ".png", hints_of(photo)).read_bytes() == expected.read_bytes()
+    flags = [f"--weights={vivid}", f"--hints={file}", f"--reference={reference}", "--device=cpu"]
+    command = ["--mode=predict", f"--image_path={photo.upload}", f"--output_path={expected}"]
+    assert cli(*command, *flags).code == 0
+    wish = Wish(studio.first)
+    chroma = studio.look(photo, wish)
+    assert studio.develop(photo, chroma, wish, ".png").read_bytes() == expected.read_bytes()
+    shown = np.asarray(Image.open(io.BytesIO(studio.preview(photo, chroma, wish)))).astype(float)
+    assert np.abs(shown - np.asarray(Image.open(expected))).mean() < 8
+
+
+def test_a_reference_goes_again(studio, photo, tmp_path):
+    wish = Wish(studio.first)
+    chroma = studio.look(photo, wish)
+    plain = studio.preview(photo, chroma, wish)
+    upload = tmp_path / "received"
+    upload.write_text("no photo")
+    with pytest.raises(UserError, match=r"^the reference is not a photo"):
+        studio.refer(photo, upload)
+    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
+    studio.refer(photo, upload)
+    assert studio.preview(photo, chroma, wish) != plain
+    assert studio.preview(photo, chroma, replace(wish, is_plain=True)) == plain
+    upload.write_bytes(b"")
+    studio.refer(photo, upload)
+    assert studio.preview(photo, chroma, wish) == plain
+
+
+def test_a_model_that_takes_a_reference_is_given_it(studio, photo, tmp_path):
+    """It is asked again then, and nothing is matched."""
+    wish = Wish("iizuka2016")
+    plain = studio.look(photo, wish)
+    upload = tmp_path / "received"
+    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
+    studio.refer(photo, upload)
+    assert studio.known(photo, wish) is None
+    assert not torch.equal(studio.look(photo, wish).ab, plain.ab)
+    assert torch.equal(studio.known(photo, replace(wish, is_plain=True)).ab, plain.ab)

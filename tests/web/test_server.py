@@ -262,7 +262,7 @@ def test_without_a_package_one_line_says_what_to_install(cli, monkeypatch, packa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else object())
     outcome = cli("--mode=serve")
     assert outcome.code == 2
-    assert outcome.error == f"error: --mode=serve needs {package}: pip install -r requirements-web.txt"
+    assert outcome.error == f"error: --mode=serve needs {package}: pip install '.[web]'"
 
 
 def test_an_address_that_cannot_be_had(cli):

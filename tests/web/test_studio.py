@@ -17,7 +17,7 @@ from media.picture import Picture, load_picture
 from web.files import pack
 from web.photo import Photo
 from web.sessions import Gone
-from web.studio import ENDINGS, Studio
+from web.studio import ENDINGS, Studio, Wish
 
 COFFEE = skimage.data.coffee()[100:300, 100:400]
 
@@ -37,7 +37,7 @@ def photo(studio, tmp_path):
 
 @pytest.fixture
 def chroma(studio, photo):
-    return studio.look(photo, studio.first, 0)
+    return studio.look(photo, Wish(studio.first))
 
 
 def chroma_of(jpeg):
@@ -57,8 +57,8 @@ def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, chroma, tmp
     expected = tmp_path / f"expected{ending}"
     flags = [f"--weights={vivid}", "--saturation=0.7", f"--output_path={expected}", "--device=cpu"]
     assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
-    for colors in (chroma, studio.known(photo, studio.first, 0)):
-        found = studio.develop(photo, colors, 0.7, ending)
+    for colors in (chroma, studio.known(photo, Wish(studio.first))):
+        found = studio.develop(photo, colors, Wish(studio.first, saturation=0.7), ending)
         assert found.name == f"old_colorized{ending}"
         assert found.read_bytes() == expected.read_bytes()
 
@@ -66,29 +66,30 @@ def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, chroma, tmp
 def test_the_network_is_asked_once(studio, photo):
     calls = []
     studio._loaded[studio.first].model.register_forward_hook(lambda *_: calls.append(1))
-    assert studio.known(photo, studio.first, 0) is None
-    chroma = studio.look(photo, studio.first, 0)
+    assert studio.known(photo, Wish(studio.first)) is None
+    chroma = studio.look(photo, Wish(studio.first))
     assert len(calls) == 1
-    gray, weak, full = (chroma_of(studio.preview(photo, chroma, s)) for s in (0, 0.5, 1))
+    wishes = [Wish(studio.first, saturation=s) for s in (0, 0.5, 1)]
+    gray, weak, full = (chroma_of(studio.preview(photo, chroma, wish)) for wish in wishes)
     assert gray.max() < 4  # JPEG
     assert 3 < weak.mean() < full.mean()
-    studio.develop(photo, studio.known(photo, studio.first, 0), 0.5, ".png")
+    studio.develop(photo, studio.known(photo, wishes[1]), wishes[1], ".png")
     assert len(calls) == 1
 
 
 def test_few_looks_are_kept(studio, photo, monkeypatch):
     monkeypatch.setattr("web.studio._KEPT_LOOKS", 2)
     for model in ("model1", "model1_vivid", studio.first):
-        studio.look(photo, model, 0)
-    assert studio.known(photo, "model1", 0) is None
-    assert studio.known(photo, studio.first, 0) is not None
+        studio.look(photo, Wish(model, 0))
+    assert studio.known(photo, Wish("model1", 0)) is None
+    assert studio.known(photo, Wish(studio.first)) is not None
 
 
 def test_doubt_is_magenta_as_far_as_the_model_is_unsure(studio, photo, monkeypatch):
     sure = np.full((200, 300), 255, np.uint8)
     sure[:, :150] = 0
     monkeypatch.setattr("web.studio.Colorizer.confidence", lambda *_: sure)
-    layer = np.asarray(Image.open(io.BytesIO(studio.doubt(photo, studio.first, 0))))
+    layer = np.asarray(Image.open(io.BytesIO(studio.doubt(photo, Wish(studio.first)))))
     assert (layer[..., :3] == (255, 0, 200)).all()
     assert (layer[:, 150:, 3] == 0).all()
     assert (layer[:, :150, 3] == round(0.85 * 255)).all()
@@ -104,9 +105,9 @@ def test_errors_name_the_photo_without_its_folder(studio, tmp_path):
 def test_a_photo_that_is_deleted(studio, photo, chroma):
     photo.delete()
     for use in (
-        lambda: studio.preview(photo, chroma, 1),
-        lambda: studio.develop(photo, chroma, 1, ".png"),
-        lambda: studio.look(photo, studio.first, 0),
+        lambda: studio.preview(photo, chroma, Wish(studio.first)),
+        lambda: studio.develop(photo, chroma, Wish(studio.first), ".png"),
+        lambda: studio.look(photo, Wish(studio.first)),
     ):
         with pytest.raises(Gone, match="this photo is here no more"):
             use()
@@ -123,6 +124,6 @@ def test_pack_keeps_namesakes_apart(tmp_path):
 
 
 def test_it_keeps_depth_and_size(studio, photo, chroma):
-    found = load_picture(studio.develop(photo, chroma, 1, ".png"), max_pixels=10**6)
+    found = load_picture(studio.develop(photo, chroma, Wish(studio.first), ".png"), max_pixels=10**6)
     assert found.pixels.dtype == np.uint16
     assert found.size == (300, 200)

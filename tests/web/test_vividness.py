@@ -13,7 +13,7 @@ from media.encode import save_picture
 from media.picture import Picture
 from models.registry import build_model
 from web.photo import Photo
-from web.studio import Studio
+from web.studio import Studio, Wish
 
 
 @pytest.fixture(scope="module")
@@ -41,25 +41,27 @@ def photo(studio, tmp_path):
 
 
 def test_it_is_what_predict_writes(cli, unet, studio, photo, tmp_path):
-    plain, lively = (studio.look(photo, studio.first, vividness) for vividness in (0, 0.5))
-    assert studio.preview(photo, plain, 1) != studio.preview(photo, lively, 1)
+    wishes = [Wish(studio.first, vividness) for vividness in (0, 0.5)]
+    plain, lively = (studio.look(photo, wish) for wish in wishes)
+    previews = [studio.preview(photo, studio.known(photo, wish), wish) for wish in wishes]
+    assert previews[0] != previews[1]
     expected = tmp_path / "expected.png"
     flags = [f"--weights={unet}", "--vividness=0.5", f"--output_path={expected}", "--device=cpu"]
     assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
-    assert studio.develop(photo, lively, 1, ".png").read_bytes() == expected.read_bytes()
-    assert studio.develop(photo, plain, 1, ".png").read_bytes() != expected.read_bytes()
+    assert studio.develop(photo, lively, wishes[1], ".png").read_bytes() == expected.read_bytes()
+    assert studio.develop(photo, plain, wishes[0], ".png").read_bytes() != expected.read_bytes()
     assert np.asarray(Image.open(expected)).shape == (60, 80, 3)
 
 
 def test_its_range(studio, photo):
     with pytest.raises(UserError, match="--vividness=9: must be at least 0"):
-        studio.look(photo, studio.first, 9)
+        studio.look(photo, Wish(studio.first, 9))
     assert studio.vividness(studio.first) == 0
 
 
 def test_a_model_without_it(studio, photo):
     assert studio.vividness("model1") is None
-    assert torch.equal(studio.look(photo, "model1", 9).ab, studio.known(photo, "model1", 0).ab)
+    assert torch.equal(studio.look(photo, Wish("model1", 9)).ab, studio.known(photo, Wish("model1", 0)).ab)
 
 
 def test_the_flag_for_a_model_without_it(cli, vivid, photo):

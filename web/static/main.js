@@ -12,7 +12,8 @@ import { Viewer } from "./viewer.js";
 const element = (id) => document.getElementById(id);
 const viewer = new Viewer();
 const correction = new Correction(refresh);
-const about = await api.about();
+// Files may be dropped before the server has answered.
+const offered = api.about();
 
 let photos = [];
 let shown = null;
@@ -20,6 +21,7 @@ let pending = new AbortController();
 
 /** Take files from a drop or a dialog, one after the other. */
 async function add(files) {
+  const about = await offered;
   clearNotes();
   const isFirst = !photos.length;
   for (const [i, file] of files.entries()) {
@@ -139,12 +141,7 @@ function setView() {
 }
 
 function connect() {
-  offer(about, () => shown && refresh());
-  element("limits").textContent =
-    `Up to ${about.max_photos} photos of ${about.max_upload / 1e6} MB. They are deleted when you close the page, ` +
-    `or ${about.keep_minutes} minutes after you last used it.`;
   for (const input of document.querySelectorAll("#files, #add input")) {
-    input.accept = about.suffixes.join();
     input.addEventListener("change", () => {
       add([...input.files]);
       input.value = "";
@@ -174,4 +171,14 @@ function connectDrop() {
   });
 }
 
+async function connectSettings() {
+  const about = await offered;
+  offer(about, () => shown && refresh());
+  element("limits").textContent =
+    `Up to ${about.max_photos} photos of ${about.max_upload / 1e6} MB. They are deleted when you close the page, ` +
+    `or ${about.keep_minutes} minutes after you last used it.`;
+  for (const input of document.querySelectorAll("#files, #add input")) input.accept = about.suffixes.join();
+}
+
 connect();
+noting(connectSettings);
