@@ -23,8 +23,10 @@ from data.pipeline import open_split
 from evaluate import (
     about,
     about_weights,
+    more_scores,
     per_image,
-    score_models,
+    print_more,
+    score_photos,
     scoring_loader,
     suffix_of,
     warn_of_other_split,
@@ -130,10 +132,10 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
         warn_of_other_split(weights, manifest.sha256, config.split)
     loader = scoring_loader(config, entries, device)
     networks = {label: weights.model for label, weights in models.items()}
-    names, columns = score_models(list(networks.values()), loader)
+    scored = score_photos(networks, loader, config)
     if not world().is_main:
         return 0
-    scores = dict(zip(models, columns, strict=True))
+    names, scores = scored.names, scored.columns
     L = loader.batch(range(min(loader.batch_size, len(loader)))).L
     speeds = photos_per_second(networks, L)
     cards = {
@@ -148,13 +150,15 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
         f"of the network alone on {device.type}, {len(L)} photos at a time, the fastest of {_ROUNDS} rounds"
     )
     common["definitions"] = common["definitions"] | paired.DEFINITIONS | {"photos_per_second": speed}
-    shared = summarize(columns[0], seed=config.seed)
+    shared = summarize(next(iter(scores.values())), seed=config.seed)
     card = {"models": cards, "floors": shared["floors"], "truth": shared["truth"]}
     card |= {"differences": differences(scores, seed=config.seed)} | common
+    card |= more_scores(scored, config)
     print_comparison(card)
+    print_more(card)
     suffix, folder = suffix_of(config, entries, models.values()), config.run_path
     rows = [{"model": label, **row} for label in models for row in per_image(names, scores[label])]
-    write_csv(folder / f"compare{suffix}.csv", rows, ["model", "name", *columns[0]])
+    write_csv(folder / f"compare{suffix}.csv", rows, list(dict.fromkeys(key for row in rows for key in row)))
     write_json(folder / f"compare{suffix}.json", card)
     print(f"written to {folder}: compare{suffix}.json, compare{suffix}.csv")
     return 0

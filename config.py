@@ -92,6 +92,20 @@ class DataConfig:
         modes=("test", "compare"),
         choices=("train", "val", "test", "all"),
     )
+    set_scores: bool = setting(
+        False,
+        "score the pictures as a set too: Fréchet distance and KID, of features of a network; takes about as "
+        "long again",
+        modes=("test", "compare"),
+    )
+    samples: int = setting(
+        1,
+        "answers to score for each photo, of models that draw their colours: the best and the mean of them, "
+        "how they differ, whether the truth could be one",
+        modes=("test", "compare"),
+        low=1,
+        high=100,
+    )
 
     def __post_init__(self) -> None:
         ratios = self.split_ratio

@@ -48,7 +48,7 @@ FLAGS = {
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     **dict.fromkeys(("compare", "blind"), ("compare",)),
     "format": ("export",),
-    "split": ("test", "compare"),
+    **dict.fromkeys(("split", "set_scores", "samples"), ("test", "compare")),
     "weights": ("test", "predict", "export", "serve"),
     "device": ("train", "test", "predict", "compare", "serve"),
     "overwrite": ("train", "predict", "export", "compare"),
