@@ -339,7 +339,7 @@ class ServeConfig:
         7860, "at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
     )
     max_upload: int = setting(
-        200, "largest upload to the page, all its photos together, MB", modes=("serve",), low=1
+        200, "largest photo that the page takes, MB", modes=("serve",), low=1
     )
     keep_minutes: int = setting(
         30,
