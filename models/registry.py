@@ -36,6 +36,7 @@ _ROWS: dict[str, Row] = {
     "nazeri2018": Row("nazeri2018.Nazeri2018", objective="nazeri2018.Nazeri2018Objective"),
     "zhang2017": Row("zhang2017.Zhang2017", objective="zhang2017.Zhang2017Objective"),
     "unet": Row("unet.UNet", UNetSettings, "unet_objective.UNetObjective"),
+    "unet_hints": Row("unet_hints.HintedUNet", UNetSettings, "unet_hints.HintedUNetObjective"),
 }
 
 WITHOUT_WEIGHTS = ("levin2004", "irony2005")
