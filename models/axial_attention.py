@@ -31,7 +31,9 @@ class KeyValueCache:
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
         """Those seen and these, (..., positions, channels) each."""
         new = [keys, values]
-        self._seen = [torch.cat(pair, -2) for pair in zip(self._seen, new, strict=True)] if self._seen else new
+        self._seen = (
+            [torch.cat(pair, -2) for pair in zip(self._seen, new, strict=True)] if self._seen else new
+        )
         return self._seen[0], self._seen[1]
 
 

@@ -81,7 +81,9 @@ class ColTran2021(ColorizationModel):
     """A colorizer over 512 colours, an upsampler of colours and one of space."""
 
     Settings = ColTran2021Settings
-    summary: ClassVar[str] = "Kumar et al. 2021: ColTran, draws coarse colours pixel by pixel, then refines them"
+    summary: ClassVar[str] = (
+        "Kumar et al. 2021: ColTran, draws coarse colours pixel by pixel, then refines them"
+    )
     accepts = frozenset({"seeds"})
     is_random = True
     levels: Tensor
