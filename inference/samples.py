@@ -12,7 +12,7 @@ from core.errors import UserError
 def check_samples(config: Config, weights: LoadedModel) -> None:
     """
     Raises:
-        UserError: --samples or --sample_seed, and the model draws nothing or another flag does not go with it.
+        UserError: --samples or --sample_seed with a model that draws nothing, or beside flags that it excludes.
     """
     if config.samples is None and config.sample_seed is None:
         return

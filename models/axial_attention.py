@@ -1,4 +1,4 @@
-"""Axial attention: every pixel looks along its row or along its column, and two layers reach the whole picture.
+"""Axial attention: every pixel looks along its row or along its column; two layers reach the whole picture.
 
 Sources: Ho et al. 2019, "Axial Attention in Multidimensional Transformers"; layers as in the authors' code of
 Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer". Pictures are (N, H, W, C) here.
@@ -12,6 +12,8 @@ from typing import NamedTuple
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+_WAVES = 2
 
 
 class Shape(NamedTuple):
@@ -111,7 +113,14 @@ class PositionEmbedding(nn.Module):
 
 
 class LevelEmbedding(nn.Embedding):
-    """A vector for each of some levels; between two levels the blend of both, so that it is continuous."""
+    """A vector for each of some levels; between two levels the blend of both, so that it is continuous.
+
+    Neighbours start alike: each channel is a slow wave along the levels.
+    """
+
+    def reset_parameters(self) -> None:
+        """Draw the waves."""
+        smooth_(self.weight)
 
     def forward(self, levels: Tensor) -> Tensor:
         """(...) float, in [0, num_embeddings - 1] -> (..., width)."""
@@ -143,6 +152,14 @@ class AxialEncoder(nn.Sequential):
     def __init__(self, shape: Shape, num_layers: int) -> None:
         blocks = [AxialBlock(shape, is_column=bool(i % 2)) for i in range(2 * num_layers)]
         super().__init__(PositionEmbedding(shape.width, shape.side), *blocks)
+
+
+@torch.no_grad()
+def smooth_(weight: Tensor) -> None:
+    """Fill (levels, width) with waves along the levels, of unit variance, up to `_WAVES` from end to end."""
+    place = torch.linspace(0, 2 * math.pi, len(weight), device=weight.device)[:, None]
+    frequency, phase = _WAVES * torch.rand(weight.shape[1:]), 2 * math.pi * torch.rand(weight.shape[1:])
+    weight.copy_(math.sqrt(2) * torch.cos(place * frequency + phase))
 
 
 def mlp(width: int) -> nn.Sequential:

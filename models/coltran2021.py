@@ -22,7 +22,7 @@ from models.base import ColorizationModel
 from models.coltran_core import NUM_COLORS, NUM_GRAYS, ColorizerCore
 from models.coltran_upsampler import NUM_VALUES, Upsampler
 from models.inputs import Inputs
-from models.objective import Criterion, Objective
+from models.objective import Objective
 from models.settings import ColTran2021Settings
 
 NUM_LEVELS = 8
@@ -43,7 +43,7 @@ class Preset(NamedTuple):
     num_upsampler: int
 
 
-_PRESETS = {"paper": Preset(64, 256, 512, 4, 4, 2, 4), "small": Preset(16, 64, 32, 4, 2, 1, 1)}
+_PRESETS = {"paper": Preset(64, 256, 512, 4, 4, 2, 4), "small": Preset(16, 32, 32, 4, 2, 1, 1)}
 
 
 class Truth(NamedTuple):
@@ -81,9 +81,7 @@ class ColTran2021(ColorizationModel):
     """A colorizer over 512 colours, an upsampler of colours and one of space."""
 
     Settings = ColTran2021Settings
-    summary: ClassVar[str] = (
-        "Kumar et al. 2021: ColTran, draws coarse colours pixel by pixel, then refines them"
-    )
+    summary: ClassVar[str] = "Kumar et al. 2021: a transformer draws coarse colours, two refine them"
     accepts = frozenset({"seeds"})
     is_random = True
     levels: Tensor

@@ -1,7 +1,7 @@
 """The colorizer of coltran2021: one of 512 coarse colours for every pixel, each given those before it.
 
-Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer", sections 3 and 4, and the authors'
-code. Pixels come in raster order; pictures are (N, H, W, C).
+Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer", sections 3 and 4, and the
+authors' code. Pixels come in raster order; pictures are (N, H, W, C).
 """
 
 from __future__ import annotations

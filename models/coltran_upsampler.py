@@ -1,6 +1,7 @@
 """The upsamplers of coltran2021: one for colours, from 8 levels of a channel to 256, and one for space.
 
-Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer", section 4.3, and the authors' code.
+Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer", section 4.3, and the authors'
+code.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from models.axial_attention import AxialEncoder, LevelEmbedding, Shape
+from models.axial_attention import AxialEncoder, LevelEmbedding, Shape, smooth_
 from models.coltran_core import NUM_GRAYS
 
 NUM_VALUES = 256
@@ -34,6 +35,8 @@ class Upsampler(nn.Module):
         self.join = nn.Linear(2 * shape.width, shape.width)
         self.encoder = AxialEncoder(shape, num_layers)
         self.head = nn.Linear(shape.width, NUM_VALUES)
+        smooth_(self.head.weight)
+        self.head.weight.data.div_(shape.width**0.5)
         self.register_buffer("values", torch.arange(float(NUM_VALUES)), persistent=False)
 
     def forward(self, levels: Tensor, gray: Tensor, channel: Tensor | int) -> Tensor:
