@@ -23,6 +23,8 @@ from inference.chroma import (
 from inference.colorizer import Colorizer
 from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
 from inference.guided import Guide
+from inference.samples import check_samples, seeds, written
+from inference.side_by_side import contact_sheet
 from inference.weights import choose_weights, describe
 from media.clip import is_clip, open_clip
 from media.decode import photo_format
@@ -57,14 +59,19 @@ def run(config: Config) -> int:
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         return _color_without_model(config, original, output)
     weights, config = choose_weights(config)
+    check_samples(config, weights)
     guide = Guide(config, weights.model.accepts)
     if config.dry_run:
         print(describe(config, weights.model))
-        print("would write {} ({}x{})".format(output, *original.size))
+        for path in written(config, output):
+            print("would write {} ({}x{})".format(path, *original.size))
         return 0
     if not world().is_main:  # there is nothing to share
         return 0
     colorizer = Colorizer.from_config(config, weights)
+    if config.samples:
+        _write_samples(config, colorizer, guide, original, output)
+        return 0
     chroma = guide.look(colorizer, original)
     if config.save_confidence:
         sure = colorizer.confidence(original, chroma)
@@ -92,6 +99,21 @@ def _color_without_model(config: Config, original: Picture, output: Path) -> int
         save_picture(output, _finish(config, original, guided), quality=config.quality)
         print(output)
     return 0
+
+
+def _write_samples(
+    config: Config, colorizer: Colorizer, guide: Guide, original: Picture, output: Path
+) -> None:
+    """Write every picture as soon as it is drawn, and the sheet of all."""
+    drawn = {}
+    *paths, sheet = written(config, output)
+    for seed, path in zip(seeds(config), paths, strict=True):
+        drawn[f"seed {seed}"] = chroma = guide(original, guide.look(colorizer, original, seed))
+        save_picture(path, _finish(config, original, chroma), quality=config.quality)
+        print(path)
+    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation)
+    save_picture(sheet, together, quality=config.quality)
+    print(sheet)
 
 
 def _finish(config: Config, original: Picture, chroma: Chroma) -> Picture:
@@ -132,8 +154,8 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
-    for flag in ("hints", "reference_dir"):
-        if getattr(config, flag):
+    for flag in ("hints", "reference_dir", "sample_seed"):
+        if getattr(config, flag) is not None:
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
@@ -155,6 +177,7 @@ def _run_folder(config: Config, folder: Path) -> int:
     weights = None
     if config.model not in WITHOUT_WEIGHTS:
         weights, config = choose_weights(config)
+        check_samples(config, weights)
     guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
         if weights is not None:
@@ -219,8 +242,8 @@ def _check_outputs(config: Config, photo: Path) -> Path:
     if config.save_chroma:
         check_ending(config.save_chroma)
     modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
-    for flag in ("save_chroma", "save_confidence"):
-        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag):
+    for flag in ("save_chroma", "save_confidence", "samples", "sample_seed"):
+        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag) is not None:
             raise UserError(f"{modelless} takes no model: leave --{flag} out")
     flags = {
         "output_path": output,
@@ -234,7 +257,8 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         taken[config.apply_chroma.resolve()] = "the file of the chroma"
     if config.hints:
         taken[config.hints.resolve()] = "the file of the hints"
-    _check_free(config, flags, taken)
+    for path in written(config, output):
+        _check_free(config, flags | {"output_path": path}, dict(taken))
     return output
 
 
