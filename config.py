@@ -266,6 +266,13 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo",),
     )
+    progress: str = setting(
+        "auto",
+        "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
+        "for each file: name, status, seconds, reason, warning",
+        modes=("predict",),
+        choices=("auto", "json"),
+    )
     side_by_side: bool = setting(
         False, "write a gray | color picture", modes=("predict",), kinds=("photo", "folder")
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import sys
+import json
+import logging
+import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from checkpoint.file import LoadedModel
 from config import Config
+from core.console import Tell, telling
 from core.distributed import world
 from core.errors import UserError
+from core.files import check_writable, remove_leftovers
 from core.settings import check_kind
 from inference.chroma import (
     Chroma,
@@ -21,18 +25,24 @@ from inference.chroma import (
     without_color,
 )
 from inference.colorizer import Colorizer
-from inference.folder import Result, color_folder, default_output, photos_to_color, write_report
+from inference.folder import Job, color_photos, default_output, files_to_color
+from inference.report import Report, Result, warn_of_mixture
+from inference.suspicion import suspicion
 from inference.weights import choose_weights, describe
-from media.clip import is_clip, open_clip
+from media.clip import open_clip
 from media.decode import photo_format
 from media.encode import save_picture
 from media.encode_clip import check_container, endings_for
 from media.ffmpeg import pyav
+from media.formats import kind_of
 from media.picture import Picture, beside, from_array, load_picture
+from media.walk import Files, count_endings
 from video.color_clip import color_clip
-from video.color_clips import clips_to_color, color_clips
+from video.color_clips import color_clips, leave_out_clips
 
 __all__ = ["Colorizer", "run"]
+
+log = logging.getLogger(__name__)
 
 
 def run(config: Config) -> int:
@@ -43,24 +53,38 @@ def run(config: Config) -> int:
     Raises:
         UserError: no photo or clip, no weights, or a place that cannot or must not be written.
     """
-    if config.image_path is None:
+    path = config.image_path
+    if path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
-    if config.image_path.is_dir():
-        return _run_folder(config, config.image_path)
-    if is_clip(config.image_path):
-        return _run_clip(config, config.image_path)
-    check_kind(config, "photo", config.image_path)
-    output = _check_outputs(config, config.image_path)
-    original = load_picture(config.image_path, max_pixels=config.max_pixels)
+    with telling(config.progress) as tell:
+        if path.is_dir():
+            return _run_folder(config, path, tell)
+        run_one = _run_clip if kind_of(path) == "clip" else _run_photo
+        start = time.monotonic()
+        done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
+        try:
+            done["warning"] = run_one(config, path)
+        except UserError as error:
+            tell({**done, "status": "failed", "reason": str(error)})
+            raise
+        tell({**done, "seconds": round(time.monotonic() - start, 3)})
+    return 0
+
+
+def _run_photo(config: Config, path: Path) -> str:
+    """Color a photo; returns what looks wrong with it, or ''."""
+    check_kind(config, "photo", path)
+    output = _check_outputs(config, path)
+    original = load_picture(path, max_pixels=config.max_pixels)
     if config.apply_chroma:
         return _apply(config, config.apply_chroma, original, output)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{})".format(output, *original.size))
-        return 0
+        return ""
     if not world().is_main:  # there is nothing to share
-        return 0
+        return ""
     colorizer = _load(config, weights)
     chroma = colorizer.infer(original)
     if config.save_chroma:
@@ -71,31 +95,36 @@ def run(config: Config) -> int:
         save_picture(config.save_confidence, from_array(sure), quality=config.quality)
         print(config.save_confidence)
         del sure
-    colored = _finish(config, original, chroma)
+    colored, warning = _finish(config, original, chroma, path)
     del original  # encoding takes memory of its own
     save_picture(output, colored, quality=config.quality)
     print(output)
-    return 0
+    return warning
 
 
-def _apply(config: Config, path: Path, original: Picture, output: Path) -> int:
+def _apply(config: Config, path: Path, original: Picture, output: Path) -> str:
     """Color with what an earlier prediction kept; no model is loaded."""
     chroma = load_chroma(path)
     if config.dry_run:
         print("would write {} ({}x{})".format(output, *original.size))
-    if world().is_main and not config.dry_run:
-        save_picture(output, _finish(config, original, chroma), quality=config.quality)
-        print(output)
-    return 0
+    if not world().is_main or config.dry_run:
+        return ""
+    colored, warning = _finish(config, original, chroma, path)
+    save_picture(output, colored, quality=config.quality)
+    print(output)
+    return warning
 
 
-def _finish(config: Config, original: Picture, chroma: Chroma) -> Picture:
-    """The picture to write."""
+def _finish(config: Config, original: Picture, chroma: Chroma, path: Path) -> tuple[Picture, str]:
+    """The picture to write, and what looks wrong with it, which is warned of, or ''."""
     colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
-    return beside(without_color(original), colored) if config.side_by_side else colored
+    warning = suspicion(colored, config.saturation * chroma.ab)
+    if warning:
+        log.warning("%s: what comes out is %s; look at it", path, warning)
+    return beside(without_color(original), colored) if config.side_by_side else colored, warning
 
 
-def _run_clip(config: Config, path: Path) -> int:
+def _run_clip(config: Config, path: Path) -> str:
     check_kind(config, "clip", path)
     _check_for_clips(config)
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
@@ -109,7 +138,7 @@ def _run_clip(config: Config, path: Path) -> int:
     if world().is_main and not config.dry_run:
         color_clip(_load(config, weights), clip, output, temporal=config.temporal, quality=config.quality)
         print(output)
-    return 0
+    return ""
 
 
 def _check_for_clips(config: Config) -> None:
@@ -124,58 +153,68 @@ def _check_for_clips(config: Config) -> None:
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
 
 
-def _run_folder(config: Config, folder: Path) -> int:
+def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     check_kind(config, "folder", folder)
-    output = config.output_dir or default_output(folder)
-    clips = clips_to_color(folder, output, recursive=config.recursive)
+    folder, output = folder.resolve(), (config.output_dir or default_output(folder)).resolve()
+    files = files_to_color(folder, output, recursive=config.recursive)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
-        num = len(photos_to_color(folder, output, recursive=config.recursive))
-        print(f"would write {num} pictures and {len(clips)} clips to {output}")
+        print(f"would write {len(files.photos)} pictures and {len(files.clips)} clips to {output}")
         return 0
     colorizer = _load(config, weights)
+    check_writable(output)
+    remove_leftovers(output)
+    report = Report(output, tell)
+    by = {"weights": colorizer.about}
+    for kind, names in (("photo", ("quality", "side_by_side")), ("clip", ("quality", "temporal"))):
+        own = {name: getattr(config, name) for name in names}
+        by[kind] = json.dumps({**colorizer.settings, **own}, sort_keys=True)
+    jobs = {
+        kind: Job(folder, output, config.overwrite, report, by["weights"], by[kind])
+        for kind in ("photo", "clip")
+    }
 
-    def colorize(path: Path) -> Picture:
+    def color(path: Path, target: Path) -> str:
         original = load_picture(path, max_pixels=config.max_pixels)
-        colored = colorizer.color(original)
-        return beside(without_color(original), colored) if config.side_by_side else colored
+        colored, warning = _finish(config, original, colorizer.infer(original), path)
+        save_picture(target, colored, quality=config.quality)
+        return warning
 
-    results = []
-    if not clips or photos_to_color(folder, output, recursive=config.recursive):
-        results = color_folder(
-            colorize,
-            folder,
-            output,
-            recursive=config.recursive,
-            overwrite=config.overwrite,
-            quality=config.quality,
-        )
-    results += _color_clips(config, colorizer, folder, output) if clips else []
+    results = color_photos(color, files.photos, jobs["photo"])
+    results += _color_clips(config, colorizer, files.clips, jobs["clip"])
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
+    report.finish(results)
+    return _sum_up(results, files, output, by)
+
+
+def _sum_up(results: Sequence[Result], files: Files, output: Path, by: dict[str, str]) -> int:
+    """Say what became of a folder; returns the exit code."""
+    if files.others:
+        print(count_endings(files.others))
+    if mixture := warn_of_mixture(results, output, by):
+        log.warning(mixture)
     counts = Counter(result.status for result in results)
-    write_report(output, results)
     print(f"{output}: " + ", ".join(f"{counts[s]} {s}" for s in ("colored", "skipped", "failed")))
     return 1 if counts["failed"] else 0
 
 
-def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Path) -> list[Result]:
+def _color_clips(config: Config, colorizer: Colorizer, paths: Sequence[Path], job: Job) -> list[Result]:
     """Color the clips of a folder; where none of them can be colored, one line says why."""
+    if not paths:
+        return []
     try:
         _check_for_clips(config)
     except UserError as error:
-        clips = clips_to_color(folder, output, recursive=config.recursive)
-        if world().is_main:
-            print(f"{len(clips)} clips are left out: {error}", file=sys.stderr)
-        names = (path.relative_to(folder.resolve()).as_posix() for path in clips)
-        return [Result(name, "failed", str(error)) for name in names]
+        return leave_out_clips(paths, job, error)
 
-    def color(path: Path, target: Path) -> None:
+    def color(path: Path, target: Path) -> str:
         clip = open_clip(path, max_pixels=config.max_pixels)
         color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
+        return ""
 
-    return color_clips(color, folder, output, recursive=config.recursive, overwrite=config.overwrite)
+    return color_clips(color, paths, job)
 
 
 def _load(config: Config, weights: LoadedModel) -> Colorizer:

@@ -17,10 +17,9 @@ import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from core.errors import UserError
+from media.formats import WRITTEN
 
 log = logging.getLogger(__name__)
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 # What Pillow's decoders raise on broken files, each seen on mutated photographs.
 _DECODER_ERRORS = (
@@ -204,10 +203,9 @@ def photo_format(path: Path) -> str:
     Raises:
         UserError: the ending is none that the project writes.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"cannot write {path}: its ending must be one of {', '.join(SUFFIXES)}")
-    Image.init()
-    return Image.EXTENSION[path.suffix.lower()]
+    if path.suffix.lower() not in WRITTEN:
+        raise UserError(f"cannot write {path}: its ending must be one of {', '.join(WRITTEN)}")
+    return WRITTEN[path.suffix.lower()]
 
 
 def _to_8_bit(image: Image.Image, inverted: bool) -> Image.Image:

@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from core.errors import UserError
-from media.decode import SUFFIXES
+from media.formats import PHOTOS
 from web.folder import Folder
 from web.studio import ENDINGS, Photo, Studio, pack
 from web.uploads import MAX_PHOTOS
@@ -61,7 +61,7 @@ class Page:
         self.drop = gr.File(
             label="Photos",
             file_count="multiple",
-            file_types=list(SUFFIXES),
+            file_types=list(PHOTOS),
             height=130,
             elem_id="drop",
         )
