@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from collections import Counter
@@ -16,18 +15,12 @@ from core.distributed import world
 from core.errors import UserError
 from core.files import check_writable, remove_leftovers
 from core.settings import check_kind
-from inference.chroma import (
-    Chroma,
-    apply_chroma,
-    check_ending,
-    load_chroma,
-    save_chroma,
-    without_color,
-)
+from inference.chroma import check_ending, load_chroma, save_chroma
 from inference.colorizer import Colorizer
 from inference.folder import Job, color_photos, default_output, files_to_color
+from inference.guided import Guide
+from inference.painter import Painter
 from inference.report import Report, Result, warn_of_mixture
-from inference.suspicion import suspicion
 from inference.weights import choose_weights, describe
 from media.clip import open_clip
 from media.decode import photo_format
@@ -35,8 +28,9 @@ from media.encode import save_picture
 from media.encode_clip import check_container, endings_for
 from media.ffmpeg import pyav
 from media.formats import kind_of
-from media.picture import Picture, beside, from_array, load_picture
+from media.picture import Picture, from_array, load_picture
 from media.walk import Files, count_endings
+from models.registry import WITHOUT_WEIGHTS
 from video.color_clip import color_clip
 from video.color_clips import color_clips, leave_out_clips
 
@@ -72,56 +66,52 @@ def run(config: Config) -> int:
 
 
 def _run_photo(config: Config, path: Path) -> str:
-    """Color a photo; returns what looks wrong with it, or ''."""
+    """Color a photo; returns what looks wrong with the picture, or ''."""
     check_kind(config, "photo", path)
     output = _check_outputs(config, path)
     original = load_picture(path, max_pixels=config.max_pixels)
-    if config.apply_chroma:
-        return _apply(config, config.apply_chroma, original, output)
+    if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
+        return _color_without_model(config, original, output)
     weights, config = choose_weights(config)
+    guide = Guide(config, weights.model.accepts)
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{})".format(output, *original.size))
         return ""
     if not world().is_main:  # there is nothing to share
         return ""
-    colorizer = _load(config, weights)
-    chroma = colorizer.infer(original)
-    if config.save_chroma:
-        save_chroma(config.save_chroma, chroma)
-        print(config.save_chroma)
+    colorizer = Colorizer.from_config(config, weights)
+    painter = Painter(config, guide, colorizer)
+    chroma = painter.look(original)
     if config.save_confidence:
-        sure = colorizer.confidence(original)
+        sure = colorizer.confidence(original, chroma)
         save_picture(config.save_confidence, from_array(sure), quality=config.quality)
         print(config.save_confidence)
         del sure
-    colored, warning = _finish(config, original, chroma, path)
+    chroma = guide(original, chroma)
+    if config.save_chroma:
+        save_chroma(config.save_chroma, chroma)
+        print(config.save_chroma)
+    colored, warning = painter.finish(original, chroma, path)
     del original  # encoding takes memory of its own
     save_picture(output, colored, quality=config.quality)
     print(output)
     return warning
 
 
-def _apply(config: Config, path: Path, original: Picture, output: Path) -> str:
-    """Color with what an earlier prediction kept; no model is loaded."""
-    chroma = load_chroma(path)
+def _color_without_model(config: Config, original: Picture, output: Path) -> str:
+    """Color with what an earlier prediction kept, or with what a person gives alone."""
+    chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
+    guide = Guide(config)
+    guided = guide(original, chroma)
     if config.dry_run:
         print("would write {} ({}x{})".format(output, *original.size))
     if not world().is_main or config.dry_run:
         return ""
-    colored, warning = _finish(config, original, chroma, path)
+    colored, warning = Painter(config, guide).finish(original, guided, output)
     save_picture(output, colored, quality=config.quality)
     print(output)
     return warning
-
-
-def _finish(config: Config, original: Picture, chroma: Chroma, path: Path) -> tuple[Picture, str]:
-    """The picture to write, and what looks wrong with it, which is warned of, or ''."""
-    colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
-    warning = suspicion(colored, config.saturation * chroma.ab)
-    if warning:
-        log.warning("%s: what comes out is %s; look at it", path, warning)
-    return beside(without_color(original), colored) if config.side_by_side else colored, warning
 
 
 def _run_clip(config: Config, path: Path) -> str:
@@ -132,11 +122,18 @@ def _run_clip(config: Config, path: Path) -> str:
     _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
     clip = open_clip(path, max_pixels=config.max_pixels)
     weights, config = choose_weights(config)
+    _check_reference(config, weights)
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if world().is_main and not config.dry_run:
-        color_clip(_load(config, weights), clip, output, temporal=config.temporal, quality=config.quality)
+        color_clip(
+            Colorizer.from_config(config, weights),
+            clip,
+            output,
+            temporal=config.temporal,
+            quality=config.quality,
+        )
         print(output)
     return ""
 
@@ -149,87 +146,84 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
+    for flag in ("hints", "reference_dir"):
+        if getattr(config, flag):
+            raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
+
+
+def _check_reference(config: Config, weights: LoadedModel) -> None:
+    """
+    Raises:
+        UserError: the model does not take a reference itself, and clips are not solved.
+    """
+    if config.reference and "reference" not in weights.model.accepts:
+        raise UserError(f"--reference: {weights.name} takes none for clips: leave it out, or color photos")
 
 
 def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     check_kind(config, "folder", folder)
     folder, output = folder.resolve(), (config.output_dir or default_output(folder)).resolve()
     files = files_to_color(folder, output, recursive=config.recursive)
-    weights, config = choose_weights(config)
+    weights = None
+    if config.model not in WITHOUT_WEIGHTS:
+        weights, config = choose_weights(config)
+    guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
-        print(describe(config, weights.model))
+        if weights is not None:
+            print(describe(config, weights.model))
         print(f"would write {len(files.photos)} pictures and {len(files.clips)} clips to {output}")
         return 0
-    colorizer = _load(config, weights)
+    colorizer = None if weights is None else Colorizer.from_config(config, weights)
+    painter = Painter(config, guide, colorizer)
     check_writable(output)
     remove_leftovers(output)
     report = Report(output, tell)
-    by = {"weights": colorizer.about}
-    for kind, names in (("photo", ("quality", "side_by_side")), ("clip", ("quality", "temporal"))):
-        own = {name: getattr(config, name) for name in names}
-        by[kind] = json.dumps({**colorizer.settings, **own}, sort_keys=True)
-    jobs = {
-        kind: Job(folder, output, config.overwrite, report, by["weights"], by[kind])
-        for kind in ("photo", "clip")
-    }
 
-    def color(path: Path, target: Path) -> str:
-        original = load_picture(path, max_pixels=config.max_pixels)
-        colored, warning = _finish(config, original, colorizer.infer(original), path)
-        save_picture(target, colored, quality=config.quality)
-        return warning
+    def job(*names: str) -> Job:
+        return Job(folder, output, config.overwrite, report, painter.about, painter.settings(*names))
 
-    results = color_photos(color, files.photos, jobs["photo"])
-    results += _color_clips(config, colorizer, files.clips, jobs["clip"])
+    of_photos, of_clips = job("side_by_side"), job("temporal")
+    results = color_photos(painter.color_file, files.photos, of_photos)
+    results += _color_clips(painter, files.clips, of_clips)
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
     report.finish(results)
-    return _sum_up(results, files, output, by)
+    return _sum_up(results, files, (of_photos, of_clips))
 
 
-def _sum_up(results: Sequence[Result], files: Files, output: Path, by: dict[str, str]) -> int:
+def _sum_up(results: Sequence[Result], files: Files, jobs: Sequence[Job]) -> int:
     """Say what became of a folder; returns the exit code."""
     if files.others:
         print(count_endings(files.others))
-    if mixture := warn_of_mixture(results, output, by):
-        log.warning(mixture)
+    if mixture := warn_of_mixture(results, {(job.weights, job.settings) for job in jobs}):
+        log.warning("%s: %s", jobs[0].output, mixture)
     counts = Counter(result.status for result in results)
-    print(f"{output}: " + ", ".join(f"{counts[s]} {s}" for s in ("colored", "skipped", "failed")))
+    print(f"{jobs[0].output}: " + ", ".join(f"{counts[s]} {s}" for s in ("colored", "skipped", "failed")))
     return 1 if counts["failed"] else 0
 
 
-def _color_clips(config: Config, colorizer: Colorizer, paths: Sequence[Path], job: Job) -> list[Result]:
+def _color_clips(painter: Painter, paths: Sequence[Path], job: Job) -> list[Result]:
     """Color the clips of a folder; where none of them can be colored, one line says why."""
     if not paths:
         return []
+    config, colorizer = painter.config, painter.colorizer
     try:
         _check_for_clips(config)
+        if colorizer is None:
+            raise UserError(f"--model={config.model} is for photos, not for clips: name another model")
+        _check_reference(config, colorizer.weights)
     except UserError as error:
         return leave_out_clips(paths, job, error)
 
     def color(path: Path, target: Path) -> str:
+        assert colorizer is not None
         clip = open_clip(path, max_pixels=config.max_pixels)
         color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
         return ""
 
     return color_clips(color, paths, job)
-
-
-def _load(config: Config, weights: LoadedModel) -> Colorizer:
-    return Colorizer(
-        weights,
-        image_size=config.image_size,
-        resize=config.resize,
-        render_size=config.render_size,
-        views=config.views,
-        upsample=config.upsample,
-        saturation=config.saturation,
-        style_image=config.style_image,
-        max_pixels=config.max_pixels,
-        device=config.device,
-    )
 
 
 def _check_outputs(config: Config, photo: Path) -> Path:
@@ -240,9 +234,10 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         photo_format(config.save_confidence)
     if config.save_chroma:
         check_ending(config.save_chroma)
-    for flag in ("save_chroma", "save_confidence", "style_image"):
-        if config.apply_chroma and getattr(config, flag):
-            raise UserError(f"--apply_chroma takes no model: leave --{flag} out")
+    modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
+    for flag in ("save_chroma", "save_confidence"):
+        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag):
+            raise UserError(f"{modelless} takes no model: leave --{flag} out")
     flags = {
         "output_path": output,
         "save_chroma": config.save_chroma,
@@ -253,6 +248,8 @@ def _check_outputs(config: Config, photo: Path) -> Path:
         taken[config.weights.resolve()] = "the file of the weights"
     if config.apply_chroma:
         taken[config.apply_chroma.resolve()] = "the file of the chroma"
+    if config.hints:
+        taken[config.hints.resolve()] = "the file of the hints"
     _check_free(config, flags, taken)
     return output
 

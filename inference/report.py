@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -101,30 +101,24 @@ class Report:
         self._tell({key: getattr(result, key) for key in ("name", "status", "seconds", "reason", "warning")})
 
 
-def warn_of_mixture(results: Iterable[Result], output: Path, now: dict[str, str]) -> str:
-    """Whether pictures that were there were made otherwise than those of this run are.
+def warn_of_mixture(results: Iterable[Result], now: Collection[tuple[str, str]]) -> str:
+    """Whether files that were there were made otherwise than those of this run are.
 
     Args:
         results: of the run.
-        output: where the pictures are.
-        now: kinds of file -> their settings, and 'weights'.
+        now: weights and settings of the run.
     Returns:
-        A line, or ''.
+        What to do, or ''.
     """
-    others = [
-        result
-        for result in results
-        if result.status == "skipped"
-        and result.weights
-        and (result.weights != now["weights"] or result.settings not in now.values())
-    ]
+    there = [result for result in results if result.status == "skipped" and result.weights]
+    others = [result for result in there if (result.weights, result.settings) not in now]
     if not others:
         return ""
-    weights = sorted({result.weights for result in others} - {now["weights"]})
+    weights = sorted({result.weights for result in others} - {weights for weights, _ in now})
     how = f"other weights ({'; '.join(weights)})" if weights else "other settings"
     return (
-        f"{len(others)} of the files that were in {output} were made with {how}: --overwrite colors them "
-        f"again, another --output_dir keeps both; {REPORT} says which"
+        f"{len(others)} files that were there were made with {how}: --overwrite colors them again, another "
+        f"--output_dir keeps both; {REPORT} says which"
     )
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 from config import VERSION
 from core.figures import progress_bar
 from core.files import check_writable
-from inference.chroma import apply_chroma, lightness_seen
+from inference.chroma import apply_chroma
 from inference.colorizer import Colorizer
 from media.clip import Clip, Frame, read_frames
 from media.encode_clip import check_encodable, join_parts, write_part
@@ -82,8 +82,8 @@ def color_frames(
         original = from_array(frame.pixels)
         chroma = colorizer.infer(original)
         if steady is not None:
-            L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
-            chroma = replace(chroma, ab=steady(L, chroma.ab))
+            assert chroma.L is not None
+            chroma = replace(chroma, ab=steady(chroma.L, chroma.ab))
         colored = apply_chroma(original, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
         yield Frame(colored.pixels, frame.pts), steady.state if steady else {}
 

@@ -38,7 +38,7 @@ def run(config: Config) -> int:
         KeyboardInterrupt: Ctrl-C, or a signal to end.
     """
     if importlib.util.find_spec("gradio") is None:
-        raise UserError("--mode=serve needs Gradio: pip install -r requirements-web.txt")
+        raise UserError("--mode=serve needs Gradio: pip install '.[web]'")
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))

@@ -70,7 +70,7 @@ class Studio:
         path = weights.path.resolve()
         self.first = path.stem if path in self.choices.values() else f"{path.stem} ({weights.name})"
         self.choices[self.first] = path
-        self._loaded = {self.first: self._load(weights)}
+        self._loaded = {self.first: Colorizer.from_config(config, weights)}
         self._lock = threading.Lock()
 
     def vividness(self, model: str) -> float | None:
@@ -150,21 +150,8 @@ class Studio:
     def _colorizer(self, model: str) -> Colorizer:
         with self._lock:
             if model not in self._loaded:
-                self._loaded[model] = self._load(load_weights(self.choices[model]))
+                self._loaded[model] = Colorizer.from_config(self.config, load_weights(self.choices[model]))
             return self._loaded[model]
-
-    def _load(self, weights: LoadedModel) -> Colorizer:
-        config, given = self.config, self.config.given
-        return Colorizer(
-            weights,
-            # Of each weights' own training, unless said otherwise.
-            image_size=config.image_size if "image_size" in given else None,
-            resize=config.resize if "resize" in given else None,
-            render_size=config.render_size,
-            views=config.views,
-            upsample=config.upsample,
-            device=config.device,
-        )
 
     def _open(self, path: Path) -> Picture:
         try:

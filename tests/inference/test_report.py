@@ -63,7 +63,7 @@ def test_two_settings_in_one_folder_are_told(cli, folder, vivid):
     (folder.with_name("old_colorized") / "a.png").unlink()
     assert "were made with" not in cli(*argv(folder, vivid)).err
     outcome = cli(*argv(folder, vivid, "--saturation=2"))
-    assert "4 of the files that were in" in outcome.err
+    assert "4 files that were there" in outcome.err
     assert "were made with other settings: --overwrite" in outcome.err
     saturations = [json.loads(row["settings"])["saturation"] for row in rows(folder).values()]
     assert saturations == [1, 1, 1, 1]

@@ -252,7 +252,7 @@ def test_without_gradio_one_line_says_what_to_install(cli, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
     outcome = cli("--mode=serve")
     assert outcome.code == 2
-    assert outcome.error == "error: --mode=serve needs Gradio: pip install -r requirements-web.txt"
+    assert outcome.error == "error: --mode=serve needs Gradio: pip install '.[web]'"
 
 
 def test_an_address_that_cannot_be_had(cli):
