@@ -168,7 +168,7 @@ def _set_up_output() -> None:
         warnings.simplefilter("ignore")
     level = logging.WARNING if world().is_main else logging.ERROR
     logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
-    for module in ("data.shards", "media.decode"):  # files that this process alone has looked at
+    for module in ("data.shards", "media"):  # files that this process alone has looked at
         logging.getLogger(module).setLevel(logging.WARNING)
     logging.addLevelName(logging.WARNING, "warning")
     for library in ("PIL", "matplotlib", "tifffile"):

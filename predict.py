@@ -19,15 +19,16 @@ from inference.chroma import check_ending, load_chroma, save_chroma
 from inference.colorizer import Colorizer
 from inference.folder import Job, color_photos, default_output, files_to_color
 from inference.guided import Guide
-from inference.painter import Painter
+from inference.painter import Painter, targets_of
 from inference.report import Report, Result, warn_of_mixture
 from inference.weights import choose_weights, describe
 from media.clip import open_clip
 from media.decode import photo_format
-from media.encode import save_picture
+from media.encode import ANIMATED, save_picture
 from media.encode_clip import check_container, endings_for
 from media.ffmpeg import pyav
 from media.formats import kind_of
+from media.pages import Pages, look_for_pages
 from media.picture import Picture, from_array, load_picture
 from media.walk import Files, count_endings
 from models.registry import WITHOUT_WEIGHTS
@@ -68,7 +69,8 @@ def run(config: Config) -> int:
 def _run_photo(config: Config, path: Path) -> str:
     """Color a photo; returns what looks wrong with the picture, or ''."""
     check_kind(config, "photo", path)
-    output = _check_outputs(config, path)
+    pages = look_for_pages(path)
+    output = _check_outputs(config, path, pages)
     original = load_picture(path, max_pixels=config.max_pixels)
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         return _color_without_model(config, original, output)
@@ -76,12 +78,18 @@ def _run_photo(config: Config, path: Path) -> str:
     guide = Guide(config, weights.model.accepts)
     if config.dry_run:
         print(describe(config, weights.model))
-        print("would write {} ({}x{})".format(output, *original.size))
+        many = f", {pages.num} pictures" if pages.num > 1 else ""
+        print("would write {} ({}x{}{})".format(output, *original.size, many))
         return ""
     if not world().is_main:  # there is nothing to share
         return ""
     colorizer = Colorizer.from_config(config, weights)
     painter = Painter(config, guide, colorizer)
+    if pages.num > 1:
+        del original
+        warning = painter.color_file(path, output)
+        print(*targets_of(output, pages), sep="\n")
+        return warning
     chroma = painter.look(original)
     if config.save_confidence:
         sure = colorizer.confidence(original, chroma)
@@ -226,10 +234,15 @@ def _color_clips(painter: Painter, paths: Sequence[Path], job: Job) -> list[Resu
     return color_clips(color, paths, job)
 
 
-def _check_outputs(config: Config, photo: Path) -> Path:
+def _check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
     """Where the picture goes; what would be written is checked before any work is done."""
-    output = config.output_path or photo.with_name(f"{photo.stem}_colorized.png")
-    photo_format(output)
+    ending = ".tif" if pages.num > 1 and not pages.is_animation else ".png"
+    output = config.output_path or photo.with_name(f"{photo.stem}_colorized{ending}")
+    if photo_format(output) not in ANIMATED and pages.is_animation:
+        raise UserError(f"{photo} is an animation, which {output} cannot hold: use .png, .webp or .gif")
+    for flag in ("save_chroma", "save_confidence", "apply_chroma", "hints"):
+        if pages.num > 1 and getattr(config, flag):
+            raise UserError(f"--{flag} is for one picture, and {photo} holds {pages.num}: leave it out")
     if config.save_confidence:
         photo_format(config.save_confidence)
     if config.save_chroma:
@@ -238,8 +251,11 @@ def _check_outputs(config: Config, photo: Path) -> Path:
     for flag in ("save_chroma", "save_confidence"):
         if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag):
             raise UserError(f"{modelless} takes no model: leave --{flag} out")
+    targets = targets_of(output, pages)
+    for target in targets[1:]:
+        _check_free(config, {"output_path": target}, {photo.resolve(): "the photo itself"})
     flags = {
-        "output_path": output,
+        "output_path": targets[0],
         "save_chroma": config.save_chroma,
         "save_confidence": config.save_confidence,
     }

@@ -22,8 +22,9 @@ from core.distributed import gather, share
 from core.errors import UserError
 from data.shards import COMPRESSED, list_members
 from data.shards import SUFFIX as SHARD
-from media.decode import PhotoError, decode, open_photo
+from media.decode import PhotoError, open_photo
 from media.formats import PHOTOS, is_photo_name, kind_of
+from media.photo import decode
 from media.walk import sort_files, walk
 
 log = logging.getLogger(__name__)

@@ -132,8 +132,12 @@ def color_photos(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
 
 
 def target_of(place: Path) -> Path:
-    """The file that a photo goes to: its own name, and .png where pictures of its ending are not written."""
-    return place if place.suffix.lower() in WRITTEN else place.with_name(f"{place.name}.png")
+    """The file that a photo goes to: its own name, and .png where its format is not written, or is GIF.
+
+    For the 256 colours of a GIF are few.
+    """
+    is_kept = WRITTEN.get(place.suffix.lower(), "GIF") != "GIF"
+    return place if is_kept else place.with_name(f"{place.name}.png")
 
 
 def files_to_color(folder: Path, output: Path, *, recursive: bool) -> Files:

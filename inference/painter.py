@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 
 from config import VERSION, Config
@@ -11,7 +12,9 @@ from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.guided import Guide
 from inference.suspicion import suspicion
-from media.encode import save_picture
+from media.decode import photo_format
+from media.encode import save_animation, save_pages, save_picture
+from media.pages import Pages, look_for_pages
 from media.picture import Picture, beside, load_picture
 
 log = logging.getLogger(__name__)
@@ -55,12 +58,38 @@ class Painter:
         return beside(without_color(original), colored) if config.side_by_side else colored, warning
 
     def color_file(self, path: Path, target: Path) -> str:
-        """Color a photo from file to file; returns what looks wrong with the picture, or ''.
+        """Color what is in a file, all its pages or frames; returns what looks wrong with it, or ''.
 
         Raises:
             UserError: it cannot be read, colored or written.
         """
-        original = load_picture(path, max_pixels=self.config.max_pixels)
-        colored, warning = self.finish(original, self.guide(original, self.look(original)), path)
-        save_picture(target, colored, quality=self.config.quality)
-        return warning
+        pages, quality = look_for_pages(path), self.config.quality
+        warnings: dict[str, None] = {}
+        pictures = self._color_pages(path, pages, warnings)
+        if pages.is_animation:
+            save_animation(target, pictures, pages.durations, pages.loops, quality=quality)
+        elif pages.num > 1 and photo_format(target) == "TIFF":
+            save_pages(target, pictures)
+        else:
+            for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
+                save_picture(page_target, picture, quality=quality)
+        return "; ".join(warnings)
+
+    def _color_pages(self, path: Path, pages: Pages, warnings: dict[str, None]) -> Iterator[Picture]:
+        """Each page when it is asked for; what looks wrong joins `warnings`."""
+        for number in range(pages.num):
+            original = load_picture(path, max_pixels=self.config.max_pixels, page=number)
+            picture, warning = self.finish(original, self.guide(original, self.look(original)), path)
+            if warning:
+                warnings[warning if pages.num == 1 else f"picture {number + 1}: {warning}"] = None
+            del original  # encoding takes memory of its own
+            yield picture
+
+
+def targets_of(target: Path, pages: Pages) -> list[Path]:
+    """The files that are written: one for each page where the format holds one picture."""
+    if pages.num == 1 or pages.is_animation or photo_format(target) == "TIFF":
+        return [target]
+    digits = len(str(pages.num))
+    numbers = range(1, pages.num + 1)
+    return [target.with_name(f"{target.stem}_{number:0{digits}}{target.suffix}") for number in numbers]

@@ -16,11 +16,12 @@ WRITTEN = {
     **dict.fromkeys((".webp",), "WEBP"),
     **dict.fromkeys((".bmp",), "BMP"),
     **dict.fromkeys((".tif", ".tiff"), "TIFF"),
+    ".gif": "GIF",
 }
 """Ending of a picture that the project writes -> Pillow's name of its format."""
 PHOTOS = (
     *WRITTEN,
-    *(".gif", ".apng", ".mpo", ".dib", ".avif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf"),
+    *(".apng", ".mpo", ".dib", ".avif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf"),
     *(".ppm", ".pgm", ".pbm", ".pnm", ".pfm", ".tga", ".jxl", ".jls", ".heic", ".heif", ".hif"),
 )
 """Endings of photos, of any letter case."""
@@ -35,7 +36,8 @@ _CLIP_STARTS = (
     *(b"\x06\x0e+4\x02\x05\x01\x01", b"\x1f\x07\0"),
 )
 # ISO base media: brands of pictures; all others are clips, or sound, which holds no video.
-_PICTURE_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
+_PICTURE_BRANDS = (b"avif", b"avis", *HEIF_BRANDS)
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _PACKETS = ((0, 188), (4, 192))  # of transport streams: where the first begins, and their size
 _MODULES = (".ts", ".mts")  # which programs in TypeScript have too
