@@ -39,6 +39,7 @@ def with_hints(
     *,
     hints: Hints | None = None,
     scribbler: Scribbler | None = None,
+    max_pixels: int = SOLVED_PIXELS,
 ) -> Chroma:
     """Spread given colours over a photo.
 
@@ -48,10 +49,11 @@ def with_hints(
             around; None: those given are all there are, as in Levin et al. 2004.
         hints: of this photo; their a* and b* hold exactly at the size of the solve.
         scribbler: colours for other places, such as `Reference.scribbles`.
+        max_pixels: of the solve; fewer take proportionally less time, for a first look.
     Returns:
-        Colours at the size of the solve: that of the photo, or of `SOLVED_PIXELS`.
+        Colours at the size of the solve: that of the photo, or smaller.
     """
-    width, height = _solve_size(original.size)
+    width, height = _solve_size(original.size, max_pixels)
     L = lightness_seen(original, (width, height))
     given = torch.zeros(1, 3, height, width) if scribbler is None else scribbler(original, height, width)
     if hints is not None:
@@ -62,10 +64,8 @@ def with_hints(
         seen = chroma.L
         if seen is None:
             seen = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
-        ab, by = (
-            guided(seen, chroma.ab, height, width)(L, slice(0, height)),
-            f"{chroma.by}, corrected by hand",
-        )
+        ab = guided(seen, chroma.ab, height, width)(L, slice(0, height))
+        by = f"{chroma.by}, corrected by hand or by another photo"
     found = spread(L, given, ab)
     return Chroma(found.half().float(), original.size, by, L)
 
@@ -109,7 +109,7 @@ class Guide:
 
 def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
     """What finds the reference of a photo, and the way in which its colours are matched."""
-    encoder = _encoder() if config.matching == "encoder" or config.reference_dir else None
+    encoder = shipped_encoder() if config.matching == "encoder" or config.reference_dir else None
     features = cosine_features if encoder is None or config.matching == "dct" else encoder_features(encoder)
 
     def learn(path: Path) -> Scribbler:
@@ -127,15 +127,15 @@ def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
     return lambda original: learn(gallery.nearest(original))
 
 
-def _encoder() -> TimmEncoder:
+def shipped_encoder() -> TimmEncoder:
     """Of the weights that ship, which know what photos show."""
     encoder = load_weights(find_weights(Path(DEFAULT), None, "")).model.eval().encoder
     assert isinstance(encoder, TimmEncoder)
     return encoder
 
 
-def _solve_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) of a photo in at most `SOLVED_PIXELS`."""
-    scale = min(1.0, math.sqrt(SOLVED_PIXELS / (size[0] * size[1])))
+def _solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """(width, height) of a photo in at most so many pixels."""
+    scale = min(1.0, math.sqrt(max_pixels / (size[0] * size[1])))
     width, height = (max(1, int(scale * length)) for length in size)
     return width, height

@@ -82,7 +82,7 @@ def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
             file.seek(0)
             head = file.read(64)
             if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-                raise UnknownKind("HEIC needs pillow-heif: pip install -r requirements-heif.txt") from error
+                raise UnknownKind("HEIC needs pillow-heif: pip install .[heif]") from error
             if kind_of_bytes(head) == "photo":
                 raise UnknownKind("a header that is damaged, or of a rare kind") from error
             raise

@@ -8,7 +8,7 @@ import numpy as np
 
 from media.coded import read_coded
 from media.decode import opened
-from media.metadata import profile_of, read_metadata
+from media.metadata import info_of, profile_of, read_metadata
 from media.tiff import STARTS, Deep, read_tiff, three_axes
 from media.white import find_white, normalize
 
@@ -46,7 +46,7 @@ def _read_gray_or_png(file: BinaryIO, max_pixels: int, name: str, *, is_deep_png
             return None
         image.load()  # for what stands behind the pixels
         samples = np.asarray(image)
-        metadata, orientation = read_metadata(image.getexif(), image.info)
+        metadata, orientation = read_metadata(image.getexif(), info_of(image))
         profile = profile_of(image.info, is_gray=True)
         if is_deep_png:
             import imagecodecs  # here, because few photos need it

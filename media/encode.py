@@ -18,9 +18,8 @@ from core.distributed import num_cores
 from core.files import write_bytes
 from media.attach import jpeg_segment, png_texts, warn_of_losses
 from media.decode import PhotoError, photo_format
-from media.metadata import DIRECTORIES, Metadata, srgb_profile
+from media.metadata import DIRECTORIES, IPTC_TAG, Metadata, srgb_profile
 from media.picture import STRIP_PIXELS, Picture, on_white, to_dtype
-from media.tiff import IPTC_TAG
 
 ANIMATED = ("PNG", "WEBP", "GIF")
 """Formats that hold animations."""

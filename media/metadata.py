@@ -37,6 +37,7 @@ _OF_THE_OLD_FILE = (
     ExifTags.Base.ExifImageWidth,
     ExifTags.Base.ExifImageHeight,
 )
+IPTC_TAG = 33723  # of a TIFF
 IPTC_RESOURCE, _IPTC_START = 0x0404, b"\x1c"
 _NO_TEXTS = ("XML:com.adobe.xmp", "Software", "Raw profile type exif", "Raw profile type iptc")
 _NO_COMMENTS = ("b'Created by OpenJPEG", "Created by OpenJPEG")
@@ -89,6 +90,12 @@ def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, 
     dpi = dpi[::-1] if dpi and orientation in _TURNED else dpi
     xmp = xmp if isinstance(xmp, bytes) else b""
     return Metadata(block, xmp, dpi, _read_iptc(info), _read_texts(info)), orientation
+
+
+def info_of(image: Image.Image) -> dict[Any, Any]:
+    """What `read_metadata` is to know of a picture that was opened and loaded."""
+    tags = getattr(image, "tag_v2", {})
+    return {**image.info, "texts": getattr(image, "text", None), "iptc": tags.get(IPTC_TAG)}
 
 
 def profile_of(info: Mapping[Any, Any], *, is_gray: bool) -> bytes | None:

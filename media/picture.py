@@ -18,9 +18,8 @@ from PIL import Image
 
 from media.decode import PhotoError, check_pixels, decoding_errors, open_photo, opened, split_alpha
 from media.deep import read_deep
-from media.metadata import Metadata, read_metadata, srgb_profile
+from media.metadata import Metadata, info_of, read_metadata, srgb_profile
 from media.pages import page_number
-from media.tiff import IPTC_TAG
 from media.white import FULL
 
 log = logging.getLogger(__name__)
@@ -117,10 +116,7 @@ def _read_shallow(
         image.load()
         if image.mode == "1":
             log.warning("%s is a 1-bit scan: its black and white take no colour", name)
-        info = {**image.info, "texts": getattr(image, "text", None)}
-        if image.format == "TIFF":
-            info["iptc"] = getattr(image, "tag_v2", {}).get(IPTC_TAG)
-        metadata, _ = read_metadata(image.getexif(), info)
+        metadata, _ = read_metadata(image.getexif(), info_of(image))
         return *split_alpha(image, name), metadata
 
 

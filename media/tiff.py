@@ -10,7 +10,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin
 
 from media.decode import UnknownKind
-from media.metadata import DESCRIPTIVE, Metadata, read_metadata
+from media.metadata import DESCRIPTIVE, IPTC_TAG, Metadata, read_metadata
 from media.white import FULL, find_white, normalize
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
@@ -21,7 +21,6 @@ _ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2
 _SUBFILE, _OLD_SUBFILE, _MAX_SAMPLE, _SMAX_SAMPLE, _XMP = 254, 255, 281, 341, 700
-IPTC_TAG = 33723
 # Pillow's library has a name for WebP, and mostly no decoder.
 _OF_PILLOW = frozenset(TiffImagePlugin.COMPRESSION_INFO) - {50001}
 # CIELAB of TIFF is that of illuminant D50; to linear sRGB, by Bradford's adaptation (brucelindbloom.com).

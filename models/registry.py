@@ -34,6 +34,7 @@ _ROWS: dict[str, Row] = {
     "zhang2016": Row("zhang2016.Zhang2016", Zhang2016Settings, "zhang2016.Zhang2016Objective"),
     "iizuka2016": Row("iizuka2016.Iizuka2016", objective="iizuka2016.Iizuka2016Objective"),
     "nazeri2018": Row("nazeri2018.Nazeri2018", objective="nazeri2018.Nazeri2018Objective"),
+    "zhang2017": Row("zhang2017.Zhang2017", objective="zhang2017.Zhang2017Objective"),
     "unet": Row("unet.UNet", UNetSettings, "unet_objective.UNetObjective"),
 }
 

@@ -158,7 +158,7 @@ def vivid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the web page, served for all tests of it; what ends it leaves nothing behind."""
-    pytest.importorskip("gradio")
+    pytest.importorskip("uvicorn")
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
