@@ -311,6 +311,13 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo",),
     )
+    progress: str = setting(
+        "auto",
+        "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
+        "for each file: name, status, seconds, reason, warning",
+        modes=("predict",),
+        choices=("auto", "json"),
+    )
     side_by_side: bool = setting(
         False, "write a gray | color picture", modes=("predict",), kinds=("photo", "folder")
     )
@@ -356,9 +363,7 @@ class ServeConfig:
     port: int = setting(
         7860, "at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
     )
-    max_upload: int = setting(
-        200, "largest photo that the page takes, MB", modes=("serve",), low=1
-    )
+    max_upload: int = setting(200, "largest photo that the page takes, MB", modes=("serve",), low=1)
     keep_minutes: int = setting(
         30,
         "minutes without use after which the page deletes what is left of a person's photos",
