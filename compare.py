@@ -20,6 +20,7 @@ from core.errors import UserError
 from core.files import write_csv, write_json, write_text
 from data.listing import photos_at
 from data.pipeline import open_split
+from data.protocols import with_protocol
 from evaluate import (
     about,
     about_weights,
@@ -47,6 +48,7 @@ RUN_DIR = Path("runs/compare")
 _SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # PSNR says the same
 _FLOOR = "gray"  # what every model is compared with besides
 _ROUNDS = 7
+_OF_SCORES = ("data_dir", "split", "run_dir", "protocol", "set_scores", "samples")  # flags
 _MAX_PHOTOS = 20  # in a picture
 
 
@@ -69,7 +71,7 @@ def run(config: Config) -> int:
         )
     if config.image_path is None:
         return _score(config, models)
-    if clash := next((flag for flag in ("data_dir", "split", "run_dir") if flag in config.given), None):
+    if clash := next((flag for flag in _OF_SCORES if flag in config.given), None):
         raise UserError(f"--image_path asks for a picture, --{clash} for scores: leave one of them out")
     return _draw(config, config.image_path, models)
 
@@ -120,6 +122,7 @@ def common_view(config: Config, models: Mapping[str, LoadedModel]) -> dict[str, 
 
 def _score(config: Config, models: dict[str, LoadedModel]) -> int:
     """Write compare.json and compare.csv, and print them as tables."""
+    config = with_protocol(config)
     config = config.replace(run_dir=config.run_dir or RUN_DIR, **common_view(config, models))
     device = find_device(config.device)
     reuse_freed_memory()
@@ -194,13 +197,14 @@ def photos_per_second(models: Mapping[str, ColorizationModel], L: Tensor) -> dic
 def print_comparison(card: dict[str, Any]) -> None:
     """Print compare.json: the models and the floors, then every difference."""
     print(f"\n{card['manifest']['split']}: {card['num_photos']} photos, mean [95 % interval]")
-    print_rows({**card["models"], **card["floors"]}, _SHOWN)
+    shown = card["protocol"]["metrics"] if "protocol" in card else _SHOWN
+    print_rows({**card["models"], **card["floors"]}, shown)
     print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
     for label, values in card["models"].items():
         print(f"{label}: {values['parameters']:,} parameters, {values['photos_per_second']:.1f} photos/s")
     print("\ndifferences on the same photos [95 % paired bootstrap interval]; *: it leaves out 0")
     rows = {f"{pair['of']} − {pair['minus']}": pair for pair in card["differences"]}
-    print_rows(rows, _SHOWN, sign="+")
+    print_rows(rows, shown, sign="+")
 
 
 def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int:

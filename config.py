@@ -92,19 +92,18 @@ class DataConfig:
         modes=("test", "compare"),
         choices=("train", "val", "test", "all"),
     )
+    protocol: str | None = setting(
+        None,
+        "score as a paper did: its photos, which have to be in --data_dir, size, resize and metrics; see "
+        "data/protocols.py",
+        modes=("test", "compare"),
+        choices=("published", "ctest10k", "val5k"),
+    )
     set_scores: bool = setting(
         False,
         "score the pictures as a set too: Fréchet distance and KID, of features of a network; takes about as "
         "long again",
         modes=("test", "compare"),
-    )
-    samples: int = setting(
-        1,
-        "answers to score for each photo, of models that draw their colours: the best and the mean of them, "
-        "how they differ, whether the truth could be one",
-        modes=("test", "compare"),
-        low=1,
-        high=100,
     )
 
     def __post_init__(self) -> None:
@@ -292,6 +291,24 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo", "folder"),
     )
+    samples: int | None = setting(
+        None,
+        "draw the colours so many times; for models that draw. predict does so by the seeds from "
+        "--sample_seed on, and writes a picture of each and a sheet of all; test and compare score them",
+        modes=("predict", "test", "compare"),
+        kinds=("photo",),
+        low=1,
+        high=32,
+    )
+    sample_seed: int | None = setting(
+        None,
+        "draw the colours by this seed, the same ones each time, instead of the best guess; of --samples the "
+        "first (default 0)",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        low=0,
+        high=2**32 - 1,
+    )
     save_chroma: Path | None = setting(
         None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
     )
@@ -306,6 +323,13 @@ class PredictConfig:
         "write a gray picture of how sure the colours are, white where they are",
         modes=("predict",),
         kinds=("photo",),
+    )
+    progress: str = setting(
+        "auto",
+        "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
+        "for each file: name, status, seconds, reason, warning",
+        modes=("predict",),
+        choices=("auto", "json"),
     )
     side_by_side: bool = setting(
         False, "write a gray | color picture", modes=("predict",), kinds=("photo", "folder")
@@ -358,9 +382,7 @@ class ServeConfig:
     port: int = setting(
         7860, "at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
     )
-    max_upload: int = setting(
-        200, "largest upload to the page, all its photos together, MB", modes=("serve",), low=1
-    )
+    max_upload: int = setting(200, "largest photo that the page takes, MB", modes=("serve",), low=1)
     keep_minutes: int = setting(
         30,
         "minutes without use after which the page deletes what is left of a person's photos",

@@ -23,6 +23,7 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb
 from data.loader import PhotoLoader
 from data.pipeline import make_loader, open_split
+from data.protocols import about_protocol, with_protocol
 from data.split import Entry, Manifest
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
@@ -48,7 +49,7 @@ def run(config: Config) -> int:
     """
     device = find_device(config.device)
     reuse_freed_memory()
-    weights, config = choose_weights(config)
+    weights, config = choose_weights(with_protocol(config))
     manifest = open_split(config)
     entries = manifest.of(config.split, config.max_photos)
     if config.dry_run:
@@ -93,10 +94,12 @@ def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, c
     Raises:
         UserError: no model draws the samples that it asks for, or no photo could be read.
     """
-    if config.samples > 1 and not any(model.is_random for model in models.values()):
+    if config.samples and not any(model.is_random for model in models.values()):
         raise UserError(f"--samples={config.samples}: none of these models draws its colours: leave it out")
+    if config.samples == 1:
+        raise UserError("--samples=1: what tells of several answers needs two or more")
     features = SetFeatures(PhotoFeatures().to(loader.device)) if config.set_scores else None
-    return score_models(models, loader, num_samples=config.samples, features=features)
+    return score_models(models, loader, num_samples=config.samples or 1, features=features)
 
 
 def more_scores(scored: Scored, config: Config) -> dict[str, Any]:
@@ -104,7 +107,7 @@ def more_scores(scored: Scored, config: Config) -> dict[str, Any]:
     drawn = {label: columns for label, columns in scored.columns.items() if SAMPLE_SCORES[0] in columns}
     card: dict[str, Any] = {}
     if drawn:
-        num, seed = config.samples, config.seed
+        num, seed = config.samples or 1, config.seed
         card["samples"] = {label: summarize_samples(c, num, seed=seed) for label, c in drawn.items()}
     return card | ({"sets": score_sets(scored.features, seed=config.seed)} if scored.features else {})
 
@@ -135,7 +138,7 @@ def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]
         "definitions": DEFINITIONS,
         "manifest": {"split": config.split, "sha256": manifest.sha256},
         "version": VERSION,
-    }
+    } | about_protocol(config)
 
 
 def about_weights(weights: LoadedModel) -> dict[str, Any]:
@@ -158,7 +161,8 @@ def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[LoadedMod
             leaked += num
             if config.split == "all":
                 log.warning("%d of these photos are in the training or validation split of %s", num, folder)
-    return f"_{config.split}" if config.split in ("train", "val") or leaked else ""
+    split = f"_{config.split}" if config.split in ("train", "val") or leaked else ""
+    return split + (f"_{config.protocol}" if config.protocol else "")
 
 
 def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:

@@ -16,6 +16,7 @@ from core.runs import MANIFEST, PACK, REJECTED, read_config, restore
 from data.listing import DATASETS, Listing, download_places, list_photos
 from data.loader import PhotoLoader
 from data.pack import Packer
+from data.protocols import check_number, photos_of
 from data.split import Entry, Manifest, draw, read_manifest
 from media.decode import PhotoError
 
@@ -35,6 +36,8 @@ def open_listing(config: Config) -> Listing:
 def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Manifest:
     """Draw the subset and its split; `whole` takes every photo, as one split named 'test'.
 
+    Where a protocol says which photos, gray ones and copies are among them.
+
     Raises:
         UserError: too many photos are unreadable or gray, or too few for the splits.
     """
@@ -51,6 +54,7 @@ def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Mani
         max_rejected=config.max_rejected,
         num_workers=config.num_workers,
         rejected_path=None if config.dry_run else rejected,
+        as_is=whole and config.protocol is not None,
     )
 
 
@@ -64,9 +68,11 @@ def open_split(config: Config) -> Manifest:
     same = ("data_dir", "seed", "subset_size", "split_ratio", "max_rejected", "max_pixels")
     config = restore(config, stored, [name for name in same if name not in config.given])
     facts = stored.get("facts", {})
-    listing = open_listing(config)
+    listing = photos_of(config, open_listing(config))
     if config.split == "all":
-        return draw_split(config, listing, whole=True)
+        manifest = draw_split(config, listing, whole=True)
+        check_number(config, manifest)
+        return manifest
     if not path.exists() or (not stored and _is_of_other_photos(path, listing)):
         print(f"no manifest of these photos in {config.run_path}: drawing the split of seed {config.seed}")
         manifest = draw_split(config, listing)
@@ -83,6 +89,7 @@ def open_split(config: Config) -> Manifest:
             _report_changes(manifest, listing, facts, config.split)
     if not manifest.of(config.split):
         raise UserError(f"no photo of {listing.root} is in --split={config.split}: choose another")
+    check_number(config, manifest)
     return manifest
 
 

@@ -138,6 +138,7 @@ def draw(
     max_rejected: float,
     num_workers: int,
     rejected_path: Path | None,
+    as_is: bool = False,
 ) -> Manifest:
     """Draw the subset and split it. Unreadable and gray photos are replaced by the next in order.
 
@@ -150,6 +151,7 @@ def draw(
         max_rejected: largest share of unreadable and gray photos among those looked at.
         num_workers: decoding threads, 0 for one per core.
         rejected_path: where the photos left out are listed; None: nowhere.
+        as_is: gray photos and copies are kept too.
     Raises:
         UserError: too many photos rejected, or too few left for the splits.
     """
@@ -162,9 +164,9 @@ def draw(
     bar = progress_bar("checking photos", wanted)
     candidates = order(listing.photos, seed)
     with bar:
-        for photo, (digest, reason) in _inspect_all(candidates, max_pixels, num_workers):
+        for photo, (digest, reason) in _inspect_all(candidates, max_pixels, num_workers, as_is):
             original = first.setdefault((digest, photo.box), photo.name) if digest else photo.name
-            if original != photo.name:
+            if original != photo.name and not as_is:
                 rejected.append(Rejected(photo.name, f"copy of {original}", is_copy=True))
             elif reason:
                 rejected.append(Rejected(photo.name, reason))
@@ -215,7 +217,7 @@ def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Itera
             yield Entry(split, photo, digest)
 
 
-def _inspect(photo: Photo, max_pixels: int) -> tuple[str, str]:
+def _inspect(photo: Photo, max_pixels: int, gray_too: bool) -> tuple[str, str]:
     """(SHA-256 of the file, or '' if it is unreadable; why it is no use, or '')."""
     try:
         with photo.open() as file:
@@ -226,11 +228,12 @@ def _inspect(photo: Photo, max_pixels: int) -> tuple[str, str]:
         return "", str(error)
     except OSError as error:
         return "", f"{photo.name}: {error.strerror or error}"
-    return digest, f"{photo.name} is gray: no colour to learn" if is_gray(pixels) else ""
+    is_useless = not gray_too and is_gray(pixels)
+    return digest, f"{photo.name} is gray: no colour to learn" if is_useless else ""
 
 
 def _inspect_all(
-    photos: Sequence[Photo], max_pixels: int, num_workers: int
+    photos: Sequence[Photo], max_pixels: int, num_workers: int, gray_too: bool
 ) -> Iterator[tuple[Photo, tuple[str, str]]]:
     """`_inspect` in threads (Pillow decodes outside Python's lock) of all processes, results in order."""
     workers = num_workers or num_cores()
@@ -238,5 +241,5 @@ def _inspect_all(
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(photos), size):
             chunk = photos[start : start + size]
-            results = gather(list(pool.map(lambda p: _inspect(p, max_pixels), share(chunk))))
+            results = gather(list(pool.map(lambda p: _inspect(p, max_pixels, gray_too), share(chunk))))
             yield from zip(chunk, itertools.chain.from_iterable(results), strict=True)

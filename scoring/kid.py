@@ -7,8 +7,8 @@ from torch import Tensor
 
 DEFINITION = (
     "squared maximum mean discrepancy, kernel (x·y / d + 1)^3, of the same features, unbiased: about 0 for "
-    "photos of the same kind, below as often as above. Interval: 95 % percentile bootstrap of its first-order "
-    "terms, one a photo"
+    "photos of the same kind, below as often as above. Interval: 95 % percentile bootstrap of its "
+    "first-order terms, one a photo"
 )
 _ROWS = 1024  # at a time
 
@@ -16,9 +16,9 @@ _ROWS = 1024  # at a time
 def kid_terms(first: Tensor, second: Tensor) -> Tensor:
     """What each pair of pictures adds to the kernel distance of two sets.
 
-    With z_i = (x_i, y_i) and h(z_i, z_j) = k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i), the distance
-    is the mean of h over i != j. No picture meets that of the same photo in the other set: so it is unbiased
-    where pictures belong together, too.
+    With z_i = (x_i, y_i) and h(z_i, z_j) = k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i), it is the
+    mean of h over i != j. No picture meets that of the same photo in the other set: so it is unbiased where
+    pictures belong together, too.
 
     Args:
         first, second: (N, d), floating, N at least 2; of the same photos, or of others in any order.

@@ -64,7 +64,7 @@ def score_models(
             columns = dict(zip(models, score_each(batch, list(predictions.values())), strict=True))
             for label, model in models.items():
                 if model.is_random and num_samples > 1:
-                    samples = draw_samples(model, batch, predictions[label], num_samples)
+                    samples = draw_samples(model, batch, num_samples)
                     columns[label] |= score_samples(batch, samples)
                 for key, values in columns[label].items():
                     scores[label].setdefault(key, []).extend(values.tolist())

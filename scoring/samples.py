@@ -19,8 +19,8 @@ from scoring.scorecard import bootstrap, print_rows
 
 SCORES = ("best_psnr", "mean_psnr", "diversity", "within_spread")
 DEFINITIONS = {
-    "best_psnr": "of the samples of a photo the one nearest to the truth, which has to be known to find it",
-    "mean_psnr": "mean over the samples of a photo",
+    "best_psnr": "PSNR of the sample nearest to the truth, which has to be known to find it",
+    "mean_psnr": "mean PSNR of the samples of a photo",
     "diversity": "mean CIEDE2000 of two samples of a photo, over pixels and pairs",
     "within_spread": "share of photos whose truth is not the one farthest from the others, in mean "
     "CIEDE2000, among the samples and itself; `expected` where it is like one more sample: K / (K + 1)",
@@ -37,18 +37,11 @@ def sample_seeds(seeds: Tensor, sample: int) -> Tensor:
     return torch.tensor([int(value >> np.uint64(2)) for value in drawn])
 
 
-def draw_samples(model: ColorizationModel, batch: Batch, first: Tensor, num: int) -> list[Tensor]:
-    """`num` answers of a random model for each photo: (N, 2, H, W) each, `first` among them.
-
-    Args:
-        model: one that `is_random`.
-        batch: photos with their seeds.
-        first: what it predicts with the photos' own seeds.
-        num: of samples, at least 1.
-    """
+def draw_samples(model: ColorizationModel, batch: Batch, num: int) -> list[Tensor]:
+    """`num` answers of a random model for each photo, (N, 2, H, W) each; the seeds follow from its own."""
     assert batch.seeds is not None
-    seeds = [sample_seeds(batch.seeds, n) for n in range(1, num)]
-    return [first, *(model.predict(Inputs(batch.L, seeds=s)) for s in seeds)]
+    seeds = [sample_seeds(batch.seeds, n) for n in range(num)]
+    return [model.predict(Inputs(batch.L, seeds=s)) for s in seeds]
 
 
 def score_samples(batch: Batch, samples: Sequence[Tensor]) -> dict[str, Tensor]:
@@ -101,6 +94,6 @@ def print_samples(cards: Mapping[str, Mapping[str, Any]]) -> None:
     first = next(iter(cards.values()))
     expected = first["within_spread"]["expected"]
     print(
-        f"\n{first['num']} samples of each photo, mean [95 % interval]; expected within spread: {expected:.2f}"
+        f"\n{first['num']} samples of each photo, mean [95 % interval]; within spread expected {expected:.2f}"
     )
     print_rows(cards, SCORES)

@@ -162,7 +162,8 @@ def interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def print_table(card: dict[str, Any]) -> None:
     """Print the scorecard: the model, then its floor and oracles."""
     print(f"\n{card['manifest']['split']}: {card['num_photos']} photos, mean [95 % interval]")
-    print_rows({card["model"]: card, **card["floors"]}, METRICS)
+    shown = card["protocol"]["metrics"] if "protocol" in card else METRICS
+    print_rows({card["model"]: card, **card["floors"]}, shown)
     print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
     print(f"predicted over true chroma: {card['chroma_ratio']:.2f}")
     if card["psnr"]["num_capped"]:
