@@ -1,22 +1,15 @@
-"""Clips: what a file is, and its frames one after the other, by FFmpeg's libraries through PyAV.
-
-Frames are sRGB from here on, upright, whatever matrix, range and rotation the file has;
-`media.encode_clip` writes them back in the same. R'G'B' of a clip is taken for sRGB, as players do.
-"""
+"""Clips: what a file is, before its frames are read, by FFmpeg's libraries through PyAV."""
 
 from __future__ import annotations
 
 import struct
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from media.ffmpeg import MATRICES, ClipError, DamagedClip, exact_scaling, opened, reading, video_stream
+from media.ffmpeg import MATRICES, ClipError, decoded, opened, reading, video_stream
+from media.ycbcr import FULL, LIMITED, Coding
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
@@ -26,8 +19,6 @@ SUFFIXES = (
 # Numbers of ITU-T H.273, which FFmpeg uses.
 _RGB, _BT709, _BT601 = 0, 1, 6
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
-LIMITED, FULL = 1, 2
-"""Black and white of 8 bits: 16 and 235, or 0 and 255."""
 _FULL_BY_NATURE = ("gray", "rgb", "bgr", "gbr", "yuvj", "pal", "mono", "argb", "abgr")
 
 # Headers that say how long a clip is may be a little wrong; a clip that lacks more was cut short.
@@ -49,8 +40,7 @@ class Clip:
         num_frames: how many there are, as far as can be told without decoding.
         last_duration: of its last frame, in units of `time_base`; 0 where nobody knows.
         pixel_shape: width over height of a pixel, or None.
-        matrix: of Y'CbCr, its number in H.273.
-        color_range: `LIMITED` or `FULL`.
+        coding: of its planes, and of those that are written.
         primaries, curve: numbers in H.273, unspecified as they come.
         display_matrix: 9 numbers that rotate it for display, or None.
         turns: quarter turns counterclockwise that make it upright.
@@ -64,21 +54,22 @@ class Clip:
     num_frames: int
     last_duration: int
     pixel_shape: Fraction | None
-    matrix: int
-    color_range: int
+    coding: Coding
     primaries: int
     curve: int
     display_matrix: tuple[int, ...] | None
     turns: int
     max_pixels: int
 
+    @property
+    def is_subsampled(self) -> bool:
+        """Whether colours are written at half the size, which every player knows and needs even sides."""
+        return not (self.size[0] % 2 or self.size[1] % 2)
 
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a clip: (H, W, 3) uint8 sRGB, upright, and its time stamp in the clip's units."""
-
-    pixels: np.ndarray
-    pts: int
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name of what is written."""
+        return ("yuv420p" if self.is_subsampled else "yuv444p") + ("10le" if self.coding.bits == 10 else "")
 
 
 def is_clip(path: Path) -> bool:
@@ -103,7 +94,7 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         num_frames, last_duration = _look_through(container, stream, path)
         rate = stream.average_rate or stream.guessed_rate or Fraction(25)
         pixel_shape, time_base = stream.sample_aspect_ratio or None, stream.time_base
-    first = next(_decoded(path, max_pixels), None)
+    first = next(decoded(path, max_pixels), None)
     if first is None:
         raise ClipError(f"{path} holds no frame: name another clip")
     if first.color_trc in _HDR_CURVES:
@@ -120,40 +111,13 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         num_frames,
         last_duration,
         pixel_shape,
-        matrix,
-        _range_to_write(first),
+        Coding(matrix, _range_to_write(first), 8 if first.format.components[0].bits <= 8 else 10),
         first.color_primaries,
         first.color_trc,
         _display_matrix(first),
         round(first.rotation / 90) % 4,
         max_pixels,
     )
-
-
-def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
-    """The frames of a clip from number `start` on, each when it is asked for.
-
-    Time stamps come out strictly increasing: where they do not, or are missing, they follow the last.
-
-    Raises:
-        ClipError: the file cannot be read.
-        DamagedClip: its data make no sense, or the size changes.
-    """
-    step = max(1, round(1 / (clip.rate * clip.time_base)))
-    last: int | None = None
-    for number, frame in enumerate(_decoded(clip.path, clip.max_pixels)):
-        pts = frame.pts if frame.pts is not None else frame.dts
-        if last is not None and (pts is None or pts <= last):
-            pts = last + (step if pts is None else 1)
-        last = pts = pts or 0
-        if (frame.width, frame.height) != clip.size:
-            old, new = ("{}x{}".format(*size) for size in (clip.size, (frame.width, frame.height)))
-            at = float(pts * clip.time_base)
-            raise DamagedClip(
-                f"{clip.path} changes its size from {old} to {new} at {at:.2f} s: split it there"
-            )
-        if number >= start:
-            yield Frame(np.ascontiguousarray(np.rot90(_to_rgb(frame, clip), clip.turns)), pts)
 
 
 def _look_through(container: Any, stream: Any, path: Path) -> tuple[int, int]:
@@ -202,47 +166,8 @@ def _is_cut_short(container: Any, stream: Any, num_packets: int, end_s: float) -
     return bool(num_packets < expected * (1 - _TRUNCATED_SHARE))
 
 
-def _decoded(path: Path, max_pixels: int) -> Iterator[Any]:
-    """The library's frames."""
-    with opened(path) as container, reading(path):
-        stream = video_stream(container, path)
-        stream.thread_type = "AUTO"
-        # A net under a size that changes on the way; the library counts more than what is shown.
-        stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
-        frames = _in_time if container.format.name == "avi" else container.decode
-        for frame in frames(stream):
-            if frame.is_corrupt:
-                raise DamagedClip(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
-            yield frame
-
-
-def _in_time(stream: Any) -> Iterator[Any]:
-    """The frames of an AVI, whose packets have times, but not those of the frames that they hold."""
-    times: deque[int | None] = deque()
-    for packet in stream.container.demux(stream):
-        if packet.size:
-            times.append(packet.dts)
-        for frame in packet.decode():
-            frame.pts = times.popleft() if times else None
-            yield frame
-
-
-def _to_rgb(frame: Any, clip: Clip) -> np.ndarray:
-    """(height, width, 3) uint8 of a frame of the library, as stored."""
-    matrix = MATRICES[clip.matrix]
-    rgb = frame.reformat(
-        format="rgb24",
-        src_colorspace=matrix,
-        dst_colorspace=matrix,
-        src_color_range=_range_of(frame),
-        dst_color_range=FULL,
-        interpolation=exact_scaling(),
-    )
-    return np.asarray(rgb.to_ndarray())
-
-
-def _range_of(frame: Any) -> int:
-    """As the frame says, or else its pixel format."""
+def range_of(frame: Any) -> int:
+    """`LIMITED` or `FULL`: as a frame of the library says, or else its pixel format."""
     if frame.color_range in (LIMITED, FULL):
         return int(frame.color_range)
     return FULL if frame.format.name.startswith(_FULL_BY_NATURE) else LIMITED
@@ -251,7 +176,7 @@ def _range_of(frame: Any) -> int:
 def _range_to_write(frame: Any) -> int:
     """The same, so that luma keeps its codes; limited, as is usual, of what has no luma."""
     is_rgb = frame.colorspace == _RGB or frame.format.is_rgb
-    return LIMITED if is_rgb else _range_of(frame)
+    return LIMITED if is_rgb else range_of(frame)
 
 
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:

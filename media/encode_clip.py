@@ -17,13 +17,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.errors import UserError
 from core.files import TEMPORARY
-from media.clip import FULL as FULL_RANGE
-from media.clip import Clip, Frame
-from media.ffmpeg import MATRICES, ClipError, exact_scaling, opened, pyav, reading
+from media.clip import Clip
+from media.ffmpeg import ClipError, opened, pyav, reading
+from media.frames import ColoredFrame, to_library
 
 log = logging.getLogger(__name__)
 
@@ -91,8 +89,8 @@ def check_encodable(clip: Clip, output: Path, quality: int) -> None:
         raise ClipError(f"{clip.path} cannot be encoded ({size}, {clip.rate} frames/s: {error})") from error
 
 
-def write_part(path: Path, clip: Clip, frames: Iterable[Frame], quality: int) -> None:
-    """Encode upright frames, as the clip has them, into a file that is there when it is whole.
+def write_part(path: Path, clip: Clip, frames: Iterable[ColoredFrame], quality: int) -> None:
+    """Encode frames into a file that is there when it is whole.
 
     Raises:
         UserError: the place cannot be written.
@@ -101,7 +99,7 @@ def write_part(path: Path, clip: Clip, frames: Iterable[Frame], quality: int) ->
     with _renamed_to(path) as temporary, av.open(str(temporary), "w", format="nut") as container:
         stream = _add_encoder(container, clip, quality)
         for frame in frames:
-            container.mux(stream.encode(_from_rgb(frame, clip)))
+            container.mux(stream.encode(to_library(frame, clip)))
         container.mux(stream.encode(None))
 
 
@@ -166,41 +164,17 @@ def _add_encoder(container: Any, clip: Clip, quality: int) -> Any:
     Without B-frames every frame is stored where it is shown, and no container has to shift time stamps.
     """
     crf = min(_COARSEST, round(_FINEST + _PER_QUALITY * (100 - quality)))
-    stream = container.add_stream("libx264", rate=clip.rate, options={"crf": str(crf), "bf": "0"})
+    options = {"crf": str(crf), "bf": "0", "preset": "veryfast"}
+    stream = container.add_stream("libx264", rate=clip.rate, options=options)
     stream.width, stream.height = clip.size
-    stream.pix_fmt = _pixel_format(clip)
+    stream.pix_fmt = clip.pixel_format
     context = stream.codec_context
     context.time_base = stream.time_base = clip.time_base
     if clip.pixel_shape:
         context.sample_aspect_ratio = clip.pixel_shape
-    context.colorspace, context.color_range = clip.matrix, clip.color_range
+    context.colorspace, context.color_range = clip.coding.matrix, clip.coding.color_range
     context.color_primaries, context.color_trc = clip.primaries, clip.curve
     return stream
-
-
-def _pixel_format(clip: Clip) -> str:
-    """Colours of half the size, which every player knows, need even sides."""
-    return "yuv444p" if clip.size[0] % 2 or clip.size[1] % 2 else "yuv420p"
-
-
-def _from_rgb(frame: Frame, clip: Clip) -> Any:
-    """A frame of the library, rotated back."""
-    stored = np.ascontiguousarray(np.rot90(frame.pixels, -clip.turns))
-    matrix = MATRICES[clip.matrix]
-    converted = (
-        pyav()
-        .VideoFrame.from_ndarray(stored, format="rgb24")
-        .reformat(
-            format=_pixel_format(clip),
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=FULL_RANGE,
-            dst_color_range=clip.color_range,
-            interpolation=exact_scaling(),
-        )
-    )
-    converted.pts, converted.time_base = frame.pts, clip.time_base
-    return converted
 
 
 def _to_copy(source: Any, target: Any) -> list[Any]:

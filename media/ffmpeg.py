@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -92,6 +93,36 @@ def video_stream(container: Any, path: Path) -> Any:
     if streams[0].codec_context is None:
         raise ClipError(f"{path} is in a codec that is not known here: convert it to H.264 first")
     return streams[0]
+
+
+def decoded(path: Path, max_pixels: int) -> Iterator[Any]:
+    """The library's frames of a clip, in the order in which they are shown.
+
+    Raises:
+        ClipError: it cannot be read.
+        DamagedClip: its data make no sense.
+    """
+    with opened(path) as container, reading(path):
+        stream = video_stream(container, path)
+        stream.thread_type = "AUTO"
+        # A net under a size that changes on the way; the library counts more than what is shown.
+        stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
+        frames = _in_time if container.format.name == "avi" else container.decode
+        for frame in frames(stream):
+            if frame.is_corrupt:
+                raise DamagedClip(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
+            yield frame
+
+
+def _in_time(stream: Any) -> Iterator[Any]:
+    """The frames of an AVI, whose packets have times, but not those of the frames that they hold."""
+    times: deque[int | None] = deque()
+    for packet in stream.container.demux(stream):
+        if packet.size:
+            times.append(packet.dts)
+        for frame in packet.decode():
+            frame.pts = times.popleft() if times else None
+            yield frame
 
 
 def exact_scaling() -> int:

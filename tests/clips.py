@@ -105,6 +105,29 @@ def luma(path: Path) -> np.ndarray:
     return np.stack(planes)
 
 
+def stamps(path: Path) -> list[Fraction]:
+    """Times of the frames, seconds, as the program reads them."""
+    from media.clip import open_clip
+    from media.frames import read_frames
+
+    clip = open_clip(path, max_pixels=10**7)
+    return [frame.pts * clip.time_base for frame in read_frames(clip)]
+
+
+def upright(path: Path) -> np.ndarray:
+    """(frames, H, W, 3) int, sRGB as FFmpeg converts it, turned as players show it."""
+    import av
+
+    from media.ffmpeg import exact_scaling
+
+    with av.open(str(path)) as container:
+        frames = [
+            np.rot90(frame.to_ndarray(format="rgb24", interpolation=exact_scaling()), frame.rotation // 90)
+            for frame in container.decode(video=0)
+        ]
+    return np.stack(frames).astype(int)
+
+
 def _frame(av: Any, pixels: np.ndarray, pix_fmt: str, colors: dict[str, int]) -> Any:
     matrix = {1: "ITU709"}.get(colors.get("colorspace", 6), "ITU601")
     frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")

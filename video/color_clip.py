@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +16,12 @@ from torch import Tensor
 from config import VERSION
 from core.figures import progress_bar
 from core.files import check_writable
-from inference.chroma import apply_chroma, lightness_seen
 from inference.colorizer import Colorizer
-from media.clip import Clip, Frame, read_frames
+from media.clip import Clip
 from media.encode_clip import check_encodable, join_parts, write_part
 from media.ffmpeg import DamagedClip
-from media.picture import from_array
+from media.frames import ColoredFrame, read_frames
+from video.color_frames import color_frames
 from video.parts import ClipParts
 from video.temporal import SteadyChroma
 
@@ -68,26 +67,6 @@ def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str,
     parts.delete()
 
 
-def color_frames(
-    colorizer: Colorizer, frames: Iterator[Frame], steady: SteadyChroma | None
-) -> Iterator[tuple[Frame, dict[str, Tensor]]]:
-    """Frames in colour, each when it is asked for, and the state of the colours after it.
-
-    Args:
-        colorizer: predicts their colours.
-        frames: in order.
-        steady: averages the colours; None: each frame by itself.
-    """
-    for frame in frames:
-        original = from_array(frame.pixels)
-        chroma = colorizer.infer(original)
-        if steady is not None:
-            L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
-            chroma = replace(chroma, ab=steady(L, chroma.ab))
-        colored = apply_chroma(original, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
-        yield Frame(colored.pixels, frame.pts), steady.state if steady else {}
-
-
 def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: str, quality: int) -> None:
     """Color what is left of a clip."""
     steady = SteadyChroma(parts.state) if temporal == "steady" else None
@@ -95,7 +74,7 @@ def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: s
     with _after_the_frame() as stop, progress_bar("coloring", clip.num_frames, "frame") as bar:
         bar.update(num)
 
-        def counted(frames: Iterator[tuple[Frame, dict[str, Tensor]]]) -> Iterator[Frame]:
+        def counted(frames: Iterator[tuple[ColoredFrame, dict[str, Tensor]]]) -> Iterator[ColoredFrame]:
             nonlocal num, state
             for frame, state_after in frames:
                 yield frame
@@ -104,7 +83,7 @@ def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: s
                 if stop.is_set():
                     return
 
-        colored = color_frames(colorizer, read_frames(clip, start=num), steady)
+        colored = color_frames(colorizer, clip, read_frames(clip, start=num), steady)
         for first in colored:
             part = itertools.chain([first], itertools.islice(colored, PART_FRAMES - 1))
             write_part(parts.next_file, clip, counted(part), quality)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -35,6 +36,34 @@ def is_cut(now: Tensor, before: Tensor) -> bool:
     return any(bool(correlation < c and difference > d) for c, d in _CUTS)
 
 
+@dataclass(frozen=True)
+class Motion:
+    """From one frame of a shot to the next.
+
+    Attributes:
+        flow: (1, 2, h, w), as `optical_flow` gives it.
+        agreement: (1, 1, h, w) in [0, 1], how far the frame before, moved, looks like this one.
+    """
+
+    flow: Tensor
+    agreement: Tensor
+
+
+def follow(now: Tensor, before: Tensor) -> Motion | None:
+    """What is seen of a frame in the one before; None: nothing, for a cut is between them.
+
+    Args:
+        now, before: L* (1, 1, h, w) of one size, in [0, 100].
+    """
+    if is_cut(now, before):
+        return None
+    flow = motion(now, before)
+    difference = F.avg_pool2d(
+        now - warp(before, flow), _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False
+    )
+    return Motion(flow, (-(difference / _TOLERANCE).square()).exp())
+
+
 class SteadyChroma:
     """Frame after frame, the colours of a model averaged along the motion; afresh after every cut.
 
@@ -45,35 +74,23 @@ class SteadyChroma:
     Attributes:
         state: what the next frame depends on, to be kept and given back: L and ab of the last frame, or
             nothing at the beginning.
-        num_cuts: how many shots ended so far.
     """
 
     def __init__(self, state: dict[str, Tensor] | None = None) -> None:
         self.state = state or {}
-        self.num_cuts = 0
 
-    @torch.inference_mode()
-    def __call__(self, L: Tensor, ab: Tensor) -> Tensor:
+    def __call__(self, L: Tensor, ab: Tensor, moved: Motion | None) -> Tensor:
         """The colours of the next frame.
 
         Args:
             L: (1, 1, h, w) in [0, 100], what the model saw.
             ab: (1, 2, h, w), what it predicted, CIELAB units.
+            moved: since the frame before; None: a shot begins.
         Returns:
             (1, 2, h, w), CIELAB units.
         """
-        if self.state and self.state["L"].shape != L.shape:  # memory ran short, and the model looks at less
-            self.state = {}
-        if self.state and is_cut(L, self.state["L"]):
-            self.num_cuts += 1
-            self.state = {}
-        if self.state:
-            before, flow = self.state["L"], motion(L, self.state["L"])
-            difference = F.avg_pool2d(
-                L - warp(before, flow), _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False
-            )
-            memory = _MEMORY * (-(difference / _TOLERANCE).square()).exp()
-            ab = ab.lerp(warp(self.state["ab"], flow), memory)
+        if moved is not None:
+            ab = ab.lerp(warp(self.state["ab"], moved.flow), _MEMORY * moved.agreement)
         self.state = {"L": L, "ab": ab}
         return ab
 

@@ -12,12 +12,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import skimage.data
-from clips import SIZE, earlier, gray, luma, packets, pictures, write_clip
+from clips import SIZE, earlier, gray, luma, packets, pictures, stamps, upright, write_clip
 from conftest import MAIN
 from PIL import Image
 
 import video.color_clip
-from media.clip import open_clip, read_frames
+from media.clip import open_clip
 from video.parts import work_folder
 
 av = pytest.importorskip("av")
@@ -41,11 +41,6 @@ def color(cli, vivid, tmp_path):
     return run
 
 
-def stamps(path):
-    clip = open_clip(path, max_pixels=10**7)
-    return [frame.pts * clip.time_base for frame in read_frames(clip)]
-
-
 def files(folder):
     return sorted(path.name for path in folder.iterdir())
 
@@ -64,9 +59,7 @@ def test_size_rate_and_default_name(cli, vivid, tmp_path):
         assert stream.codec_context.name == "h264"
         assert "Colours inferred by colorizer" in container.metadata["comment"]
     assert files(tmp_path) == ["old film.mp4", "old film_colorized.mp4"]
-    clip = open_clip(output, max_pixels=10**7)
-    chroma = np.mean([np.ptp(frame.pixels.astype(int), axis=2).mean() for frame in read_frames(clip)])
-    assert chroma > 20
+    assert np.ptp(upright(output), axis=-1).mean() > 20
 
 
 @pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
@@ -134,13 +127,6 @@ def test_rotation_stays_and_the_model_sees_it_upright(color, tmp_path, rotation)
     source, colored = (open_clip(p, max_pixels=10**7) for p in (path, output))
     assert source.display_matrix == colored.display_matrix is not None
     assert colored.size == SIZE
-    upright = next(read_frames(source)).pixels
-    assert upright.shape[:2] == (SIZE if rotation != 180 else SIZE[::-1])
-    with av.open(str(path)) as container:
-        stored = next(container.decode(video=0))
-        assert stored.rotation in (rotation, -rotation if rotation == 180 else rotation)
-        turned = np.rot90(stored.to_ndarray(format="rgb24"), rotation // 90)
-    assert np.abs(turned.astype(int) - upright).mean() < 3
 
 
 @pytest.mark.parametrize(
@@ -164,30 +150,10 @@ def test_a_gray_clip_stays_at_its_luma(color, tmp_path, colors):
         assert context.color_range == colors.get("color_range", 1)
 
 
-@pytest.mark.parametrize("colors", [{"colorspace": 6, "color_range": 1}, {"colorspace": 1, "color_range": 2}])
-def test_colours_survive_both_ways(tmp_path, colors):
-    """Without coloring: what is written is what was read, in the matrix that the file names."""
-    from media.encode_clip import join_parts, write_part
-
-    patches = np.zeros((48, 64, 3), np.uint8)
-    for i, rgb in enumerate([(200, 60, 30), (30, 160, 60), (40, 50, 190), (230, 220, 40)]):
-        patches[:, 16 * i : 16 * i + 16] = rgb
-    path = write_clip(tmp_path / "clip.mp4", [patches] * 3, colors=colors)
-    clip = open_clip(path, max_pixels=10**7)
-    write_part(tmp_path / "part.nut", clip, read_frames(clip), 100)
-    join_parts(tmp_path / "out.mp4", clip, [tmp_path / "part.nut"], "")
-    for file in ("clip.mp4", "out.mp4"):
-        frame = next(read_frames(open_clip(tmp_path / file, max_pixels=10**7))).pixels.astype(int)
-        centres = frame[24, 8::16]
-        assert np.abs(centres - patches[24, 8::16]).max() < 12, file
-
-
 def test_lightness_stays(color, tmp_path, vivid):
     path = write_clip(tmp_path / "clip.mp4", gray(pictures(4, (128, 96))))
     _, output = color(path)
-    source, colored = (
-        np.stack([f.pixels for f in read_frames(open_clip(p, max_pixels=10**7))]) for p in (path, output)
-    )
+    source, colored = (upright(p) for p in (path, output))
     L, L_colored = (skimage.color.rgb2lab(pixels)[..., 0] for pixels in (source, colored))
     assert abs((L_colored - L).mean()) < 0.5
     assert np.abs(L_colored - L).mean() < 2.5  # colours are stored at half the size
@@ -218,10 +184,7 @@ def test_kinds_of_clips(color, tmp_path, codec, pix_fmt, ending):
     outcome, output = color(path, "--saturation=0", "--quality=100")
     assert outcome.code == 0, outcome.err
     assert stamps(output) == stamps(path)
-    source, colored = (
-        np.stack([f.pixels.astype(int) for f in read_frames(open_clip(p, max_pixels=10**7))])
-        for p in (path, output)
-    )
+    source, colored = (upright(p) for p in (path, output))
     assert len(colored) == 8
     assert np.abs(colored - source).mean() < 1.5
 
@@ -246,8 +209,7 @@ def test_steady_has_less_flicker_than_off(cli, tmp_path):
     for temporal in ("off", "steady"):
         argv = ["--mode=predict", f"--image_path={path}", "--weights=model1", f"--temporal={temporal}"]
         assert cli(*argv, f"--output_path={tmp_path / temporal}.mp4").code == 0
-        clip = open_clip(tmp_path / f"{temporal}.mp4", max_pixels=10**7)
-        ab = np.stack([skimage.color.rgb2lab(frame.pixels)[..., 1:] for frame in read_frames(clip)])
+        ab = skimage.color.rgb2lab(upright(tmp_path / f"{temporal}.mp4").astype(np.uint8))[..., 1:]
         flicker[temporal] = np.linalg.norm(np.diff(ab, axis=0)[4:], axis=-1).mean()
     assert flicker["steady"] < 0.5 * flicker["off"]
 
