@@ -3,7 +3,7 @@
     python -m benchmarks.bench_clip_speed --before=CHECKOUT --json=docs/video/speed.json
 
 Speed is that of the command on gray clips under grain, from the file to the written file, without its start:
-the time of a long clip less that of a short one, by the difference of their frames. Both checkouts take turns.
+the time of a long clip less that of a short one, by the difference of their frames. The checkouts take turns.
 Processor time is that of all threads, and depends less on what else a machine does. The stages are measured
 one after the other, on one core, in this process; the encoder and the decoder with as many threads as they
 take. Memory is the peak of the command on 480p clips of two lengths.

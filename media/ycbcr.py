@@ -80,16 +80,17 @@ class Coding:
         """Codes of the Cb and Cr that show colours on a luma that stays as it is.
 
         Y' of a strong colour is not that of the gray of its L*: what is kept is how far R', G' and B' are
-        from their Y'. Where one of the three would leave [0, 1], all give way in proportion.
+        from their Y'. Where one of the three would leave [0, 1] on this luma, all give way in proportion,
+        for colours beyond sRGB too.
 
         Args:
             luma: (1, 1, H, W), Y' in [0, 1].
-            lab: (1, 3, H, W), CIELAB units; colours beyond sRGB give up chroma.
+            lab: (1, 3, H, W), CIELAB units.
         Returns:
             (1, 2, H, W), rounded, same dtype.
         """
         red, green, blue = self.weights
-        rgb = lab_to_rgb(lab, gamut="chroma")
+        rgb = lab_to_rgb(lab, gamut="none")
         r, g, b = rgb.split(1, dim=1)
         away = rgb - (r * red).add_(g, alpha=green).add_(b, alpha=blue)
         room = torch.where(away > 0, 1 - luma, luma) / away.abs().clamp_min_(1e-6)

@@ -34,14 +34,13 @@ def chroma_planes(clip: Clip, luma: np.ndarray, L: Tensor, ab: Tensor, *, upsamp
     height, width = sums.shape
     L, ab = (torch.rot90(small, -clip.turns, (2, 3)) for small in (L, ab))
     colors = UPSAMPLERS[upsample](L, ab, height, width)
-    luma_of, lightness_of = _tables(clip.coding, parts)
+    tables = _tables(clip.coding, parts)
     result = np.empty((2, height, width), luma.dtype)
     rows = max(1, _CACHED_PIXELS // width)
     for top in range(0, height, rows):
         strip = slice(top, min(top + rows, height))
-        codes = torch.from_numpy(sums[strip].astype(np.int32))[None, None]
-        L_rows = lightness_of[codes]
-        found = clip.coding.chroma(luma_of[codes], join(L_rows, colors(L_rows, strip)))
+        L_rows, luma_rows = (torch.from_numpy(table[sums[strip]])[None, None] for table in tables)
+        found = clip.coding.chroma(luma_rows, join(L_rows, colors(L_rows, strip)))
         result[:, strip] = found[0].numpy()
     return result
 
@@ -58,5 +57,6 @@ def _at_chroma(luma: np.ndarray) -> np.ndarray:
 
 
 @functools.cache
-def _tables(coding: Coding, parts: int) -> tuple[Tensor, Tensor]:
-    return coding.luma(parts), coding.lightness(parts)
+def _tables(coding: Coding, parts: int) -> tuple[np.ndarray, np.ndarray]:
+    """L* and Y' of every sum of codes."""
+    return coding.lightness(parts).numpy(), coding.luma(parts).numpy()

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.color import L_SCALE
-from video.flow import optical_flow, resize_flow, warp
+from video.flow import optical_flow, resize_flow, warp, window_mean
 
 # A cut is where two frames, averaged over a grid, correlate less than the first number and differ by more
 # than the second, in L* (mean absolute). The second pair is for dark shots, which never differ by much.
@@ -20,7 +20,6 @@ _FLOW_SIDE = 112
 _MEMORY = 0.85
 # Difference of L* at which that share has fallen to 1/e, averaged over a window so that grain does not count.
 _TOLERANCE = 4.0
-_WINDOW = 7
 
 
 def is_cut(now: Tensor, before: Tensor) -> bool:
@@ -58,9 +57,7 @@ def follow(now: Tensor, before: Tensor) -> Motion | None:
     if is_cut(now, before):
         return None
     flow = motion(now, before)
-    difference = F.avg_pool2d(
-        now - warp(before, flow), _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False
-    )
+    difference = window_mean(now - warp(before, flow))
     return Motion(flow, (-(difference / _TOLERANCE).square()).exp())
 
 
