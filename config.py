@@ -246,6 +246,14 @@ class PredictConfig:
         kinds=("clip", "folder"),
         choices=("steady", "off"),
     )
+    every: int = setting(
+        1,
+        "the model looks at each so many-th frame of a clip, and colours follow the motion between",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+        low=1,
+        high=100,
+    )
     style_image: Path | None = setting(
         None,
         "color in the style of this other photo; for models that know a whole photo's features",

@@ -107,7 +107,14 @@ def _run_clip(config: Config, path: Path) -> int:
         print(describe(config, weights.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if world().is_main and not config.dry_run:
-        color_clip(_load(config, weights), clip, output, temporal=config.temporal, quality=config.quality)
+        color_clip(
+            _load(config, weights),
+            clip,
+            output,
+            temporal=config.temporal,
+            every=config.every,
+            quality=config.quality,
+        )
         print(output)
     return 0
 
@@ -122,6 +129,8 @@ def _check_for_clips(config: Config) -> None:
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
+    if config.every > 1 and config.temporal == "off":  # when nothing tells the colours of the others
+        raise UserError(f"--every={config.every} needs --temporal=steady: leave one of the two out")
 
 
 def _run_folder(config: Config, folder: Path) -> int:
@@ -173,7 +182,14 @@ def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Pat
 
     def color(path: Path, target: Path) -> None:
         clip = open_clip(path, max_pixels=config.max_pixels)
-        color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
+        color_clip(
+            colorizer,
+            clip,
+            target,
+            temporal=config.temporal,
+            every=config.every,
+            quality=config.quality,
+        )
 
     return color_clips(color, folder, output, recursive=config.recursive, overwrite=config.overwrite)
 

@@ -76,9 +76,10 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
     before: dict[str, Tensor] = {}
     for number, (frame, own) in enumerate(zip(read_frames(clip), _own_colors(clip), strict=True)):
         look = steps.look(frame)
+        off = steps.predict(look)
         moved = follow(look.L, before["L"]) if before else None
         small = Image.fromarray(np.rot90(own, clip.turns)).resize(steps.look_size, Image.Resampling.BILINEAR)
-        now = {"L": look.L, "off": look.ab, "steady": steady(look.L, look.ab, moved)}
+        now = {"L": look.L, "off": off, "steady": steady(look.L, off, moved)}
         now["true"] = to_lab(np.array(small))[:, 1:]
         is_color = is_color or bool(now["true"].norm(dim=1).mean() > 2)
         if number and moved is None:
@@ -89,7 +90,7 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
                 values.append(flicker(now[name], before[name], flow, visible))
         if number % EVERY_SCORE == 0:
             for name, values_of in scores.items():
-                colored = steps.color(frame, look.L, now.get(name, torch.zeros_like(look.ab)))
+                colored = steps.color(frame, look.L, now.get(name, torch.zeros_like(off)))
                 values_of.append(_score(colored, own, clip))
         before = now
     flickers = {name: float(np.nanmean(values)) for name, values in changes.items()}

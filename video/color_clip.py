@@ -7,7 +7,7 @@ import itertools
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,9 @@ PART_FRAMES = 240
 """Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
 
 
-def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str, quality: int) -> None:
+def color_clip(
+    colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str, every: int, quality: int
+) -> None:
     """Color a clip; the file is there when it is whole.
 
     What is finished goes to a hidden folder beside it, part by part. When the same clip is asked for again
@@ -41,6 +43,7 @@ def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str,
         clip: the source.
         output: the file to write.
         temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
+        every: the model looks at each so many-th frame; more than 1 with 'steady' alone.
         quality: 1 to 100.
     Raises:
         UserError: the clip is damaged, or the place cannot be written.
@@ -50,12 +53,21 @@ def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str,
     stat = clip.path.stat()
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
     job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
-    job |= {"temporal": temporal, "quality": quality}
+    job |= {"temporal": temporal, "every": every, "quality": quality}
     parts = ClipParts(output, job)
     if parts.num_frames:
         print(f"going on after {parts.num_frames} frames")
     try:
-        _color_parts(colorizer, clip, parts, temporal, quality)
+        steady = SteadyChroma(parts.state) if temporal == "steady" else None
+        frames = color_frames(
+            colorizer,
+            clip,
+            read_frames(clip, start=parts.num_frames),
+            steady,
+            start=parts.num_frames,
+            every=every,
+        )
+        _write_parts(frames, clip, parts, quality)
         join_parts(output, clip, parts.files, f"Colours inferred by {colorizer.about}")
     except DamagedClip:  # what is there fits no other file
         parts.delete()
@@ -67,14 +79,15 @@ def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str,
     parts.delete()
 
 
-def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: str, quality: int) -> None:
-    """Color what is left of a clip."""
-    steady = SteadyChroma(parts.state) if temporal == "steady" else None
+def _write_parts(
+    colored: Iterator[tuple[ColoredFrame, dict[str, Tensor]]], clip: Clip, parts: ClipParts, quality: int
+) -> None:
+    """Keep what is left of a clip, part by part."""
     num, state = parts.num_frames, parts.state
     with _after_the_frame() as stop, progress_bar("coloring", clip.num_frames, "frame") as bar:
         bar.update(num)
 
-        def counted(frames: Iterator[tuple[ColoredFrame, dict[str, Tensor]]]) -> Iterator[ColoredFrame]:
+        def counted(frames: Iterable[tuple[ColoredFrame, dict[str, Tensor]]]) -> Iterator[ColoredFrame]:
             nonlocal num, state
             for frame, state_after in frames:
                 yield frame
@@ -83,15 +96,12 @@ def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: s
                 if stop.is_set():
                     return
 
-        colored = color_frames(colorizer, clip, read_frames(clip, start=num), steady)
         for first in colored:
             part = itertools.chain([first], itertools.islice(colored, PART_FRAMES - 1))
             write_part(parts.next_file, clip, counted(part), quality)
             parts.add(num, state)
             if stop.is_set():
-                break
-        if stop.is_set():
-            raise KeyboardInterrupt
+                raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

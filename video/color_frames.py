@@ -34,12 +34,12 @@ class Look:
     Attributes:
         frame: the whole.
         L: (1, 1, h, w) in [0, 100].
-        ab: (1, 2, h, w), what the model predicts, CIELAB units.
+        ab: (1, 2, h, w), what the model predicts, CIELAB units; None: it was not asked.
     """
 
     frame: Frame
     L: Tensor
-    ab: Tensor
+    ab: Tensor | None
 
 
 class ClipColors:
@@ -55,19 +55,25 @@ class ClipColors:
         ab = colorizer.infer(from_array(np.zeros((height, width), np.uint8))).ab
         self.look_size = ab.shape[-1], ab.shape[-2]
 
-    def look(self, frame: Frame) -> Look:
-        """Show a frame to the model."""
-        shown = self.shown(frame)
-        ab = self.colorizer.infer(shown).ab
-        L = lightness_seen(shown, self.look_size)
-        if ab.shape[-2:] != L.shape[-2:]:  # memory ran short, and the model looked at less
-            ab = F.interpolate(ab, L.shape[-2:], mode="bilinear")
-        return Look(frame, L, ab)
+    def look(self, frame: Frame, *, ask: bool = True) -> Look:
+        """Make a frame small, and show it to the model if that is to be asked."""
+        shown = self._shown(frame)
+        return Look(frame, lightness_seen(shown, self.look_size), self._infer(shown) if ask else None)
 
-    def shown(self, frame: Frame) -> Picture:
+    def predict(self, look: Look) -> Tensor:
+        """The colours (1, 2, h, w) of a look, by the model."""
+        return self._infer(self._shown(look.frame)) if look.ab is None else look.ab
+
+    def _shown(self, frame: Frame) -> Picture:
         """A frame upright and at the size of the look."""
         gray = np.ascontiguousarray(np.rot90(self.clip.coding.gray(frame.luma), self.clip.turns))
         return from_array(np.asarray(Image.fromarray(gray).resize(self.look_size, Image.Resampling.BILINEAR)))
+
+    def _infer(self, shown: Picture) -> Tensor:
+        ab = self.colorizer.infer(shown).ab
+        width, height = self.look_size
+        # Smaller where memory ran short, and the model looked at less.
+        return ab if ab.shape[-2:] == (height, width) else F.interpolate(ab, (height, width), mode="bilinear")
 
     def color(self, frame: Frame, L: Tensor, ab: Tensor) -> ColoredFrame:
         """A frame with its colours, given those of the look."""
@@ -77,7 +83,13 @@ class ClipColors:
 
 
 def color_frames(
-    colorizer: Colorizer, clip: Clip, frames: Iterator[Frame], steady: SteadyChroma | None
+    colorizer: Colorizer,
+    clip: Clip,
+    frames: Iterator[Frame],
+    steady: SteadyChroma | None,
+    *,
+    start: int = 0,
+    every: int = 1,
 ) -> Iterator[tuple[ColoredFrame, dict[str, Tensor]]]:
     """Frames in colour, in order, and the state of the colours after each.
 
@@ -88,11 +100,23 @@ def color_frames(
         clip: they are of.
         frames: in order.
         steady: averages the colours; None: each frame by itself.
+        start: number of the first of them in the clip.
+        every: the model is asked for the colours of each so many-th frame of the clip and of the first of a
+            shot; the others have those of the frame before, moved. 1 where nothing averages.
     """
     with _workers() as (pool, num):
         steps = ClipColors(colorizer, clip)
-        looks = in_order(pool, steps.look, frames, num)
-        steadied = _steadied(pool, looks, steady, num) if steady else ((look, look.ab, {}) for look in looks)
+
+        def look(item: tuple[int, Frame]) -> Look:
+            number, frame = item
+            return steps.look(frame, ask=number % every == 0)
+
+        looks = in_order(pool, look, enumerate(frames, start), num)
+        steadied = (
+            _steadied(pool, steps, looks, steady, num)
+            if steady
+            else ((look, steps.predict(look), {}) for look in looks)
+        )
 
         def finish(item: tuple[Look, Tensor, dict[str, Tensor]]) -> tuple[ColoredFrame, dict[str, Tensor]]:
             look, ab, state = item
@@ -118,7 +142,7 @@ def in_order(
 
 
 def _steadied(
-    pool: ThreadPoolExecutor, looks: Iterator[Look], steady: SteadyChroma, ahead: int
+    pool: ThreadPoolExecutor, steps: ClipColors, looks: Iterator[Look], steady: SteadyChroma, ahead: int
 ) -> Iterator[tuple[Look, Tensor, dict[str, Tensor]]]:
     """Each frame's look, its steady colours and the state after it."""
 
@@ -133,7 +157,7 @@ def _steadied(
             before = look.L
 
     for look, motion in in_order(pool, moved, with_before(), ahead):
-        ab = steady(look.L, look.ab, motion)
+        ab = steady(look.L, steps.predict(look) if motion is None else look.ab, motion)
         yield look, ab, steady.state
 
 

@@ -76,18 +76,21 @@ class SteadyChroma:
     def __init__(self, state: dict[str, Tensor] | None = None) -> None:
         self.state = state or {}
 
-    def __call__(self, L: Tensor, ab: Tensor, moved: Motion | None) -> Tensor:
+    def __call__(self, L: Tensor, ab: Tensor | None, moved: Motion | None) -> Tensor:
         """The colours of the next frame.
 
         Args:
             L: (1, 1, h, w) in [0, 100], what the model saw.
-            ab: (1, 2, h, w), what it predicted, CIELAB units.
+            ab: (1, 2, h, w), what it predicted, CIELAB units; None: nothing, within a shot.
             moved: since the frame before; None: a shot begins.
         Returns:
             (1, 2, h, w), CIELAB units.
         """
         if moved is not None:
-            ab = ab.lerp(warp(self.state["ab"], moved.flow), _MEMORY * moved.agreement)
+            carried = warp(self.state["ab"], moved.flow)
+            ab = carried if ab is None else ab.lerp(carried, _MEMORY * moved.agreement)
+        if ab is None:
+            raise ValueError("a shot begins without colours")
         self.state = {"L": L, "ab": ab}
         return ab
 

@@ -214,11 +214,11 @@ def test_steady_has_less_flicker_than_off(cli, tmp_path):
     assert flicker["steady"] < 0.5 * flicker["off"]
 
 
-@pytest.mark.parametrize("temporal", ["steady", "off"])
-def test_a_stop_changes_no_frame(color, tmp_path, monkeypatch, temporal):
+@pytest.mark.parametrize("flag", ["--temporal=steady", "--temporal=off", "--every=3"])
+def test_a_stop_changes_no_frame(color, tmp_path, monkeypatch, flag):
     monkeypatch.setattr(video.color_clip, "PART_FRAMES", 5)
     path = write_clip(tmp_path / "clip.mp4", pictures(13), audio=1)
-    _, output = color(path, f"--temporal={temporal}")
+    _, output = color(path, flag)
     whole = output.read_bytes()
     output.unlink()
     write_part, calls = video.color_clip.write_part, []
@@ -230,12 +230,12 @@ def test_a_stop_changes_no_frame(color, tmp_path, monkeypatch, temporal):
         write_part(*args)
 
     monkeypatch.setattr(video.color_clip, "write_part", stop)
-    outcome, _ = color(path, f"--temporal={temporal}")
+    outcome, _ = color(path, flag)
     assert outcome.code == 130
     assert not output.exists()
     assert work_folder(output).is_dir()
     monkeypatch.setattr(video.color_clip, "write_part", write_part)
-    outcome, _ = color(path, f"--temporal={temporal}")
+    outcome, _ = color(path, flag)
     assert "going on after 10 frames" in outcome.out
     assert output.read_bytes() == whole
     assert not work_folder(output).exists()
@@ -254,8 +254,8 @@ def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
     path = write_clip(tmp_path / "clip.mp4", pictures(9))
     color_frames = video.color_clip.color_frames
 
-    def interrupted(*args):
-        for number, colored in enumerate(color_frames(*args)):
+    def interrupted(*args, **options):
+        for number, colored in enumerate(color_frames(*args, **options)):
             yield colored
             if number == 3:
                 os.kill(os.getpid(), signal.SIGINT)
@@ -326,7 +326,7 @@ def test_other_settings_begin_anew(color, tmp_path, monkeypatch):
 
 
 def test_a_killed_process_is_taken_up(vivid, tmp_path):
-    path = write_clip(tmp_path / "clip.mp4", pictures(20) * 20)
+    path = write_clip(tmp_path / "clip.mp4", pictures(20) * 15)
     output = tmp_path / "out.mp4"
     command = [
         sys.executable,
@@ -335,6 +335,7 @@ def test_a_killed_process_is_taken_up(vivid, tmp_path):
         f"--image_path={path}",
         f"--output_path={output}",
         f"--weights={vivid}",
+        "--render_size=32",  # quickly
     ]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
@@ -348,7 +349,7 @@ def test_a_killed_process_is_taken_up(vivid, tmp_path):
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.returncode == 0
     assert "going on after" in done.stdout
-    assert len(stamps(output)) == 400
+    assert len(stamps(output)) == 300
     assert files(tmp_path) == ["clip.mp4", "out.mp4"]
 
 
@@ -497,6 +498,7 @@ def test_audio_that_no_container_holds(color, tmp_path):
         ["--render_size=auto"],
         ["--recursive"],
         ["--temporal=maybe"],
+        ["--every=2", "--temporal=off"],
     ],
 )
 def test_flags_that_are_not_for_clips(cli, vivid, tmp_path, argv):

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+import skimage.data
 import torch
 from clips import pictures, write_clip
 
@@ -12,7 +13,7 @@ from inference.chroma import Chroma
 from inference.colorizer import Colorizer
 from media.clip import open_clip
 from media.frames import read_frames
-from video.color_frames import color_frames, in_order
+from video.color_frames import ClipColors, color_frames, in_order
 from video.temporal import SteadyChroma
 
 pytest.importorskip("av")
@@ -78,4 +79,25 @@ def test_a_look_at_less(tmp_path):
     clip = open_clip(write_clip(tmp_path / "clip.mp4", pictures(5)), max_pixels=10**7)
     colored = list(color_frames(LittleMemory(3), clip, read_frames(clip), SteadyChroma()))
     assert [state["ab"].shape for _, state in colored] == 5 * [(1, 2, 32, 32)]
+    assert all((state["ab"] - 30).abs().max() < 1e-3 for _, state in colored)
+
+
+@pytest.mark.parametrize(("start", "asked"), [(0, [0, 3, 5, 6, 9]), (4, [4, 5, 6, 9])])
+def test_every_third_frame_and_the_first_of_a_shot(tmp_path, monkeypatch, start, asked):
+    """Frame 5 is another shot; frame 4 the first after a stop."""
+    shots = pictures(5) + pictures(5, source=skimage.data.astronaut())
+    clip = open_clip(write_clip(tmp_path / "clip.mkv", shots, codec="ffv1"), max_pixels=10**7)
+    frames = list(read_frames(clip))[start:]
+    model, seen = LittleMemory(99), []
+
+    def infer(picture):
+        seen.append(picture.pixels.tobytes())
+        return LittleMemory.infer(model, picture)
+
+    monkeypatch.setattr(model, "infer", infer)
+    colored = list(color_frames(model, clip, iter(frames), SteadyChroma(), start=start, every=3))
+    monkeypatch.undo()
+    steps = ClipColors(model, clip)
+    looks = {steps._shown(frame).pixels.tobytes(): start + i for i, frame in enumerate(frames)}
+    assert sorted(looks[pixels] for pixels in seen[1:]) == asked  # the first asks for the size alone
     assert all((state["ab"] - 30).abs().max() < 1e-3 for _, state in colored)
