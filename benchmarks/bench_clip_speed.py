@@ -28,7 +28,7 @@ from PIL import Image
 from benchmarks.common import MAIN, machine, report, summary
 from inference.colorizer import Colorizer
 from media.clip import open_clip
-from media.encode_clip import write_part
+from media.encode_part import write_part
 from media.ffmpeg import pyav
 from media.frames import read_frames
 from video.color_frames import ClipColors

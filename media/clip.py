@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from media.clip_times import look_through
 from media.ffmpeg import MATRICES, ClipError, decoded, opened, reading, video_stream
 from media.ycbcr import FULL, LIMITED, Coding
 
@@ -19,13 +20,8 @@ SUFFIXES = (
 # Numbers of ITU-T H.273, which FFmpeg uses.
 _RGB, _BT709, _BT601 = 0, 1, 6
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
+_BOTTOM_FIRST = (3, 5)  # of FFmpeg's field orders
 _FULL_BY_NATURE = ("gray", "rgb", "bgr", "gbr", "yuvj", "pal", "mono", "argb", "abgr")
-
-# Headers that say how long a clip is may be a little wrong; a clip that lacks more was cut short.
-_TRUNCATED_S = 1.0
-_TRUNCATED_SHARE = 0.02
-# Times of a stream, in order of decoding, never fall; by so little they do in files that are merely sloppy.
-_FALLS_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -37,6 +33,7 @@ class Clip:
         size: (width, height) as stored, before rotation.
         time_base: seconds of one unit of all its time stamps.
         rate: frames per second, on average.
+        start: seconds to take off all times, of pictures and sound.
         num_frames: how many there are, as far as can be told without decoding.
         last_duration: of its last frame, in units of `time_base`; 0 where nobody knows.
         pixel_shape: width over height of a pixel, or None.
@@ -45,12 +42,15 @@ class Clip:
         display_matrix: 9 numbers that rotate it for display, or None.
         turns: quarter turns counterclockwise that make it upright.
         max_pixels: that a frame may have.
+        field_order: of frames of two fields, 'tff' or 'bff' for top or bottom first; '': they are whole.
+        deinterlace: whether its fields are made whole frames as they are read.
     """
 
     path: Path
     size: tuple[int, int]
     time_base: Fraction
     rate: Fraction
+    start: Fraction
     num_frames: int
     last_duration: int
     pixel_shape: Fraction | None
@@ -60,6 +60,8 @@ class Clip:
     display_matrix: tuple[int, ...] | None
     turns: int
     max_pixels: int
+    field_order: str = ""
+    deinterlace: bool = False
 
     @property
     def is_subsampled(self) -> bool:
@@ -77,12 +79,13 @@ def is_clip(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def open_clip(path: Path, *, max_pixels: int) -> Clip:
+def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip:
     """Look through a clip, without decoding more than its beginning.
 
     Args:
         path: a regular file.
         max_pixels: clips with larger frames are refused before they are decoded.
+        deinterlace: make whole frames of fields.
     Raises:
         ClipError: missing, no clip, without frames, cut short, HDR, or too large.
     """
@@ -91,9 +94,10 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > max_pixels:
             raise ClipError(f"{path} has frames of {width}x{height}: shrink it or raise --max_pixels")
-        num_frames, last_duration = _look_through(container, stream, path)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        times = look_through(container, stream, path)
+        rate = times.rate(stream)
         pixel_shape, time_base = stream.sample_aspect_ratio or None, stream.time_base
+        field_order = _field_order(stream.codec_context)
     first = next(decoded(path, max_pixels), None)
     if first is None:
         raise ClipError(f"{path} holds no frame: name another clip")
@@ -107,9 +111,10 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         path,
         (first.width, first.height),
         time_base,
-        Fraction(rate),
-        num_frames,
-        last_duration,
+        rate,
+        times.start or Fraction(0),
+        times.num_frames,
+        times.last_duration,
         pixel_shape,
         Coding(matrix, _range_to_write(first), 8 if first.format.components[0].bits <= 8 else 10),
         first.color_primaries,
@@ -117,53 +122,15 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         _display_matrix(first),
         round(first.rotation / 90) % 4,
         max_pixels,
+        field_order if first.interlaced_frame and not deinterlace else "",
+        deinterlace,
     )
 
 
-def _look_through(container: Any, stream: Any, path: Path) -> tuple[int, int]:
-    """Number of frames, and the duration of the last.
-
-    Raises:
-        ClipError: there is less than the header says, or the times begin again.
-    """
-    num_packets = num_shown = last_duration = 0
-    last_pts, end = None, Fraction(0)
-    latest: dict[int, Fraction] = {}
-    for packet in container.demux():
-        if packet.is_corrupt:
-            raise ClipError(f"{path} is cut short or damaged: get an intact copy")
-        if not packet.size:
-            continue
-        if packet.dts is not None and packet.stream.type in ("video", "audio"):
-            time = packet.dts * packet.time_base
-            if time < latest.get(packet.stream_index, time) - _FALLS_S:
-                at = float(latest[packet.stream_index])
-                raise ClipError(f"the times of {path} begin again after {at:.2f} s: split it there")
-            latest[packet.stream_index] = time
-        is_video = packet.stream_index == stream.index
-        num_packets += is_video
-        if packet.is_discard:  # what an edit list leaves out
-            continue
-        num_shown += is_video
-        if packet.pts is not None:
-            end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-            if is_video and (last_pts is None or packet.pts >= last_pts):
-                last_pts, last_duration = packet.pts, packet.duration or 0
-    if _is_cut_short(container, stream, num_packets, float(end)):
-        raise ClipError(f"{path} is shorter than its header says, cut short or damaged: get an intact copy")
-    return num_shown, last_duration
-
-
-def _is_cut_short(container: Any, stream: Any, num_packets: int, end_s: float) -> bool:
-    """Whether there is less of a clip than its header says."""
-    kind = container.format.name
-    if kind.startswith("matroska") and container.duration:
-        return bool(container.duration / 1e6 - end_s > _TRUNCATED_S)
-    if kind == "avi" and stream.duration:  # whose header counts frames that were dropped
-        duration_s = float(stream.duration * stream.time_base)
-        return duration_s - end_s > min(_TRUNCATED_S, max(0.1, _TRUNCATED_SHARE * duration_s))
-    expected = len(stream.index_entries) if kind.startswith("mov") else stream.frames
-    return bool(num_packets < expected * (1 - _TRUNCATED_SHARE))
+def _field_order(context: Any) -> str:
+    """Of a decoder whose frames are fields."""
+    is_bottom_first = context.field_order in _BOTTOM_FIRST or context.name == "dvvideo"
+    return "bff" if is_bottom_first else "tff"
 
 
 def range_of(frame: Any) -> int:

@@ -50,9 +50,12 @@ def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
         DamagedClip: its data make no sense, or the size changes.
     """
     step = max(1, round(1 / (clip.rate * clip.time_base)))
+    shift = round(clip.start / clip.time_base)
     last: int | None = None
-    for number, picture in enumerate(decoded(clip.path, clip.max_pixels)):
+    pictures = decoded(clip.path, clip.max_pixels, deinterlace=clip.deinterlace)
+    for number, picture in enumerate(pictures):
         pts = picture.pts if picture.pts is not None else picture.dts
+        pts = None if pts is None else pts - shift
         if last is not None and (pts is None or pts <= last):
             pts = last + (step if pts is None else 1)
         last = pts = pts or 0

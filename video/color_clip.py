@@ -18,7 +18,8 @@ from core.figures import progress_bar
 from core.files import check_writable
 from inference.colorizer import Colorizer
 from media.clip import Clip
-from media.encode_clip import check_encodable, join_parts, write_part
+from media.encode_clip import join_parts, plan_target
+from media.encode_part import write_part
 from media.ffmpeg import DamagedClip
 from media.frames import ColoredFrame, read_frames
 from video.color_frames import color_frames
@@ -48,7 +49,7 @@ def color_clip(
     Raises:
         UserError: the clip is damaged, or the place cannot be written.
     """
-    check_encodable(clip, output, quality)
+    target = plan_target(clip, output, quality)
     check_writable(output.absolute().parent)
     stat = clip.path.stat()
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
@@ -68,7 +69,7 @@ def color_clip(
             every=every,
         )
         _write_parts(frames, clip, parts, quality)
-        join_parts(output, clip, parts.files, f"Colours inferred by {colorizer.about}")
+        join_parts(target, clip, parts.files, f"Colours inferred by {colorizer.about}")
     except DamagedClip:  # what is there fits no other file
         parts.delete()
         raise

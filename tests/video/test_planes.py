@@ -23,7 +23,9 @@ av = pytest.importorskip("av")
 
 
 def clip_of(size, coding, turns=0):
-    return Clip(Path(), size, Fraction(1, 25), Fraction(25), 1, 0, None, coding, 2, 2, None, turns, 10**7)
+    return Clip(
+        Path(), size, Fraction(1, 25), Fraction(25), Fraction(0), 1, 0, None, coding, 2, 2, None, turns, 10**7
+    )
 
 
 def decoded(frame, coding):
