@@ -254,6 +254,12 @@ class PredictConfig:
         low=1,
         high=100,
     )
+    deinterlace: bool = setting(
+        False,
+        "make whole frames of the two fields of each frame of a clip",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+    )
     style_image: Path | None = setting(
         None,
         "color in the style of this other photo; for models that know a whole photo's features",

@@ -101,7 +101,7 @@ def _run_clip(config: Config, path: Path) -> int:
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
     check_container(output)
     _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
-    clip = open_clip(path, max_pixels=config.max_pixels)
+    clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
     weights, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, weights.model))
@@ -181,7 +181,7 @@ def _color_clips(config: Config, colorizer: Colorizer, folder: Path, output: Pat
         return [Result(name, "failed", str(error)) for name in names]
 
     def color(path: Path, target: Path) -> None:
-        clip = open_clip(path, max_pixels=config.max_pixels)
+        clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
         color_clip(
             colorizer,
             clip,

@@ -65,8 +65,9 @@ class Clip:
 
     @property
     def is_subsampled(self) -> bool:
-        """Whether colours are written at half the size, which every player knows and needs even sides."""
-        return not (self.size[0] % 2 or self.size[1] % 2)
+        """Whether colours are written at half the size, which every player knows; each field in even rows."""
+        width, height = self.size
+        return width % 2 == 0 and height % (4 if self.field_order else 2) == 0
 
     @property
     def pixel_format(self) -> str:

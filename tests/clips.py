@@ -41,12 +41,15 @@ def write_clip(
     colors: dict[str, int] | None = None,
     container: str | None = None,
     options: dict[str, str] | None = None,
+    encoder: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip of frames (H, W, 3) uint8, at 25 per second or at the given time stamps."""
     import av
 
     with av.open(str(path), "w", format=container, options=options or {}) as target:
-        stream = target.add_stream(codec, rate=25)
+        stream = target.add_stream(codec, rate=25, options=encoder or {})
+        target.metadata.update(metadata or {})
         height, width = frames[0].shape[:2]
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.time_base = stream.time_base = time_base

@@ -42,7 +42,7 @@ FLAGS = {
         ("encoder_weights", "frozen_stages", "encoder_lr", "adversarial", "head_start"), ("train",)
     ),
     **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
-    **dict.fromkeys(("every", "side_by_side", "style_image", "temporal"), ("predict",)),
+    **dict.fromkeys(("deinterlace", "every", "side_by_side", "style_image", "temporal"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     "compare": ("compare",),
     "format": ("export",),

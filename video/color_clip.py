@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import signal
 import sys
 import threading
@@ -25,6 +26,8 @@ from media.frames import ColoredFrame, read_frames
 from video.color_frames import color_frames
 from video.parts import ClipParts
 from video.temporal import SteadyChroma
+
+log = logging.getLogger(__name__)
 
 PART_FRAMES = 240
 """Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
@@ -50,11 +53,15 @@ def color_clip(
         UserError: the clip is damaged, or the place cannot be written.
     """
     target = plan_target(clip, output, quality)
+    if clip.field_order:
+        log.warning(
+            "%s is interlaced, and colored as it is: --deinterlace makes whole frames of it", clip.path
+        )
     check_writable(output.absolute().parent)
     stat = clip.path.stat()
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
     job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
-    job |= {"temporal": temporal, "every": every, "quality": quality}
+    job |= {"temporal": temporal, "every": every, "quality": quality, "deinterlace": clip.deinterlace}
     parts = ClipParts(output, job)
     if parts.num_frames:
         print(f"going on after {parts.num_frames} frames")

@@ -30,7 +30,7 @@ def chroma_planes(clip: Clip, luma: np.ndarray, L: Tensor, ab: Tensor, *, upsamp
     Returns:
         (2, H', W') codes of Cb and Cr, of the dtype of the luma.
     """
-    sums, parts = (_at_chroma(luma), _TAPS) if clip.is_subsampled else (luma, 1)
+    sums, parts = (_at_chroma(luma, clip), _TAPS) if clip.is_subsampled else (luma, 1)
     height, width = sums.shape
     L, ab = (torch.rot90(small, -clip.turns, (2, 3)) for small in (L, ab))
     colors = UPSAMPLERS[upsample](L, ab, height, width)
@@ -45,9 +45,12 @@ def chroma_planes(clip: Clip, luma: np.ndarray, L: Tensor, ab: Tensor, *, upsamp
     return result
 
 
-def _at_chroma(luma: np.ndarray) -> np.ndarray:
-    """Sums of `_TAPS` codes (H / 2, W / 2) uint16 where H.264 puts its chroma: between two rows, and upon
-    every other column, whose neighbours count half."""
+def _at_chroma(luma: np.ndarray, clip: Clip) -> np.ndarray:
+    """Sums of `_TAPS` codes (H / 2, W / 2) where H.264 puts its chroma: between two rows, of each field
+    by itself where there are two, and upon every other column, whose neighbours count half."""
+    if clip.field_order:
+        height, width = luma.shape
+        luma = luma.reshape(height // 4, 2, 2, width).swapaxes(1, 2).reshape(height, width)
     rows = luma[::2].astype(np.uint16) + luma[1::2]
     even, odd = rows[:, ::2], rows[:, 1::2]
     sums = 2 * even + odd

@@ -1,5 +1,6 @@
 """Chroma planes against colours joined to the whole frame, as photos are."""
 
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -93,4 +94,11 @@ def test_where_chroma_lies_by_hand():
     """Two rows together; a column and half of each of its neighbours, of which the first has one."""
     luma = np.array([[10, 20, 30, 40], [50, 60, 70, 80]], np.uint8)
     expected = [[3 * 60 + 80, 80 + 2 * 100 + 120]]
-    assert _at_chroma(luma).tolist() == expected
+    assert _at_chroma(luma, clip_of((4, 2), Coding(1, FULL, 8))).tolist() == expected
+
+
+def test_chroma_of_fields_by_hand():
+    """Rows 0 and 2 are of one field, 1 and 3 of the other."""
+    luma = np.repeat(np.array([[10, 20, 30, 40]], np.uint8).T, 2, axis=1)
+    clip = replace(clip_of((2, 4), Coding(1, FULL, 8)), field_order="tff")
+    assert _at_chroma(luma, clip).tolist() == [[4 * 10 + 4 * 30], [4 * 20 + 4 * 40]]
