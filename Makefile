@@ -8,11 +8,9 @@ BIN = $(VENV)/bin
 
 install: $(VENV)/.installed
 
-# What single features need besides: every requirements-*.txt but that of the tools.
-EXTRAS = $(filter-out requirements-dev.txt,$(wildcard requirements-*.txt))
-
+# What single features need besides.
 install-extras: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet $(addprefix --requirement ,$(EXTRAS))
+	$(BIN)/python -m pip install --quiet --editable '.[export,train,video,web]'
 
 sample: $(VENV)/.installed
 	$(BIN)/python main.py --mode=train --data_dir=sample --run_dir=runs/sample --overwrite \
@@ -31,6 +29,6 @@ $(VENV)/.installed: requirements.txt
 	$(BIN)/python -m pip install --quiet --requirement requirements.txt
 	touch $@
 
-$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --requirement requirements-dev.txt
+$(VENV)/.installed-dev: pyproject.toml $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
 	touch $@

@@ -33,6 +33,8 @@ from inference.colorizer import Colorizer
 from inference.side_by_side import side_by_side
 from media.decode import photo_format
 from media.encode import save_picture
+from models.base import ColorizationModel
+from models.inputs import Inputs
 from scoring import paired
 from scoring.scorecard import FLOORS, print_rows, summarize
 
@@ -163,7 +165,7 @@ def differences(scores: Mapping[str, paired.Scores], *, seed: int) -> list[dict[
 
 
 @torch.inference_mode()
-def photos_per_second(models: Mapping[str, torch.nn.Module], L: Tensor) -> dict[str, float]:
+def photos_per_second(models: Mapping[str, ColorizationModel], L: Tensor) -> dict[str, float]:
     """How fast each network is: in turn, and its fastest round, for other work on the machine slows some.
 
     Args:
@@ -174,7 +176,7 @@ def photos_per_second(models: Mapping[str, torch.nn.Module], L: Tensor) -> dict[
     for _ in range(1 + _ROUNDS):
         for label, model in models.items():
             start = time.perf_counter()
-            model(L).sum().item()  # which waits for the device
+            model.predict(Inputs(L)).sum().item()  # which waits for the device
             seconds[label].append(time.perf_counter() - start)
     return {label: len(L) / min(times[1:]) for label, times in seconds.items()}
 
@@ -204,7 +206,7 @@ def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int
         print(f"would write {output}")
         return 0
     if world().is_main:  # there is nothing to share
-        colorizers = {label: _colorizer(config, weights) for label, weights in models.items()}
+        colorizers = {label: Colorizer.from_config(config, weights) for label, weights in models.items()}
         picture = side_by_side(
             colorizers, chosen, max_pixels=config.max_pixels, skip_unreadable=photo.is_dir()
         )
@@ -224,17 +226,3 @@ def _picture_path(config: Config, photo: Path) -> Path:
     if output.exists() and not config.overwrite:
         raise UserError(f"{output} exists: add --overwrite, or name another with --output_path")
     return output
-
-
-def _colorizer(config: Config, weights: LoadedModel) -> Colorizer:
-    """A model that sees photos as it was trained to, unless flags say otherwise."""
-    return Colorizer(
-        weights,
-        image_size=config.image_size if "image_size" in config.given else None,
-        resize=config.resize if "resize" in config.given else None,
-        render_size=config.render_size,
-        views=config.views,
-        upsample=config.upsample,
-        saturation=config.saturation,
-        device=config.device,
-    )

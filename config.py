@@ -14,7 +14,13 @@ from engine.schedule import SCHEDULES
 
 VERSION = "0.1.0"
 
-RENAMED = {"average": "ema", "accumulate": "grad_accum", "smallest_crop": "min_crop", "limit": "max_photos"}
+RENAMED = {
+    "average": "ema",
+    "accumulate": "grad_accum",
+    "smallest_crop": "min_crop",
+    "limit": "max_photos",
+    "style_image": "reference",
+}
 """Former name of a setting -> its name. Configurations are stored under either; flags, until version 0.2."""
 
 # The modes that open a folder of photos with their true colours, and those that color photos for people.
@@ -260,10 +266,31 @@ class PredictConfig:
         modes=("predict",),
         kinds=("clip", "folder"),
     )
-    style_image: Path | None = setting(
+    reference: Path | None = setting(
         None,
-        "color in the style of this other photo; for models that know a whole photo's features",
+        "take the colours from this other photo: of things alike, or by its style where the model knows one",
         modes=("predict",),
+    )
+    reference_dir: Path | None = setting(
+        None,
+        "take the colours from that photo of this folder which shows most nearly the same",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+    )
+    matching: str = setting(
+        "encoder",
+        "how things alike in --reference are found; encoder: by what a network sees in them; dct: by their "
+        "texture; palette: by lightness alone",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        choices=("encoder", "dct", "palette"),
+    )
+    hints: Path | None = setting(
+        None,
+        "colours for places of the photo: a transparent picture of its size with strokes, or a JSON list of "
+        'points {"x", "y", "color": "#rrggbb", "radius"}, pixels; for a folder too, of one shot',
+        modes=("predict",),
+        kinds=("photo", "folder"),
     )
     save_chroma: Path | None = setting(
         None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
@@ -286,6 +313,8 @@ class PredictConfig:
 
     def __post_init__(self) -> None:
         size = self.render_size
+        if self.reference and self.reference_dir:
+            raise UserError("--reference names the photo that --reference_dir would look for: leave one out")
         if size not in (None, "auto") and not (size.isdecimal() and 32 <= int(size) <= 4096):
             raise UserError(f"--render_size={size}: must be auto or a number from 32 to 4096")
 

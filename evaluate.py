@@ -103,7 +103,7 @@ def score_models(
     with progress_bar("testing", len(loader)) as bar:
         for batch in loader:
             names += batch.names
-            columns = score_each(batch, [model(batch.L) for model in models])
+            columns = score_each(batch, [model.predict(model.inputs(batch)) for model in models])
             for own, new in zip(scores, columns, strict=True):
                 for key, values in new.items():
                     own.setdefault(key, []).extend(values.tolist())
@@ -185,7 +185,7 @@ def _choose_examples(psnr: Sequence[float]) -> list[int]:
 
 @torch.inference_mode()
 def _draw_examples(path: Path, batch: Batch, model: ColorizationModel, captions: dict[str, str]) -> None:
-    ab = model(batch.L)
+    ab = model.predict(model.inputs(batch))
     rows = [_to_pictures(join(batch.L, x)) for x in (torch.zeros_like(ab), ab, batch.ab)]
     examples = zip((captions[name] for name in batch.names), zip(*rows, strict=True), strict=True)
     write_examples(path, list(examples), ("gray", "colored", "truth"))

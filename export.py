@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from checkpoint.file import LoadedModel
 from config import VERSION, Config
@@ -22,6 +22,7 @@ from inference.chroma import lightness_seen
 from inference.weights import choose_weights, describe
 from media.picture import load_picture
 from models.base import ColorizationModel
+from models.inputs import Inputs
 
 if TYPE_CHECKING:
     import onnx
@@ -87,7 +88,7 @@ def to_onnx(model: ColorizationModel, metadata: dict[str, str]) -> bytes:
     if size > _LARGEST:
         raise UserError(f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file holds 2 GB")
     program = torch.onnx.export(
-        model,
+        _Predicting(model),
         (torch.zeros(2, 1, 64, 96),),  # a batch of 1 would be taken for the only one
         dynamo=True,
         verbose=False,
@@ -120,8 +121,19 @@ def largest_difference(model: ColorizationModel, data: bytes, batches: Sequence[
     largest = torch.zeros(())
     for L in batches:
         (ab,) = session.run(["ab"], {"L": L.numpy()})
-        largest = torch.maximum(largest, (model(L) - torch.from_numpy(ab)).abs().max())
+        largest = torch.maximum(largest, (model.predict(Inputs(L)) - torch.from_numpy(ab)).abs().max())
     return largest.item()
+
+
+class _Predicting(nn.Module):
+    """From L* to the colours: what an exported model does."""
+
+    def __init__(self, model: ColorizationModel) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(self, L: Tensor) -> Tensor:
+        return self.model.predict(Inputs(L))
 
 
 def _check_packages() -> None:
@@ -129,9 +141,7 @@ def _check_packages() -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise UserError(
-                f"--mode=export needs {name} ({error}): pip install -r requirements-export.txt"
-            ) from error
+            raise UserError(f"--mode=export needs {name} ({error}): pip install '.[export]'") from error
 
 
 def _output(config: Config, weights: LoadedModel) -> Path:

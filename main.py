@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
     """A parser whose errors look like all others of the program."""
 
     def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message}; see python main.py --help")
+        raise UserError(f"{message}; see --help")
 
 
 def build_parser(mode: str | None = None) -> Parser:
@@ -201,8 +201,13 @@ def _is_lost_process(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and is_lost_process(error)
 
 
-if __name__ == "__main__":
+def command() -> NoReturn:
+    """The program as a command of the shell."""
     code = main()
     from core.distributed import leave
 
     leave(code)
+
+
+if __name__ == "__main__":
+    command()

@@ -31,9 +31,8 @@ from data.split import Manifest, read_manifest
 from engine.history import best_epoch, is_finished
 from engine.trainer import Trainer
 from inference.weights import describe, initial_weights
-from models.base import ColorizationModel
 from models.losses import OWN, build_criterion, parse_loss
-from models.registry import build_model
+from models.registry import build_model, build_objective, find_objective
 
 
 def run(config: Config) -> int:
@@ -46,15 +45,17 @@ def run(config: Config) -> int:
     device = find_device(config.device)
     reuse_freed_memory()
     config, initial = _resolve(config)
-    state = load_training_state(config.run_path / LAST) if config.resume else None
+    last = config.run_path / LAST
+    # A run that was stopped before its first checkpoint has but a split and a configuration.
+    state = load_training_state(last) if config.resume and last.exists() else None
     torch.manual_seed(config.seed)
     model = initial.model if initial else build_model(config.model, **config.model_settings)
-    by_loss = model.judged_by_loss
+    by_loss = find_objective(config.model).keeps(model.settings) == "best"
     if state and is_finished(state["history"], config, by_loss=by_loss) and _is_tested(config):
         epochs, best = len(state["history"]), best_epoch(state["history"], by_loss=by_loss)
         print(f"{config.run_path} is finished: {epochs} epochs, best {best}; --epochs goes further")
         return 0
-    config = _settle_loss(config, model)
+    config = _settle_loss(config)
     if config.freeze_encoder:
         model.freeze_encoder()
     listing = open_listing(config)
@@ -65,7 +66,7 @@ def run(config: Config) -> int:
         with main_first():
             criterion = build_criterion(config.loss, vgg_weights=config.vgg_weights)
             if state is None and initial is None:
-                model.initialize()
+                model.load_pretrained()
     manifest = _open_manifest(config, listing, state)
     if config.dry_run:
         print(describe(config, model))
@@ -73,9 +74,10 @@ def run(config: Config) -> int:
         print(f"{listing.root}: {len(listing.photos)} photos listed; {counts}")
         return 0
 
+    objective = build_objective(config.model, model, criterion, manifest.classes)
     origin = _origin(config, initial)
-    trainer = Trainer(config, model, criterion, manifest, device, origin, state)
-    if world().is_main:
+    trainer = Trainer(config, model, objective, manifest, device, origin, state)
+    if world().is_main:  # before the photos are packed, so that --resume goes on there
         _open_run(config, listing, manifest, vars(model.settings), origin)
     trainer.fit()
     return _test_best(config, manifest)
@@ -86,7 +88,7 @@ def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
     initial = None
     if config.resume:
         config = restore_config(config)
-    elif config.init_weights:
+    if config.init_weights and not (config.resume and (config.run_path / LAST).exists()):
         initial, config = initial_weights(config)
     if holds_run(config.run_path) and not (config.resume or config.overwrite or config.dry_run):
         raise UserError(
@@ -98,9 +100,9 @@ def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
     return config, initial
 
 
-def _settle_loss(config: Config, model: ColorizationModel) -> Config:
+def _settle_loss(config: Config) -> Config:
     """The configuration with the loss that the model is trained with: `--loss`, or its own."""
-    if model.takes_loss:
+    if find_objective(config.model).takes_loss:
         parse_loss(config.loss)
         return config
     if "loss" in config.given:
@@ -109,11 +111,12 @@ def _settle_loss(config: Config, model: ColorizationModel) -> Config:
 
 
 def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:
-    if state is None:
-        return draw_split(config, listing)
     path = config.run_path / MANIFEST
+    if state is None and not (config.resume and path.exists()):
+        return draw_split(config, listing)
     manifest = read_manifest(path, listing)
-    if manifest.sha256 != state["manifest_sha256"]:
+    drawn = state["manifest_sha256"] if state else read_config(config.run_path)["facts"]["manifest_sha256"]
+    if manifest.sha256 != drawn:
         raise UserError(f"{path} is not what the run was started with: restore it or start a new run")
     if manifest.missing:
         raise UserError(
@@ -125,10 +128,12 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
 
 def _origin(config: Config, initial: LoadedModel | None) -> dict[str, Any] | None:
     """What the weights that the run started from say of themselves; None for random ones."""
+    if initial:
+        return {"sha256": initial.sha256, **initial.info}
     if config.resume:
         stored: dict[str, Any] | None = read_config(config.run_path)["facts"].get("initial_weights")
         return stored
-    return {"sha256": initial.sha256, **initial.info} if initial else None
+    return None
 
 
 def _open_run(

@@ -71,9 +71,10 @@ def ways(weights: Path) -> dict[str, Colorizer]:
     """Title of the row -> a colorizer; two where the model can say itself how sure it is."""
     colorizer, by_agreement = Colorizer.load(weights), Colorizer.load(weights)
     label = colorizer.weights.label
-    if colorizer.model.certainty(torch.zeros(1, 1, 32, 32, device=colorizer.device)) is None:
+    L = torch.zeros(1, 1, 32, 32, device=colorizer.device)
+    if colorizer.model.certainty(colorizer.model(L), L) is None:
         return {label: colorizer}
-    by_agreement.model.certainty = lambda L: None  # type: ignore[method-assign]
+    by_agreement.model.certainty = lambda *_: None  # type: ignore[method-assign]
     return {f"{label}, its entropy": colorizer, f"{label}, its agreement": by_agreement}
 
 

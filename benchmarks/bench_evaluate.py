@@ -23,6 +23,7 @@ from config import Config
 from core.device import find_device, reuse_freed_memory
 from data.batch import Batch
 from data.pipeline import draw_split, make_loader, open_listing
+from models.inputs import Inputs
 from models.registry import build_model
 from scoring.scorecard import METRICS
 
@@ -47,7 +48,7 @@ class PerPhotoLoop:
         scores: Scores = {}
         start = time.perf_counter()
         for batch in self.loader:
-            ab = self.model(batch.L.to(self.device)).cpu()
+            ab = self.model.predict(Inputs(batch.L.to(self.device))).cpu()
             for name, value in _score(batch, ab).items():
                 scores.setdefault(name, []).append(value)
         return len(self.loader) / (time.perf_counter() - start), scores

@@ -29,6 +29,7 @@ from data.loader import PhotoLoader
 from data.pipeline import make_loader, open_split
 from evaluate import BATCH_SIZE
 from models.base import ColorizationModel
+from models.inputs import Inputs
 from scoring.scorecard import score_batch, summarize
 
 
@@ -45,7 +46,7 @@ def score_through(effect: str | None, model: ColorizationModel, loader: PhotoLoa
                 draws[:, list(EFFECTS).index(effect), 0] = 0
             lab = film_lab(lab_to_rgb(join(batch.L, batch.ab)), draws)
             seen = replace(batch, ab=lab[:, 1:])
-            for key, values in score_batch(seen, model(lab[:, :1])).items():
+            for key, values in score_batch(seen, model.predict(Inputs(lab[:, :1]))).items():
                 scores.setdefault(key, []).extend(values.tolist())
             bar.update(len(batch))
     return summarize(scores, seed=42) | {"num_photos": len(loader)}

@@ -31,7 +31,7 @@ from data.pipeline import draw_split, open_listing
 from data.split import Manifest
 from engine.trainer import Trainer
 from models.losses import build_criterion
-from models.registry import build_model
+from models.registry import build_model, build_objective
 
 SIZES = (1_000, 10_000, 100_000)
 IMAGE_SIZE, BATCH_SIZE = 64, 64
@@ -109,9 +109,10 @@ class Scale:
         num = len(self.manifest.of("train")) + len(self.manifest.of("val"))
         with MemoryPeak() as peak:
             start = time.perf_counter()
-            self.trainer = Trainer(
-                self.config, build_model("model1"), build_criterion("mse"), self.manifest, self.device
-            )
+            model = build_model("model1")
+            objective = build_objective("model1", model, build_criterion("mse"))
+            self.trainer = Trainer(self.config, model, objective, self.manifest, self.device)
+            self.trainer.prepare()
             seconds = time.perf_counter() - start
         return {"pack_s": seconds, "pack_photos_per_s": num / seconds, "pack_memory_mb": peak.mb}
 

@@ -34,7 +34,7 @@ from data.loader import PhotoLoader
 from data.pipeline import draw_split, open_listing
 from engine.trainer import Trainer
 from models.losses import build_criterion
-from models.registry import build_model
+from models.registry import build_model, build_objective
 
 IMAGE_SIZE = 224
 
@@ -205,7 +205,10 @@ def main() -> None:
             compile=bool(args.compile),
         )
         manifest = draw_split(config, open_listing(config))
-        trainer = Trainer(config, build_model("model1"), build_criterion("mse"), manifest, device)
+        model = build_model("model1")
+        objective = build_objective("model1", model, build_criterion("mse"))
+        trainer = Trainer(config, model, objective, manifest, device)
+        trainer.prepare()
         packed = trainer.train_loader
         batch, _ = next(packed.training_epoch(0, 1))
         only_step = Repeated(batch, max(1, len(packed) // len(batch)))

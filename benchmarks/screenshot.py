@@ -61,11 +61,11 @@ def drop(driver: webdriver.Chrome, *photos: Path) -> None:
     field.send_keys("\n".join(map(str, photos)))
 
 
-def pictures(driver: webdriver.Chrome) -> list[str]:
-    """The addresses of the pictures that the slider shows, gray and colored, once they are loaded."""
-    images = driver.find_elements(By.CSS_SELECTOR, "#pictures img")
-    loaded = [i for i in images if driver.execute_script("return arguments[0].naturalWidth > 0", i)]
-    return [str(image.get_attribute("src")) for image in loaded]
+def is_colored(driver: webdriver.Chrome) -> bool:
+    """Whether the page shows a photo in colour, and is done with it."""
+    script = """const image = document.getElementById("color");
+        return !image.hidden && image.complete && image.naturalWidth > 0 && !document.body.ariaBusy"""
+    return bool(driver.execute_script(script))
 
 
 def main() -> None:
@@ -82,7 +82,7 @@ def main() -> None:
         with serving() as (url, _), chromium(width=args.width, height=args.height) as driver:
             driver.get(url)
             drop(driver, photo)
-            wait(driver, lambda d: len(pictures(d)) == 2)
+            wait(driver, is_colored)
             png = driver.get_screenshot_as_png()
     picture = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(picture, "PNG", optimize=True)

@@ -12,6 +12,7 @@ from core.figures import progress_bar
 from data.color import chroma, join, lab_to_rgb
 from data.loader import PhotoLoader
 from models.base import ColorizationModel
+from models.inputs import Inputs
 from scoring.frechet import PhotoFeatures, frechet
 from scoring.scorecard import FLOORS, floors_of, interval, resampled_means
 from scoring.shift import shift
@@ -39,8 +40,12 @@ def look(model: ColorizationModel, loader: PhotoLoader, see: PhotoFeatures) -> t
     moves, features = [], []
     with progress_bar("moving photos", len(loader)) as bar:
         for batch in loader:
-            ab = model(batch.L)
-            moves.append(torch.stack((shift(model, batch.L, ab), chroma(ab).mean(dim=(1, 2)))))
+            ab = model.predict(model.inputs(batch))
+            moves.append(
+                torch.stack(
+                    (shift(lambda L: model.predict(Inputs(L)), batch.L, ab), chroma(ab).mean(dim=(1, 2)))
+                )
+            )
             features.append(see(lab_to_rgb(join(batch.L, ab))))
             bar.update(len(batch))
     return torch.cat(moves, dim=1).double().cpu().numpy(), torch.cat(features)

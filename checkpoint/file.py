@@ -57,7 +57,7 @@ def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str
         model: all that predicting needs of it is saved, frozen weights too.
         info: JSON values to keep beside it.
     """
-    tensors = {k: v.detach().cpu().contiguous() for k, v in model.predicting_state().items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     about = {"format": FORMAT, "model": name, "settings": vars(model.settings), "info": info}
     # One entry, because safetensors writes several in no fixed order: equal runs, equal bytes.
     write_bytes(path, safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(about)}))
@@ -94,7 +94,7 @@ def load_weights(
                 raise UserError(f"{flag}: weights {path} are of {stored[key]}: leave it out") from error
         raise
     model.load_state_dict(state)
-    model.constrain()
+    model.clamp_()
     for key, value in model.state_dict().items():
         if not torch.equal(value, state[key].to(value.dtype)):
             raise UserError(f"weights {path} are damaged: {key} is outside its domain")

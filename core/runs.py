@@ -87,7 +87,7 @@ def restore_config(config: Config) -> Config:
     if config.overwrite:
         raise UserError("--resume goes on with a run, --overwrite replaces it: leave one of them out")
     stored = read_config(config.run_path)
-    if not stored or not (config.run_path / LAST).exists():
+    if not stored or not ((config.run_path / LAST).exists() or (config.run_path / MANIFEST).exists()):
         raise UserError(f"nothing to resume in {config.run_path}: train without --resume first")
     if not isinstance(stored.get("model_settings"), dict) or not isinstance(stored.get("facts"), dict):
         raise UserError(f"{config.run_path / CONFIG} is damaged: restore it or start a new run")

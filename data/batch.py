@@ -18,12 +18,15 @@ class Batch:
         names: N names, as in the manifest.
         labels: (N,) int64, the class of each photo, -1 where it has none of those trained on; None where
             the photos have no classes.
+        seeds: (N,) int64 on the CPU; all that is random about a photo, but its augmentation, follows from its
+            own: in training from (seed, epoch, photo), else from its name alone.
     """
 
     L: Tensor
     ab: Tensor
     names: tuple[str, ...]
     labels: Tensor | None = None
+    seeds: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -35,4 +38,5 @@ class Batch:
 
     def _part(self, which: slice) -> Batch:
         labels = None if self.labels is None else self.labels[which]
-        return Batch(self.L[which], self.ab[which], self.names[which], labels)
+        seeds = None if self.seeds is None else self.seeds[which]
+        return Batch(self.L[which], self.ab[which], self.names[which], labels, seeds)

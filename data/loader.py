@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +16,7 @@ from data.augment import SMALLEST_CROP, random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
 from data.film import draw_film, film_lab
+from data.listing import encode
 from data.pack import Pack
 
 _BATCHES_AHEAD = 2
@@ -77,6 +79,8 @@ class PhotoLoader:
         """
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         film_generator = torch.Generator().manual_seed(epoch_seed(seed, epoch) ^ 1)
+        seed_generator = torch.Generator().manual_seed(epoch_seed(seed, epoch) ^ 2)
+        seeds = torch.randint(2**62, (len(self.pack),), generator=seed_generator)
         order = torch.randperm(len(self.pack), generator=generator).tolist()
         batches = _cut(order, self.batch_size, smallest=2 * world().size)
         shares = self._batches([share(batch) for batch in batches])
@@ -87,7 +91,7 @@ class PhotoLoader:
             film = None
             if self.film_augment:
                 film = draw_film(len(batch), film_generator, self.film_augment)[mine]
-            yield self._to_batch(indices, rgb, film), len(batch)
+            yield self._to_batch(indices, rgb, film, seeds[list(indices)]), len(batch)
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Some photos, as they are."""
@@ -120,11 +124,18 @@ class PhotoLoader:
     def _to_device(self, rgb: Tensor) -> Tensor:
         return rgb.to(self.device, non_blocking=True)
 
-    def _to_batch(self, indices: Sequence[int], rgb: Tensor, film: Tensor | None = None) -> Batch:
+    def _to_batch(
+        self,
+        indices: Sequence[int],
+        rgb: Tensor,
+        film: Tensor | None = None,
+        seeds: Tensor | None = None,
+    ) -> Batch:
         lab = rgb_to_lab(rgb) if film is None else film_lab(rgb, film)
         names = tuple(self.pack.photos[i].name for i in indices)
         labels = None if self.labels is None else self.labels[list(indices)]
-        return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names, labels=labels)
+        seeds = torch.tensor([seed_of(name) for name in names]) if seeds is None else seeds
+        return Batch(L=lab[:, :1], ab=lab[:, 1:], names=names, labels=labels, seeds=seeds)
 
     def _label(self, classes: Sequence[str]) -> Tensor:
         index = {name: i for i, name in enumerate(classes)}
@@ -158,3 +169,8 @@ def _cut(indices: Sequence[int], size: int, smallest: int = 1) -> list[Sequence[
 def epoch_seed(seed: int, epoch: int) -> int:
     """A seed of its own for every epoch, so that resuming at one needs no saved random state."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> 1)
+
+
+def seed_of(name: str) -> int:
+    """A photo's own seed where no training gives it one: the same every time, in [0, 2^62)."""
+    return int.from_bytes(hashlib.sha256(encode(name)).digest()[:8], "big") >> 2

@@ -12,7 +12,8 @@ from core.device import autocast
 from core.distributed import world
 from data.batch import Batch
 from engine.guard import FiniteGuard
-from models.base import ColorizationModel, Criterion, Update
+from models.base import ColorizationModel
+from models.objective import Objective, Update
 
 
 class Stepper:
@@ -25,7 +26,7 @@ class Stepper:
     def __init__(
         self,
         model: ColorizationModel,
-        criterion: Criterion,
+        objective: Objective,
         *,
         lr: float,
         device: torch.device,
@@ -35,13 +36,13 @@ class Stepper:
         """
         Args:
             model: on its device.
-            criterion: the loss.
+            objective: what it learns from, there too.
             lr: learning rate of Adam.
             device, dtype: where and in what the network computes.
             num_parts: parts in which each process computes its photos; more take less memory.
         """
         self.model, self.device, self.dtype, self.num_parts = model, device, dtype, num_parts
-        self.updates = model.updates()
+        self.updates = objective.updates(model)
         # One optimizer for all: it leaves alone what has no gradient, which is all but an update's own.
         self.groups = [(update, group) for update in self.updates for group in update.groups]
         groups = [{"params": group.parameters, "betas": update.betas} for update, group in self.groups]
@@ -49,7 +50,7 @@ class Stepper:
         self.optimizer = torch.optim.Adam(groups, lr=lr, fused=True)
         self.set_lr(lr)
         self.guard = FiniteGuard(self.optimizer, device)
-        self.losses = [self._wrap(_Losses(model, update, criterion)) for update in self.updates]
+        self.losses = [self._wrap(_Losses(model, objective, update)) for update in self.updates]
 
     def step(self, number: int, batch: Batch, num_global: int) -> dict[str, Tensor]:
         """Update the model by one batch.
@@ -69,7 +70,7 @@ class Stepper:
             if self.device.type != "mps" or not self.guard.first_bad:
                 self.optimizer.step()
             found |= terms
-        self.model.constrain()
+        self.model.clamp_()
         return {name: term * (num_global / world().size) for name, term in found.items()}
 
     def set_lr(self, lr: float) -> None:
@@ -124,9 +125,9 @@ class Stepper:
 class _Losses(nn.Module):
     """The losses of an update as a forward pass, which is what DistributedDataParallel wraps."""
 
-    def __init__(self, model: ColorizationModel, update: Update, criterion: Criterion) -> None:
+    def __init__(self, model: ColorizationModel, objective: Objective, update: Update) -> None:
         super().__init__()
-        self.model, self.update, self.criterion = model, update, criterion
+        self.model, self.objective, self.update = model, objective, update  # all parameters in one module
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        return self.update.losses(batch, self.criterion)
+        return self.update.losses(self.model, batch)

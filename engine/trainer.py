@@ -33,7 +33,8 @@ from engine.history import History, HistoryWriter, best_epoch, is_finished
 from engine.schedule import lr_factor
 from engine.step import Stepper
 from engine.validation import validate
-from models.base import ColorizationModel, Criterion
+from models.base import ColorizationModel
+from models.objective import Objective
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +53,7 @@ class Trainer:
         self,
         config: Config,
         model: ColorizationModel,
-        criterion: Criterion,
+        objective: Objective,
         manifest: Manifest,
         device: torch.device,
         origin: dict[str, Any] | None = None,
@@ -62,7 +63,7 @@ class Trainer:
         Args:
             config: of the run.
             model: to train.
-            criterion: the loss.
+            objective: what it learns from.
             manifest: the photos of each split.
             device: where to compute.
             origin: what the weights that the model comes with say of themselves; it is kept in the file.
@@ -70,39 +71,21 @@ class Trainer:
         Raises:
             UserError: too few photos, or the state is of another model.
         """
-        smallest = 2 * world().size
-        if config.batch_size < smallest:  # before anything is packed
-            raise UserError(
-                f"--batch_size={config.batch_size}: batch norm needs at least 2 photos in a training step "
-                f"of each process: {smallest} or more"
-            )
-        self.config = config
-        self.manifest = manifest
-        self.origin = origin
-        model.prepare(manifest.classes)
+        _check_sizes(config, manifest)
+        self.config, self.manifest, self.device, self.origin = config, manifest, device, origin
+        self.keeps_best = objective.keeps(model.settings) == "best"
         if world().size > 1:
-            synchronize_batch_norm(model, device)
+            for module in (model, objective):
+                synchronize_batch_norm(module, device)
         # Channels last is the layout that convolution kernels want; the state dict is the same.
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.objective = objective.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.compile:
             compile_if_possible(self.model, config.image_size, device)
-        self.train_loader, self.val_loader = (
-            make_loader(config, manifest.of(split, config.max_photos), device, manifest.classes)
-            for split in ("train", "val")
-        )
-        if len(self.train_loader) < smallest or len(self.val_loader) < 1:
-            raise UserError(
-                f"training needs at least {smallest} photos to train on and 1 to validate on: "
-                "add photos, or set --split_ratio or --max_photos"
-            )
-        if state is None:
-            with progress_bar("measuring photos", len(self.train_loader)) as bar:
-                self.model.measure(_watch(self.train_loader, bar))
-        self.average = WeightAverage(model, config.ema) if config.ema else None
-        self.criterion = criterion
+        self.average = WeightAverage(self.model, config.ema) if config.ema else None
         self.stepper = Stepper(
             self.model,
-            criterion,
+            self.objective,
             lr=config.lr,
             device=device,
             dtype=find_precision(config.precision, device),
@@ -112,19 +95,40 @@ class Trainer:
         if state is not None:
             self._load_state(state)
 
+    def prepare(self) -> None:
+        """Pack the photos, as far as that is not done; for a new training take their statistics.
+
+        It takes minutes, and is gone on with after a kill.
+
+        Raises:
+            UserError: too few of the photos can be read, or the place cannot be written.
+        """
+        splits = {split: self.manifest.of(split, self.config.max_photos) for split in ("train", "val")}
+        classes = self.manifest.classes
+        self.train_loader, self.val_loader = (
+            make_loader(self.config, entries, self.device, classes) for entries in splits.values()
+        )
+        _check_enough(len(self.train_loader), len(self.val_loader))
+        if not self.history:
+            with progress_bar("measuring photos", len(self.train_loader)) as bar:
+                self.objective.fit_statistics(self.model, _watch(self.train_loader, bar))
+            if self.average:
+                self.average = WeightAverage(self.model, self.config.ema)
+
     def fit(self) -> None:
         """Train until finished; after each epoch everything is on disk, by the main process.
 
         Raises:
             UserError: the loss is no longer finite; the last good state stays.
         """
+        self.prepare()
         writer = HistoryWriter(self.config.run_path)
         if not self.history:
             self.save_state()
         try:
             if world().is_main:  # a kill may have come after last.pt and before what is drawn from it
                 writer.write(self.history)
-            while not is_finished(self.history, self.config, by_loss=self.model.judged_by_loss):
+            while not is_finished(self.history, self.config, by_loss=self.keeps_best):
                 # One history for all processes: they stop at the same epoch.
                 row = gather(self.epoch(len(self.history) + 1))[0]
                 self.history.append(row)
@@ -151,7 +155,7 @@ class Trainer:
     @property
     def best_epoch(self) -> int:
         """The epoch whose weights are kept."""
-        return best_epoch(self.history, by_loss=self.model.judged_by_loss)
+        return best_epoch(self.history, by_loss=self.keeps_best)
 
     def epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch and validate; a row of history.csv."""
@@ -160,14 +164,14 @@ class Trainer:
         losses, num_photos = self.train_epoch(epoch)
         seconds = time.perf_counter() - start
         # In the first epoch what is new has yet to learn.
-        if epoch > 1 and (warning := self.model.warn_of(losses)):
+        if epoch > 1 and (warning := self.objective.warn_of(losses)):
             log.warning("epoch %d: %s", epoch, warning)
         terms = {f"train_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
         return {
             "epoch": epoch,
             "train_loss": sum(losses.values()),
             **terms,
-            **validate(self.kept, self.val_loader, self.criterion, self.stepper.dtype),
+            **validate(self.kept, self.objective, self.val_loader, self.stepper.dtype),
             **self.kept.report(),
             "lr": self.stepper.lr,
             "images_per_s": num_photos / seconds,
@@ -176,6 +180,7 @@ class Trainer:
     def train_epoch(self, epoch: int) -> tuple[dict[str, float], int]:
         """One pass over the training photos: mean losses per photo by name, and how many there were."""
         self.model.train()
+        self.objective.train()
         loader, stepper = self.train_loader, self.stepper
         sums: dict[str, Tensor] = {}
         num_photos = 0
@@ -237,6 +242,7 @@ class Trainer:
         """Write last.pt. It comes after the best weights: a kill between the two repeats the epoch."""
         state = {
             "model": self.model.state_dict(),
+            "objective": self.objective.state_dict(),
             "optimizer": self.stepper.optimizer.state_dict(),
             "average": self.average.state_dict() if self.average else None,
             "history": self.history,
@@ -247,12 +253,51 @@ class Trainer:
 
     def _load_state(self, state: dict[str, Any]) -> None:
         last = str(self.config.run_path / LAST)
-        check_state(state["model"], self.model.state_dict(), last, self.config.model)
-        self.model.load_state_dict(state["model"])
+        model, objective, average = split_state(state, self.model)
+        check_state(model, self.model.state_dict(), last, self.config.model)
+        check_state(objective, self.objective.state_dict(), last, self.config.model)
+        self.model.load_state_dict(model)
+        self.objective.load_state_dict(objective)
         self.stepper.optimizer.load_state_dict(state["optimizer"])
         if self.average:
-            self.average.load_state_dict(state["average"])
+            self.average.load_state_dict(average)
         self.history = state["history"]
+
+
+def split_state(
+    state: dict[str, Any], model: ColorizationModel
+) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
+    """The parts of a training state: of the model, of the objective, and the averaged weights.
+
+    Until 2026-11 the objective's were among the model's, and averaged with them.
+    """
+    own = model.state_dict().keys()
+    average = state["average"] or {}
+    if "objective" in state:
+        return state["model"], state["objective"], average
+    objective = {name: value for name, value in state["model"].items() if name not in own}
+    if average:
+        average = average | {"model": {k: v for k, v in average["model"].items() if k not in objective}}
+    return {k: v for k, v in state["model"].items() if k not in objective}, objective, average
+
+
+def _check_sizes(config: Config, manifest: Manifest) -> None:
+    smallest = 2 * world().size
+    if config.batch_size < smallest:
+        raise UserError(
+            f"--batch_size={config.batch_size}: batch norm needs at least 2 photos in a training step "
+            f"of each process: {smallest} or more"
+        )
+    _check_enough(*(len(manifest.of(split, config.max_photos)) for split in ("train", "val")))
+
+
+def _check_enough(num_train: int, num_val: int) -> None:
+    smallest = 2 * world().size
+    if num_train < smallest or num_val < 1:
+        raise UserError(
+            f"training needs at least {smallest} photos to train on and 1 to validate on: "
+            "add photos, or set --split_ratio or --max_photos"
+        )
 
 
 def _watch(batches: Iterable[Batch], bar: tqdm) -> Iterator[Batch]:

@@ -14,23 +14,25 @@ from core.figures import progress_bar
 from data.color import chroma, join, lab_to_rgb
 from data.loader import PhotoLoader
 from engine.guard import DIVERGED
-from models.base import ColorizationModel, Criterion
+from models.base import ColorizationModel
+from models.objective import Objective
 
 
 @torch.no_grad()
 def validate(
-    model: ColorizationModel, loader: PhotoLoader, criterion: Criterion, dtype: torch.dtype
+    model: ColorizationModel, objective: Objective, loader: PhotoLoader, dtype: torch.dtype
 ) -> dict[str, float]:
     """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma.
 
     Each process looks at its share of the photos; all get the same figures.
     """
     model.eval()
+    objective.eval()
     sums, num_photos = torch.zeros(5, dtype=torch.float32, device=loader.device), 0
     with progress_bar("validating", len(loader)) as bar:
         for batch in loader:
             with autocast(loader.device, dtype):
-                losses, ab = model.validation_step(batch, criterion)
+                losses, ab = objective.validation(model, batch)
             target = lab_to_rgb(join(batch.L, batch.ab))
             gray = lab_to_rgb(join(batch.L, torch.zeros_like(ab)))
             sums += torch.stack(

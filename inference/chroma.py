@@ -35,11 +35,13 @@ class Chroma:
         ab: (1, 2, h, w) float32 of float16 values, CIELAB units, at the size that the model saw.
         size: (width, height) of the photo.
         by: the program and the weights that inferred them.
+        L: (1, 1, h, w) float32, the photo's lightness as the model saw it; None where it was not kept.
     """
 
     ab: Tensor
     size: tuple[int, int]
     by: str
+    L: Tensor | None = None
 
 
 def save_chroma(path: Path, chroma: Chroma) -> None:
@@ -90,7 +92,9 @@ def apply_chroma(original: Picture, chroma: Chroma, *, upsample: str, saturation
         raise UserError(
             f"the chroma is of a photo of {chroma.size[0]}x{chroma.size[1]}, not {width}x{height}"
         )
-    L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
+    L = chroma.L
+    if L is None:
+        L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
     colors = UPSAMPLERS[upsample](L, saturation * chroma.ab, height, width)
     pixels = _join_full_size(original.pixels, colors)
     return Picture(pixels, original.alpha, mark_inferred(original.metadata, chroma.by))
@@ -107,8 +111,13 @@ def without_color(original: Picture) -> Picture:
 
 def lightness_seen(original: Picture, size: tuple[int, int]) -> Tensor:
     """L* (1, 1, h, w) of a photo resized to (w, h): what a model sees."""
+    return lab_seen(original, size)[:, :1]
+
+
+def lab_seen(original: Picture, size: tuple[int, int]) -> Tensor:
+    """CIELAB (1, 3, h, w) of a photo resized to (w, h)."""
     small = np.array(original.preview(max(size)).resize(size, Image.Resampling.BILINEAR))
-    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])[:, :1]
+    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])
 
 
 def _join_full_size(pixels: np.ndarray, colors: Rows) -> np.ndarray:

@@ -24,6 +24,7 @@ from core.errors import UserError
 from core.files import sha256
 from inference.chroma import Chroma, apply_chroma, lightness_seen
 from inference.confidence import confidence, most_consistent
+from inference.guidance import NOTHING, Guidance
 from inference.views import mean_over_views
 from media.picture import Picture, from_array, from_image, load_picture
 from models.layers import STRIDE
@@ -53,8 +54,6 @@ class Colorizer:
         views: int = Config.views,
         upsample: str = Config.upsample,
         saturation: float = Config.saturation,
-        style_image: Path | None = None,
-        max_pixels: int = Config.max_pixels,
         device: str = "auto",
     ) -> None:
         """
@@ -66,11 +65,9 @@ class Colorizer:
             views: of each photo, whose colours are averaged; see `mean_over_views`.
             upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
-            style_image: another photo in whose style to color, by a model that can.
-            max_pixels: that this one may have.
             device: 'auto', 'cpu', 'cuda' or 'mps'.
         Raises:
-            UserError: the device is not there, the photo cannot be read, or the model takes no style.
+            UserError: the device is not there.
         """
         self.weights = weights
         self.device = find_device(device)
@@ -82,8 +79,26 @@ class Colorizer:
         on_cpu = self.device.type == "cpu"
         self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
         self.upsample, self.saturation = upsample, saturation
-        self.guide = self._read_style(style_image, max_pixels) if style_image else {}
-        self.style_sha256 = sha256(style_image) if style_image else None
+        self.guidance = NOTHING
+        self.reference_sha256: str | None = None
+
+    @classmethod
+    def from_config(cls, config: Config, loaded: LoadedModel) -> Colorizer:
+        """A model that sees photos as it was trained to, unless flags say otherwise.
+
+        A --reference that it cannot take itself is left to `inference.guided`.
+
+        Raises:
+            UserError: the device is not there, or --reference cannot be read.
+        """
+        seen = {name: getattr(config, name) for name in ("image_size", "resize") if name in config.given}
+        names = ("render_size", "views", "upsample", "saturation", "device")
+        colorizer = cls(loaded, **seen, **{name: getattr(config, name) for name in names})
+        if config.reference and "reference" in loaded.model.accepts:
+            reference = load_picture(config.reference, max_pixels=config.max_pixels)
+            colorizer.guidance = Guidance(reference=reference)
+            colorizer.reference_sha256 = sha256(config.reference)
+        return colorizer
 
     @classmethod
     def load(cls, weights: str | Path = DEFAULT, **options: Any) -> Colorizer:
@@ -139,51 +154,63 @@ class Colorizer:
         return apply_chroma(original, chroma, upsample=self.upsample, saturation=self.saturation)
 
     @torch.inference_mode()
-    def infer(self, original: Picture) -> Chroma:
+    def infer(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
         """The colours of a photo, at the size at which the model sees it.
 
         Where memory runs out the model looks again at half the size, and a warning says so.
 
+        Args:
+            original: the photo.
+            guidance: what a person says about it; None: what the colorizer was made with.
         Raises:
-            UserError: the model's colours are not finite, or no size fits into memory.
+            UserError: the model's colours are not finite, no size fits into memory, or such guidance is not
+                for this model.
         """
-        ab = self._within_memory(
-            lambda sides: mean_over_views(self._predict, self._look(original, sides), self.views)
-        )
+        told = self.guidance if guidance is None else guidance
+        L, ab = self._within_memory(self._sides(), lambda sides: self._look(original, sides, told))
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
-        return Chroma(ab.half().float(), original.size, self.about)
+        return Chroma(ab.half().float(), original.size, self.about, L)
 
     @torch.inference_mode()
-    def confidence(self, original: Picture) -> np.ndarray:
+    def confidence(self, original: Picture, chroma: Chroma | None = None) -> np.ndarray:
         """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure.
 
         As it says itself where it can, else by how far it agrees with itself.
+
+        Args:
+            original: the photo.
+            chroma: what `infer` returned for it, so that the look is the same; None: look first.
         """
-        sure = self._within_memory(lambda sides: self._certainty(self._look(original, sides)))
+        L = (self.infer(original) if chroma is None else chroma).L
+        if L is None:
+            raise ValueError("expected colours that this colorizer inferred")
+        side = min(L.shape[-2:])
+        sure = self._within_memory(
+            [side], lambda sides: self._certainty(L if sides == [side] else self._seen(original, sides[0]))
+        )
         small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
         return np.asarray(small.resize(original.size, Image.Resampling.BILINEAR))
 
-    def _predict(self, L: Tensor) -> Tensor:
-        with self._one_at_a_time:
-            return self.model(L.to(self.device), **self.guide).float().cpu()
-
     def _certainty(self, L: Tensor) -> Tensor:
+        inputs = self.guidance.at(L, self._shape_seen).to(self.device)
         with self._one_at_a_time:
-            sure = self.model.certainty(L.to(self.device))
-        return confidence(self._predict, L) if sure is None else sure.float().cpu()
+            sure = self.model.certainty(self.model.look(inputs), inputs.L)
+        return confidence(self._predictor(self.guidance), L) if sure is None else sure.float().cpu()
 
-    def _read_style(self, path: Path, max_pixels: int) -> dict[str, Tensor]:
-        if self.model.guide != "style":
-            raise UserError(f"--style_image: {self.weights.name} takes no style from a photo: leave it out")
-        original = load_picture(path, max_pixels=max_pixels)
-        L = lightness_seen(original, self._shape(original.size, self.image_size))
-        return {"style": L.to(self.device)}
+    def _predictor(self, guidance: Guidance) -> Callable[[Tensor], Tensor]:
+        """L* (N, 1, h, w) -> ab (N, 2, h, w), with what a person says about the photo."""
 
-    def _within_memory(self, use: Callable[[list[int]], Answer]) -> Answer:
+        def predict(L: Tensor) -> Tensor:
+            inputs = guidance.at(L, self._shape_seen)
+            with self._one_at_a_time:
+                return self.model.predict(inputs.to(self.device)).float().cpu()
+
+        return predict
+
+    def _within_memory(self, sides: list[int], use: Callable[[list[int]], Answer]) -> Answer:
         """`use` of the sides at which the model may look; of half of them where memory runs out."""
-        sides = self._sides()
         while True:
             try:
                 return use(sides)
@@ -206,10 +233,19 @@ class Colorizer:
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
         return list(dict.fromkeys(sides))  # no size twice: it would agree with itself
 
-    def _look(self, original: Picture, sides: list[int]) -> Tensor:
-        """L* of a photo at the size at which the model sees it."""
-        views = [lightness_seen(original, self._shape(original.size, side)) for side in sides]
-        return views[most_consistent(self._predict, views) if len(views) > 1 else 0]
+    def _look(self, original: Picture, sides: list[int], guidance: Guidance) -> tuple[Tensor, Tensor]:
+        """L* of a photo at the size at which the model sees it, and the model's colours for it."""
+        predict = self._predictor(guidance)
+        seen = [self._seen(original, side) for side in sides]
+        if len(seen) == 1:
+            return seen[0], mean_over_views(predict, seen[0], self.views)
+        looks = [predict(L) for L in seen]
+        best = most_consistent(looks)
+        ab = looks[best] if self.views == 1 else mean_over_views(predict, seen[best], self.views)
+        return seen[best], ab
+
+    def _seen(self, original: Picture, side: int) -> Tensor:
+        return lightness_seen(original, self._shape(original.size, side))
 
     @property
     def about(self) -> str:
@@ -219,8 +255,11 @@ class Colorizer:
     @property
     def settings(self) -> dict[str, Any]:
         """All that the colours depend on besides the photo and the weights, as JSON values."""
-        names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "style_sha256")
+        names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "reference_sha256")
         return {**{name: getattr(self, name) for name in names}, "model": vars(self.model.settings)}
+
+    def _shape_seen(self, size: tuple[int, int]) -> tuple[int, int]:
+        return self._shape(size, self.image_size)
 
     def _shape(self, size: tuple[int, int], side: int) -> tuple[int, int]:
         """(width, height) at which the model sees a photo: whole, and shaped as in its training."""

@@ -43,17 +43,16 @@ def confidence(predict: Predict, L: Tensor) -> Tensor:
     return (-spread / _SCALE).exp()
 
 
-def most_consistent(predict: Predict, views: Sequence[Tensor]) -> int:
+def most_consistent(looks: Sequence[Tensor]) -> int:
     """Which size to look at a photo in: the one whose colours are nearest to those of the others.
 
     Args:
-        predict: the model.
-        views: L* of one photo at several sizes.
+        looks: ab (1, 2, h, w) of one photo, as a model predicts it at several sizes.
     Returns:
-        Index of the view with the smallest mean distance to the rest.
+        Index of the look with the smallest mean distance to the rest.
     """
-    common = views[0].shape[-2:]
-    ab = torch.cat([_resize(predict(L), common) for L in views])
+    common = looks[0].shape[-2:]
+    ab = torch.cat([_resize(look, common) for look in looks])
     distance = (ab[:, None] - ab[None]).square().sum(dim=2).sqrt().mean(dim=(2, 3))
     return int(distance.sum(dim=1).argmin())
 

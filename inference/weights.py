@@ -12,6 +12,7 @@ from checkpoint.shipped import DEFAULT, find_weights
 from config import Config
 from core.runs import BEST
 from models.base import ColorizationModel
+from models.inputs import Inputs
 from models.registry import find_model
 
 
@@ -63,7 +64,7 @@ def describe(config: Config, model: ColorizationModel) -> str:
     was_training = model.training
     counter = FlopCounterMode(display=False)
     with counter, torch.inference_mode():
-        model.eval()(torch.zeros(1, 1, config.image_size, config.image_size))
+        model.eval().predict(Inputs(torch.zeros(1, 1, config.image_size, config.image_size)))
     model.train(was_training)
     side, gflop = config.image_size, counter.get_total_flops() / 1e9
     return (

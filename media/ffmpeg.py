@@ -36,7 +36,7 @@ def pyav() -> ModuleType:
     try:
         import av
     except ImportError as error:
-        raise UserError("clips need PyAV: pip install -r requirements-video.txt") from error
+        raise UserError("clips need PyAV: pip install '.[video]'") from error
     return av
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import torch
@@ -11,107 +10,82 @@ from torch import Tensor, nn
 
 from core.errors import UserError
 from data.batch import Batch
+from models.inputs import Inputs
 from models.settings import PRESETS, ModelSettings
-
-Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
-"""(predicted ab in CIELAB units, the batch with the true ones) -> named, weighted terms of the loss."""
-
-
-@dataclass(frozen=True)
-class Group:
-    """Parameters that learn at the same rate: `lr_factor` times that of the training."""
-
-    parameters: Sequence[nn.Parameter]
-    lr_factor: float = 1.0
-
-
-@dataclass(frozen=True)
-class Update:
-    """One of the updates that a training step consists of.
-
-    Attributes:
-        groups: what it moves; no other update of the model moves them.
-        losses: (batch, criterion) -> the named terms that they minimise, means over the photos. Nothing
-            but `groups` gets gradients from them.
-        betas: decays of Adam's two moments.
-    """
-
-    groups: Sequence[Group]
-    losses: Callable[[Batch, Criterion], dict[str, Tensor]]
-    betas: tuple[float, float] = (0.9, 0.999)
-
-    @property
-    def parameters(self) -> list[nn.Parameter]:
-        """Of all groups."""
-        return [parameter for group in self.groups for parameter in group.parameters]
 
 
 class ColorizationModel(nn.Module):
-    """A network that predicts a* and b* from L*.
+    """A network that predicts a* and b* from L*, and from what a person gives beside it.
 
-    A subclass implements `forward` and takes its `Settings` as only argument; what else differs
-    between models goes into the hooks below, so that nothing outside knows a model's name.
+    A subclass takes its `Settings` as only argument and implements `forward(L, **given)`, the one pass that
+    training, compilation, several processes and export all run: L* (N, 1, H, W) float32 in [0, 100], of any
+    height and width, and those fields of `Inputs` that the model accepts, to a tensor or a NamedTuple of
+    tensors that the colours and the losses are made of. What else differs between models goes into the hooks
+    below, so that nothing outside knows a model's name. What it learns from is an `Objective`.
     """
 
     encoder: nn.Module
     Settings: ClassVar[type[Any]] = ModelSettings
     summary: ClassVar[str] = ""
     """One line for the model table."""
-    guide: ClassVar[str] = ""
-    """Name of the optional argument that `forward` takes beside L*, such as 'style'; '' for none."""
-    takes_loss: ClassVar[bool] = True
-    """Whether it is trained with `--loss`; else its steps leave the criterion alone."""
-    judged_by_loss: bool = True
-    """Whether the validation loss tells which epoch is best; else the last is, and patience ends nothing.
-
-    It may depend on the settings."""
-    training_only: ClassVar[tuple[str, ...]] = ()
-    """Modules and buffers that `prepare` adds: in the training state, but not in files of weights."""
+    accepts: ClassVar[frozenset[str]] = frozenset()
+    """Fields of `Inputs` that `forward` takes by name beside L*."""
+    needs: ClassVar[frozenset[str]] = frozenset()
+    """Those that it cannot do without."""
+    is_random: ClassVar[bool] = False
+    """Whether it draws its colours: it then takes `seeds`."""
 
     def __init__(self, settings: Any) -> None:
         super().__init__()
         self.settings = settings
         self._is_encoder_frozen = False
 
-    def forward(self, L: Tensor) -> Tensor:
-        """Predict colours.
+    def colors(self, out: Any, L: Tensor) -> Tensor:
+        """The colours of an output.
 
         Args:
-            L: (N, 1, H, W) float32, lightness in [0, 100], any height and width.
+            out: what `forward` returned for `L`.
         Returns:
             (N, 2, H, W) float32, a* and b* in CIELAB units.
         """
-        raise NotImplementedError
+        ab: Tensor = out
+        return ab
 
-    def certainty(self, L: Tensor) -> Tensor | None:
+    def predict(self, inputs: Inputs) -> Tensor:
+        """The colours of photos: (N, 2, H, W) float32, a* and b* in CIELAB units.
+
+        Raises:
+            UserError: the model does not take what is given, or needs what is not.
+        """
+        return self.colors(self.look(inputs), inputs.L)
+
+    def look(self, inputs: Inputs) -> Any:
+        """The output for photos, after a check of what is given with them.
+
+        Raises:
+            UserError: as of `predict`.
+        """
+        given = inputs.guidance()
+        name = type(self).__name__
+        if extra := given.keys() - self.accepts:
+            raise UserError(f"{name} takes no {', '.join(sorted(extra))}: leave it out")
+        if missing := self.needs - given.keys():
+            raise UserError(f"{name} needs {', '.join(sorted(missing))}")
+        return self(inputs.L, **given)
+
+    def inputs(self, batch: Batch) -> Inputs:
+        """A batch as it is, with the photos' seeds where the model draws its colours."""
+        return Inputs(batch.L, seeds=batch.seeds if self.is_random else None)
+
+    def certainty(self, out: Any, L: Tensor) -> Tensor | None:
         """How sure it is of each pixel's colour.
 
         Args:
-            L: (N, 1, H, W) as of `forward`.
+            out: what `forward` returned for `L`.
         Returns:
             (N, 1, H, W) in [0, 1], 1 is sure; None: the model cannot say, and has to be asked several times.
         """
         return None
-
-    def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
-        """The named terms of the training loss of one batch; their sum is minimised."""
-        return criterion(self(batch.L), batch)
-
-    def updates(self) -> list[Update]:
-        """What a training step does, one after the other; most models minimise the loss of `step`."""
-        return [Update([Group([p for p in self.parameters() if p.requires_grad])], self.step)]
-
-    def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
-        """The named terms of the validation loss, and the colours: (N, 2, H, W) as of `forward`.
-
-        A model with a `step` of its own defines what of it is to be validated.
-        """
-        ab = self(batch.L)
-        return criterion(ab, batch), ab
-
-    def warn_of(self, losses: Mapping[str, float]) -> str:
-        """What is wrong with a training whose losses had these means over an epoch; '' for nothing."""
-        return ""
 
     def freeze_encoder(self) -> None:
         """Leave `self.encoder` as it is: no gradients, and batch-norm statistics that do not move.
@@ -132,34 +106,15 @@ class ColorizationModel(nn.Module):
             self.encoder.eval()
         return self
 
-    def initialize(self) -> None:
+    def load_pretrained(self) -> None:
         """Take the weights that a new training starts from, such as a pretrained encoder."""
 
-    def prepare(self, classes: Sequence[str]) -> None:
-        """Add what only a training needs: the parts named in `training_only`.
-
-        Args:
-            classes: of the training photos, of which the labels of a batch are indices; may be none.
-        """
-
-    def measure(self, photos: Iterable[Batch]) -> None:
-        """Take statistics of the training photos, before the first step of a new training.
-
-        Args:
-            photos: this process's share of them, as they are.
-        """
-
-    def constrain(self) -> None:
+    def clamp_(self) -> None:
         """Bring parameters back into their domain after an update."""
 
     def report(self) -> dict[str, float]:
         """Numbers of the model's own to log after each epoch."""
         return {}
-
-    def predicting_state(self) -> dict[str, Tensor]:
-        """The state dict without the parts that only a training needs."""
-        state: dict[str, Tensor] = self.state_dict()
-        return {k: v for k, v in state.items() if k.partition(".")[0] not in self.training_only}
 
     @classmethod
     def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ class GAE(ColorizationModel):
         x = self.gamma_correction(x.to(L.dtype, memory_format=torch.contiguous_format))
         return AB_SCALE * x[..., :height, :width]
 
-    def constrain(self) -> None:
+    def clamp_(self) -> None:
         """Keep gamma positive."""
         with torch.no_grad():
             self.gamma_correction.gamma.clamp_(GAMMA_MIN, GAMMA_MAX)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +15,20 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import AB_SCALE, L_SCALE
-from models.base import ColorizationModel, Criterion, ModelSettings
+from models.base import ColorizationModel, ModelSettings
 from models.layers import pad_to_stride
+from models.objective import Criterion, Objective
 
 SCENE_WEIGHT = 1 / 300
 """alpha of the paper: of the classification in the loss."""
 _STRIDE = 8
+
+
+class Output(NamedTuple):
+    """The colours `ab` (N, 2, H, W), CIELAB units; what is `known` of the whole photos (N, num_known)."""
+
+    ab: Tensor
+    known: Tensor
 
 
 class Iizuka2016(ColorizationModel):
@@ -32,9 +40,7 @@ class Iizuka2016(ColorizationModel):
 
     Settings = ModelSettings
     summary: ClassVar[str] = "Iizuka et al. 2016: local and global features fused, scenes told apart as well"
-    guide = "style"
-    training_only = ("scenes",)
-    scenes: nn.Module | None
+    accepts = frozenset({"reference"})
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
@@ -61,31 +67,30 @@ class Iizuka2016(ColorizationModel):
             nn.Conv2d(c // 2, 2, 3, padding=1),
             nn.Sigmoid(),
         )
-        self.scenes = None
         self.num_known = 8 * c
 
-    def forward(self, L: Tensor, style: Tensor | None = None) -> Tensor:
+    def forward(self, L: Tensor, reference: Tensor | None = None) -> Output:
         """Predict colours.
 
         Args:
             L: (N, 1, H, W) in [0, 100]; see the base class.
-            style: (1, 1, h, w) or (N, 1, h, w), L* of photos in whose style to color; None: their own.
-        Returns:
-            (N, 2, H, W), a* and b*.
+            reference: (1 or N, 3, h, w), CIELAB of photos in whose style to color, of which the lightness
+                alone is looked at; None: the photos' own style.
         """
-        return self._color(L, style)[0]
-
-    def _color(self, L: Tensor, style: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """The colours, and what is known of the whole photo: (N, num_known)."""
         height, width = L.shape[-2:]
         low = self.low(pad_to_stride(L, _STRIDE) / L_SCALE)  # (N, 8c, H'/8, W'/8)
-        known = self.whole(self._low_of_whole(L, low) if style is None else self._low_of_whole(style))
+        seen = self._low_of_whole(L, low) if reference is None else self._low_of_whole(reference[:, :1])
+        known = self.whole(seen)
         mid = self.mid(low)  # (N, 4c, H'/8, W'/8)
         features = self.whole_to_fusion(known)[:, :, None, None].expand(len(mid), -1, *mid.shape[-2:])
         x = self.fusion(torch.cat((features, mid), dim=1))  # (N, 4c, H'/8, W'/8)
         x = self.color(x).to(L.dtype)  # (N, 2, H'/2, W'/2) in [0, 1]
         ab = AB_SCALE * (2 * F.interpolate(x, scale_factor=2, mode="bilinear") - 1)
-        return ab[..., :height, :width], known
+        return Output(ab[..., :height, :width], known)
+
+    def colors(self, out: Output, L: Tensor) -> Tensor:
+        """See the base class."""
+        return out.ab
 
     def _low_of_whole(self, L: Tensor, low: Tensor | None = None) -> Tensor:
         """Low-level features at the fixed size; those that there are where that is the photo's size."""
@@ -95,23 +100,28 @@ class Iizuka2016(ColorizationModel):
         features: Tensor = self.low(F.interpolate(L, side, mode="bilinear", antialias=True) / L_SCALE)
         return features
 
-    def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
-        """The loss of the colours and, where the photos have classes, of telling these apart."""
-        ab, known = self._color(batch.L)
-        losses = criterion(ab, batch)
+
+class Iizuka2016Objective(Objective):
+    """The loss of the colours and, where the photos have classes, of telling these apart."""
+
+    def __init__(self, model: Iizuka2016, criterion: Criterion, classes: Sequence[str] = ()) -> None:
+        super().__init__(model, criterion, classes)
+        self.scenes = _classifier(model.num_known, len(classes)) if classes else None
+
+    def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
+        """See the base class."""
+        out = model(batch.L)
+        losses = self.criterion(out.ab, batch)
         if self.scenes is None or batch.labels is None:
             return losses
         # A photo without a class has no error; it counts all the same, so that parts of a batch add up.
-        error = F.cross_entropy(self.scenes(known), batch.labels, ignore_index=-1, reduction="sum")
+        error = F.cross_entropy(self.scenes(out.known), batch.labels, ignore_index=-1, reduction="sum")
         return losses | {"scene": SCENE_WEIGHT * error / len(batch)}
 
-    def prepare(self, classes: Sequence[str]) -> None:
-        """Add the classification, unless there is nothing to tell apart."""
-        if classes:
-            hidden = self.num_known // 2
-            self.scenes = nn.Sequential(
-                nn.Linear(self.num_known, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, len(classes))
-            )
+
+def _classifier(num_known: int, num_classes: int) -> nn.Sequential:
+    hidden = num_known // 2
+    return nn.Sequential(nn.Linear(num_known, hidden), nn.ReLU(inplace=True), nn.Linear(hidden, num_classes))
 
 
 def _convolutions(channels: Sequence[int], strides: Sequence[int]) -> nn.Sequential:

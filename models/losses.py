@@ -12,7 +12,7 @@ import metrics
 from core.errors import UserError
 from data.batch import Batch
 from data.color import AB_SCALE, chroma, join, lab_to_rgb
-from models.base import Criterion
+from models.objective import Criterion
 from models.perceptual import FeatureLoss, PerceptualLoss
 
 SMOOTH_L1_KNEE = 5.0

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
@@ -16,9 +16,10 @@ from torch import Tensor, nn
 from data.batch import Batch
 from data.color import AB_SCALE, L_SCALE
 from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
-from models.base import ColorizationModel, Criterion, Group, ModelSettings, Update
+from models.base import ColorizationModel, ModelSettings
 from models.layers import down_block, initialize_conv, pad_to_stride
 from models.losses import l1
+from models.objective import Criterion, Group, Objective, Update
 
 L1_WEIGHT = 100.0
 """lambda: of the distance to the true colours beside the discriminator's opinion."""
@@ -27,15 +28,11 @@ DISCRIMINATOR_LR = 0.1
 
 
 class Nazeri2018(ColorizationModel):
-    """A U-Net of 4x4 convolutions; in a training a discriminator of patches beside it."""
+    """A U-Net of 4x4 convolutions."""
 
     Settings = ModelSettings
     summary: ClassVar[str] = "Nazeri et al. 2018: U-Net, trained against a discriminator of patches"
-    takes_loss = False
-    judged_by_loss = False  # the distance to the true colours grows as these become likelier
-    training_only = ("discriminator",)
     encoder: nn.ModuleList
-    discriminator: PatchDiscriminator
 
     def __init__(self, settings: ModelSettings) -> None:
         super().__init__(settings)
@@ -64,35 +61,42 @@ class Nazeri2018(ColorizationModel):
         ab = self.last(x).to(L.dtype).tanh()  # (N, 2, H', W') in [-1, 1]
         return AB_SCALE * ab[..., :height, :width]
 
-    def prepare(self, classes: Sequence[str]) -> None:
-        """Add the discriminator: each training starts with a new one."""
-        self.discriminator = PatchDiscriminator(self.width)
 
-    def updates(self) -> list[Update]:
+class Nazeri2018Objective(Objective):
+    """The distance to the true colours, and what a discriminator of patches makes of them."""
+
+    takes_loss = False
+
+    def __init__(self, model: Nazeri2018, criterion: Criterion, classes: Sequence[str] = ()) -> None:
+        super().__init__(model, criterion, classes)
+        self.discriminator = PatchDiscriminator(model.width)
+
+    @classmethod
+    def keeps(cls, settings: Any) -> Literal["best", "last"]:
+        """The last: the distance to the true colours grows as these become likelier."""
+        return "last"
+
+    def updates(self, model: ColorizationModel) -> list[Update]:
         """The discriminator learns from the colours as they are; then the U-Net, from what it has learned."""
-        discriminator = list(self.discriminator.parameters())
-        own = {id(p) for p in discriminator}
-        generator = [p for p in self.parameters() if id(p) not in own and p.requires_grad]
-        return [
-            Update([Group(discriminator, DISCRIMINATOR_LR)], self._discriminator_step, BETAS),
-            Update([Group(generator)], self.step, BETAS),
-        ]
+        judge = Group(list(self.discriminator.parameters()), DISCRIMINATOR_LR)
+        generator = Group([p for p in model.parameters() if p.requires_grad])
+        return [Update([judge], self._judge, BETAS), Update([generator], self.losses, BETAS)]
 
-    def _discriminator_step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
+    def _judge(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """How far the discriminator is from telling true colours and predicted ones."""
         with torch.no_grad():
-            ab = self(batch.L)
+            ab = model(batch.L)
         return self.discriminator.discriminator_losses(batch.L, batch.ab, ab)
 
-    def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
+    def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """How far the U-Net's colours are from the true ones, and from passing for true ones."""
-        ab = self(batch.L)
+        ab = model(batch.L)
         adversarial = self.discriminator.generator_loss(batch.L, ab)
         return {"l1": L1_WEIGHT * l1(ab, batch), "adversarial": adversarial}
 
-    def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
+    def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The distance to the true colours alone: what a discriminator says changes as it learns."""
-        ab = self(batch.L)
+        ab = model(batch.L)
         return {"l1": L1_WEIGHT * l1(ab, batch)}, ab
 
     def warn_of(self, losses: Mapping[str, float]) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.errors import UserError
 from models.settings import (
@@ -17,24 +17,36 @@ from models.settings import (
 
 if TYPE_CHECKING:
     from models.base import ColorizationModel
+    from models.objective import Criterion, Objective
 
-_ROWS: dict[str, tuple[str, type[ModelSettings]]] = {
-    "model1": ("gae.GAE", GAESettings),
-    "model2": ("resnet_baseline.ResNetBaseline", ResNetBaselineSettings),
-    "zhang2016": ("zhang2016.Zhang2016", Zhang2016Settings),
-    "iizuka2016": ("iizuka2016.Iizuka2016", ModelSettings),
-    "nazeri2018": ("nazeri2018.Nazeri2018", ModelSettings),
-    "unet": ("unet.UNet", UNetSettings),
+
+class Row(NamedTuple):
+    """A model: module and class, those of what it learns from, and the class's `Settings`."""
+
+    model: str
+    settings: type[ModelSettings] = ModelSettings
+    objective: str = "objective.Objective"
+
+
+_ROWS: dict[str, Row] = {
+    "model1": Row("gae.GAE", GAESettings),
+    "model2": Row("resnet_baseline.ResNetBaseline", ResNetBaselineSettings),
+    "zhang2016": Row("zhang2016.Zhang2016", Zhang2016Settings, "zhang2016.Zhang2016Objective"),
+    "iizuka2016": Row("iizuka2016.Iizuka2016", objective="iizuka2016.Iizuka2016Objective"),
+    "nazeri2018": Row("nazeri2018.Nazeri2018", objective="nazeri2018.Nazeri2018Objective"),
+    "zhang2017": Row("zhang2017.Zhang2017", objective="zhang2017.Zhang2017Objective"),
+    "unet": Row("unet.UNet", UNetSettings, "unet_objective.UNetObjective"),
 }
-"""Name -> module and class, and the class's `Settings`."""
+
+WITHOUT_WEIGHTS = ("levin2004", "irony2005")
+"""Names beside those of the models: a solve spreads what a person gives, hints or another photo's colours."""
 
 
 class Registry(Mapping[str, "type[ColorizationModel]"]):
     """Name -> class, whose module is imported when it is asked for: torch takes seconds."""
 
     def __getitem__(self, name: str) -> type[ColorizationModel]:
-        module, _, model = _ROWS[name][0].partition(".")
-        found: type[ColorizationModel] = getattr(importlib.import_module(f"models.{module}"), model)
+        found: type[ColorizationModel] = _import(_ROWS[name].model)
         return found
 
     def __contains__(self, name: object) -> bool:
@@ -48,7 +60,7 @@ class Registry(Mapping[str, "type[ColorizationModel]"]):
 
 
 MODELS = Registry()
-SETTINGS = {name: settings for name, (_, settings) in _ROWS.items()}
+SETTINGS = {name: row.settings for name, row in _ROWS.items()}
 """Name -> settings, without torch."""
 
 
@@ -57,22 +69,24 @@ def check_name(name: str) -> None:
     Raises:
         UserError: there is no such model.
     """
-    if name not in MODELS:
-        raise UserError(f"--model={name}: must be one of {', '.join(MODELS)}")
+    if name not in (*MODELS, *WITHOUT_WEIGHTS):
+        raise UserError(f"--model={name}: must be one of {', '.join((*MODELS, *WITHOUT_WEIGHTS))}")
 
 
 def find_model(name: str) -> type[ColorizationModel]:
     """The class of a model.
 
     Raises:
-        UserError: there is no such model.
+        UserError: there is no such model, or it is none with weights.
     """
     check_name(name)
+    if name in WITHOUT_WEIGHTS:
+        raise UserError(f"--model={name} has no weights: it is for photos and --mode=predict alone")
     return MODELS[name]
 
 
 def build_model(name: str, **settings: Any) -> ColorizationModel:
-    """Build a model with random weights; `model.initialize()` gives it those training starts from.
+    """Build a model with random weights; `model.load_pretrained()` gives it those training starts from.
 
     Args:
         name: a key of `MODELS`.
@@ -86,3 +100,21 @@ def build_model(name: str, **settings: Any) -> ColorizationModel:
         if key not in known:
             raise UserError(f"--{key} is not a setting of {name}: leave it out")
     return model(model.Settings(**settings))
+
+
+def find_objective(name: str) -> type[Objective]:
+    """What a model of `MODELS` learns from."""
+    found: type[Objective] = _import(_ROWS[name].objective)
+    return found
+
+
+def build_objective(
+    name: str, model: ColorizationModel, criterion: Criterion, classes: Sequence[str] = ()
+) -> Objective:
+    """Build what `model`, a `name` of `MODELS`, is trained with; see `Objective`."""
+    return find_objective(name)(model, criterion, classes)
+
+
+def _import(path: str) -> Any:
+    module, _, name = path.partition(".")
+    return getattr(importlib.import_module(f"models.{module}"), name)

@@ -36,7 +36,7 @@ class ResNetBaseline(ColorizationModel):
         x = self.decoder(self.encoder(x))  # (N, 2, H', W') in [-1, 1]
         return AB_SCALE * x[..., :height, :width].to(L.dtype)
 
-    def initialize(self) -> None:
+    def load_pretrained(self) -> None:
         """Load the encoder that `encoder_weights` names.
 
         Raises:

@@ -112,6 +112,13 @@ class UNetSettings(ModelSettings):
         low=0,
         high=2,
     )
+    steadiness: float = setting(
+        0.0,
+        "weight of a term of the loss: how far the colours move on the things when the photo is moved by "
+        "some pixels, which is seen as patches; every photo is then looked at twice",
+        modes=("train",),
+        low=0,
+    )
     adversarial: float = setting(
         0.0,
         "weight of a term of the loss that a discriminator of patches gives; 0: there is none. For a short "

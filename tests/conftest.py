@@ -6,7 +6,7 @@ import os
 import struct
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +20,11 @@ from PIL import Image, ImageCms
 import main
 from benchmarks.common import serving
 from checkpoint.file import save_weights
+from engine.step import Stepper
 from models.base import ColorizationModel
-from models.registry import MODELS, build_model
+from models.losses import build_criterion
+from models.objective import Objective
+from models.registry import MODELS, build_model, build_objective, find_objective
 
 MAIN = Path(main.__file__)
 
@@ -75,6 +78,15 @@ def small_model(name: str, **settings: Any) -> ColorizationModel:
     """A model of few channels, with random weights and, where it has one, a small encoder."""
     encoder = {"encoder": "tf_efficientnet_lite0"} if name == "unet" else {}
     return build_model(name, preset="small", **encoder, **settings)
+
+
+def training_of(
+    name: str, model: ColorizationModel, *, loss: str = "mse", classes: Sequence[str] = (), **options: Any
+) -> tuple[Objective, Stepper]:
+    """What a model learns from, and the steps of its training on the CPU."""
+    objective = build_objective(name, model, build_criterion(loss), classes)
+    options = {"lr": 1e-3, "device": torch.device("cpu"), "dtype": torch.float32} | options
+    return objective, Stepper(model, objective, **options)
 
 
 @pytest.fixture(scope="session")
@@ -146,7 +158,7 @@ def vivid(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of the web page, served for all tests of it; what ends it leaves nothing behind."""
-    pytest.importorskip("gradio")
+    pytest.importorskip("uvicorn")
     folder = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(folder))
@@ -162,4 +174,10 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(params=list(MODELS))
 def model_name(request: pytest.FixtureRequest) -> str:
     """Every model of the registry in turn."""
+    return request.param
+
+
+@pytest.fixture(params={find_objective(name): name for name in reversed(list(MODELS))}.values())
+def trainee(request: pytest.FixtureRequest) -> str:
+    """One model for each objective: what else differs between models their own tests hold."""
     return request.param

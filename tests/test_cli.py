@@ -39,10 +39,12 @@ FLAGS = {
     **dict.fromkeys(("init_weights", "loss", "lr", "patience", "precision", "recipe", "resume"), ("train",)),
     **dict.fromkeys(("schedule", "min_crop", "vgg_weights", "warmup"), ("train",)),
     **dict.fromkeys(
-        ("encoder_weights", "frozen_stages", "encoder_lr", "adversarial", "head_start"), ("train",)
+        ("encoder_weights", "frozen_stages", "encoder_lr", "adversarial", "head_start", "steadiness"),
+        ("train",),
     ),
     **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
-    **dict.fromkeys(("deinterlace", "every", "side_by_side", "style_image", "temporal"), ("predict",)),
+    **dict.fromkeys(("hints", "reference", "reference_dir", "matching"), ("predict",)),
+    **dict.fromkeys(("deinterlace", "every", "side_by_side", "temporal"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     "compare": ("compare",),
     "format": ("export",),
@@ -108,15 +110,16 @@ def test_every_flag_in_every_mode(flag, mode):
 def test_former_names(former, caplog):
     """They work, with a warning; not beside the name of today."""
     name = RENAMED[former]
-    argv = ["--mode=train", f"--{former}={example(name)}"]
-    assert main.parse(argv) == main.parse(["--mode=train", f"--{name}={example(name)}"])
+    mode = FLAGS[name][0]
+    argv = [f"--mode={mode}", f"--{former}={example(name)}"]
+    assert main.parse(argv) == main.parse([f"--mode={mode}", f"--{name}={example(name)}"])
     assert caplog.messages == [
         f"--{former} is called --{name} now; the next version will not know the former name"
     ]
     with pytest.raises(UserError, match=f"--{former} is the former name of --{name}: leave it out"):
         main.parse([*argv, f"--{name}={example(name)}"])
-    with pytest.raises(UserError, match=f"--{name} is for train"):
-        main.parse(["--mode=predict", f"--{former}={example(name)}"])
+    with pytest.raises(UserError, match=f"--{name} is for {mode}"):
+        main.parse(["--mode=serve", f"--{former}={example(name)}"])
 
 
 @pytest.mark.parametrize("mode", [None, *EVERY])

@@ -46,25 +46,25 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def test_every_model_beside_another(on_photos, trained, other, model_name, photos, tmp_path):
+def test_every_model_beside_another(on_photos, trained, other, trainee, photos, tmp_path):
     """Its scores are those of the test mode, and the differences those of the photos' own."""
-    run_dir = trained(model_name)
+    run_dir = trained(trainee)
     outcome, card = on_photos(run_dir, other)
     assert outcome.code == 0
     assert card["num_photos"] == 16
-    assert list(card["models"]) == [model_name, "other"]
-    mine = card["models"][model_name]
-    assert mine["model"] == model_name
+    assert list(card["models"]) == [trainee, "other"]
+    mine = card["models"][trainee]
+    assert mine["model"] == trainee
     assert mine["parameters"] == sum(p.numel() for p in load_weights(run_dir / BEST).model.parameters())
     assert mine["photos_per_second"] > 0
     pairs = [(pair["of"], pair["minus"]) for pair in card["differences"]]
-    assert pairs == [(model_name, "gray"), ("other", "gray"), ("other", model_name)]
+    assert pairs == [(trainee, "gray"), ("other", "gray"), ("other", trainee)]
     # 14 of the photos were trained or chosen on: not what a test would be.
     assert not (tmp_path / "scores" / "compare.csv").exists()
     rows = read(tmp_path / "scores" / "compare_all.csv")
-    own, others = ([row for row in rows if row["model"] == name] for name in (model_name, "other"))
+    own, others = ([row for row in rows if row["model"] == name] for name in (trainee, "other"))
     assert [row["name"] for row in own] == [row["name"] for row in others]
-    tested = {row["name"]: row for row in read(trained(model_name) / "per_image.csv")}
+    tested = {row["name"]: row for row in read(trained(trainee) / "per_image.csv")}
     for row in own:
         if row["name"] in tested:
             assert float(row["psnr"]) == pytest.approx(float(tested[row["name"]]["psnr"]), rel=1e-5)
@@ -75,7 +75,7 @@ def test_every_model_beside_another(on_photos, trained, other, model_name, photo
     assert mine["colorfulness_gap"]["mean"] == pytest.approx(np.mean(gaps))
     ratio = sum(float(r["chroma"]) for r in own) / sum(float(r["truth_chroma"]) for r in own)
     assert mine["chroma_ratio"]["mean"] == pytest.approx(ratio)
-    for text in (f"other − {model_name}", "mean_color", f"{mine['parameters']:,} parameters"):
+    for text in (f"other − {trainee}", "mean_color", f"{mine['parameters']:,} parameters"):
         assert text in outcome.out
 
 
@@ -177,7 +177,7 @@ def test_a_picture_of_a_gray_photo_has_no_column_for_it(cli, vivid, tmp_path):
 def test_models_see_photos_at_the_size_of_their_training(cli, tmp_path, vivid, monkeypatch):
     seen = []
     monkeypatch.setattr(
-        MODELS[FIRST], "forward", lambda _, L: seen.append(L.shape) or L.new_zeros(1, 2, 8, 8)
+        MODELS[FIRST], "forward", lambda _, L: seen.append(L.shape) or L.new_zeros(1, 2, *L.shape[-2:])
     )
     Image.fromarray(crops(1)[0]).save(tmp_path / "a.png")
     argv = (
@@ -265,7 +265,7 @@ def test_a_split_that_no_training_had_is_drawn_anew_for_other_photos(cli, other,
     [
         (["--compare=model1,"], "names nothing between two commas"),
         (["--compare=model1,weights/../model1.safetensors"], "does not exist"),
-        (["--compare=model1", "--style_image=x.png"], "--style_image is for predict"),
+        (["--compare=model1", "--reference=x.png"], "--reference is for predict"),
         (["--compare=model1", "--side_by_side"], "--side_by_side is for predict"),
         (["--compare=model1", "--output_dir=x"], "--output_dir is for predict"),
     ],

@@ -15,6 +15,7 @@ from PIL import Image
 from checkpoint.file import load_weights
 from core.runs import BEST, MANIFEST, PACK, REJECTED
 from data.color import lab_to_rgb
+from models.inputs import Inputs
 from scoring.scorecard import FLOORS, METRICS
 
 
@@ -24,16 +25,16 @@ def read(path):
 
 
 @pytest.fixture
-def run_dir(trained, model_name, tmp_path):
+def run_dir(trained, trainee, tmp_path):
     """A copy of a trained run that a test may write into."""
-    return shutil.copytree(trained(model_name), tmp_path / "run")
+    return shutil.copytree(trained(trainee), tmp_path / "run")
 
 
-def test_layout_of_the_results(run_dir, photos, model_name):
+def test_layout_of_the_results(run_dir, photos, trainee):
     card = json.loads((run_dir / "metrics.json").read_text())
     assert set(METRICS) <= set(card)
     assert set(card["floors"]) == set(FLOORS)
-    assert card["model"] == model_name
+    assert card["model"] == trainee
     assert card["num_photos"] == 2
     assert card["manifest"]["split"] == "test"
     assert len(card["weights"]["sha256"]) == len(card["manifest"]["sha256"]) == 64
@@ -56,7 +57,7 @@ def test_scores_match_skimage(run_dir, photos):
         truth = np.asarray(small) / 255
         L = skimage.color.rgb2lab(truth)[..., :1]
         with torch.no_grad():
-            ab = model(torch.from_numpy(L).permute(2, 0, 1)[None].float())
+            ab = model.predict(Inputs(torch.from_numpy(L).permute(2, 0, 1)[None].float()))
         lab = np.concatenate((L, ab[0].permute(1, 2, 0).numpy()), axis=2)
         pred = lab_to_rgb(torch.from_numpy(lab).permute(2, 0, 1)[None])[0].permute(1, 2, 0).numpy()
         expected = skimage.metrics.mean_squared_error(truth, pred)
@@ -95,12 +96,12 @@ def test_scores_of_other_splits_stay_apart(cli, run_dir, split):
     assert (run_dir / f"examples_{split}.png").exists()
 
 
-def test_the_run_says_model_size_and_folder(cli, run_dir, model_name):
+def test_the_run_says_model_size_and_folder(cli, run_dir, trainee):
     """No flag but the run: the rest comes from its weights and its configuration."""
     before = json.loads((run_dir / "metrics.json").read_text())
     outcome = cli("--mode=test", f"--run_dir={run_dir}")
     assert outcome.code == 0
-    assert f"best.safetensors ({model_name})" in outcome.out
+    assert f"best.safetensors ({trainee})" in outcome.out
     after = json.loads((run_dir / "metrics.json").read_text())
     assert after["image_size"] == 32
     assert after["psnr"]["mean"] == pytest.approx(before["psnr"]["mean"], rel=1e-6)

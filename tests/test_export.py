@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,13 +11,13 @@ import skimage.data
 import torch
 from conftest import crops
 from PIL import Image
-from test_readme import README
 
 import export
 from checkpoint.file import load_weights, save_weights
 from checkpoint.shipped import DEFAULT, FOLDER
 from inference.colorizer import Colorizer
 from main import main
+from models.inputs import Inputs
 from models.registry import MODELS, build_model
 
 onnx = pytest.importorskip("onnx")
@@ -61,7 +62,7 @@ def test_same_colours_at_any_size(exported, model_name, num, height, width):
     weights, path = exported(model_name)
     L = 100 * torch.rand(num, 1, height, width, generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
-        expected = load_weights(weights).model(L).numpy()
+        expected = load_weights(weights).model.predict(Inputs(L)).numpy()
     (ab,) = onnxruntime.InferenceSession(path).run(["ab"], {"L": L.numpy()})
     assert ab.shape == (num, 2, height, width)
     assert ab.dtype == np.float32
@@ -89,7 +90,8 @@ def test_the_file_says_what_it_is(exported, model_name):
 
 def test_the_readme_colors_a_photo_without_torch(exported, photo, monkeypatch):
     weights, path = exported(next(iter(MODELS)))
-    (code,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if "onnx" in block)
+    page = (Path(export.__file__).parent / "docs" / "export.md").read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
     assert "torch" not in code
     monkeypatch.chdir(photo.parent)
     exec(code.replace(f"{next(iter(MODELS))}.onnx", path.as_posix()), {})
@@ -140,7 +142,7 @@ def test_a_missing_package_is_named(cli, monkeypatch, name):
     outcome = cli("--mode=export")
     assert outcome.code == 2
     assert f"--mode=export needs {name}" in outcome.error
-    assert "pip install -r requirements-export.txt" in outcome.error
+    assert "pip install '.[export]'" in outcome.error
 
 
 def test_mistakes(cli, tmp_path, monkeypatch):

@@ -29,12 +29,12 @@ def config_of(run_dir):
     return json.loads((run_dir / CONFIG).read_text())
 
 
-def test_starts_where_the_weights_are(cli, photos, trained, tmp_path, model_name):
+def test_starts_where_the_weights_are(cli, photos, trained, tmp_path, trainee):
     """A step too small to be seen leaves the weights as they came; all but the statistics of batch norm."""
-    init = trained(model_name) / BEST
+    init = trained(trainee) / BEST
     outcome = cli(*arguments(photos, tmp_path / "run", init, "--lr=1e-30", "--epochs=1"))
     assert outcome.code == 0
-    assert f"starting from: {init} ({model_name})" in outcome.out
+    assert f"starting from: {init} ({trainee})" in outcome.out
     before, after = load_file(init), load_file(tmp_path / "run" / BEST)
     for name, value in before.items():
         if "running" not in name and "num_batches" not in name:

@@ -185,10 +185,10 @@ def test_reference_state_dict(cli, photo, tmp_path, model_name):
     assert f"would write {tmp_path / 'x.png'} (333x201)" in dry.out
 
 
-def test_trained_run(cli, photo, trained, model_name):
-    outcome = cli("--mode=predict", f"--image_path={photo}", f"--run_dir={trained(model_name)}")
+def test_trained_run(cli, photo, trained, trainee):
+    outcome = cli("--mode=predict", f"--image_path={photo}", f"--run_dir={trained(trainee)}")
     assert outcome.code == 0
-    assert str(trained(model_name) / BEST) in outcome.out
+    assert str(trained(trainee) / BEST) in outcome.out
 
 
 def test_gamma_mode_comes_from_the_weights_unless_given(cli, photo, trained, tmp_path):

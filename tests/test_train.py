@@ -27,7 +27,9 @@ from config import RENAMED
 from core.runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, PACK, REJECTED
 from data.batch import Batch
 from engine import trainer
-from models.gae import GAE
+from models.base import ColorizationModel
+from models.inputs import Inputs
+from models.objective import Objective
 
 MAIN = Path(train.__file__).with_name("main.py")
 
@@ -65,8 +67,8 @@ def same(a, b):
     return True
 
 
-def test_a_run_writes_what_it_should(trained, model_name):
-    run_dir = trained(model_name)
+def test_a_run_writes_what_it_should(trained, trainee):
+    run_dir = trained(trainee)
     written = {path.name for path in run_dir.iterdir()}
     expected = {CONFIG, MANIFEST, REJECTED, HISTORY, LOSS_PLOT, BEST, LAST, METRICS, PACK}
     events = {name for name in written if name.startswith("events.out.tfevents")}
@@ -76,7 +78,7 @@ def test_a_run_writes_what_it_should(trained, model_name):
     assert [row["epoch"] for row in rows] == ["1", "2"]
     for name in ("train_loss", "val_loss", "val_psnr", "val_psnr_gray", "chroma_ratio"):
         assert float(rows[0][name]) > 0
-    assert ("gamma" in rows[0]) == (model_name == "model1")
+    assert ("gamma" in rows[0]) == (trainee == "model1")
     config = json.loads((run_dir / CONFIG).read_text())
     assert config["batch_size"] == 4
     assert config["facts"]["num_listed"] == 16
@@ -90,8 +92,8 @@ def test_the_split_is_written_and_covers_all(trained, photos):
     assert {row["label"] for row in rows} == {"class0", "class1"}
 
 
-def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, model_name):
-    extra = flags_of(model_name)
+def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, trainee):
+    extra = flags_of(trainee)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert cli(*arguments(photos, whole, *extra, "--epochs=4")).code == 0
     assert cli(*arguments(photos, parts, *extra, "--epochs=1")).code == 0
@@ -282,7 +284,7 @@ def test_history_of_the_best_epoch_by_hand(trained, photos):
             rgb = np.asarray(image.convert("RGB").resize((32, 32), Image.Resampling.BILINEAR)) / 255
         lab = skimage.color.rgb2lab(rgb)
         with torch.no_grad():
-            ab = model(torch.from_numpy(lab[..., :1]).permute(2, 0, 1)[None].float())
+            ab = model.predict(Inputs(torch.from_numpy(lab[..., :1]).permute(2, 0, 1)[None].float()))
         ab = ab[0].permute(1, 2, 0).double().numpy()
         losses.append((((ab - lab[..., 1:]) / 128) ** 2).mean())
         chroma.append([np.hypot(*np.moveaxis(x, -1, 0)).mean() for x in (ab, lab[..., 1:])])
@@ -329,19 +331,19 @@ def test_early_stopping(cli, photos, tmp_path, monkeypatch):
 @pytest.mark.parametrize("where", ["loss", "gradient"])
 def test_not_finite(cli, photos, tmp_path, monkeypatch, where):
     """Step 2 of epoch 2 goes wrong: named, nothing updated from there on, epoch 1 kept."""
-    step, seen = GAE.step, []
+    usual, seen = Objective.losses, []
 
-    def broken(self: GAE, batch: Batch, criterion):
-        losses = step(self, batch, criterion)
-        if self.training:
-            seen.append({k: v.clone() for k, v in self.named_parameters()})
+    def broken(self: Objective, model: ColorizationModel, batch: Batch):
+        losses = usual(self, model, batch)
+        if model.training:
+            seen.append({k: v.clone() for k, v in model.named_parameters()})
             if len(seen) == 5 and where == "loss":
                 losses["mse"] = losses["mse"] * float("nan")
             if len(seen) == 5 and where == "gradient":
                 losses["mse"].register_hook(lambda g: g * float("inf"))
         return losses
 
-    monkeypatch.setattr(GAE, "step", broken)
+    monkeypatch.setattr(Objective, "losses", broken)
     outcome = cli(*arguments(photos, tmp_path / "run"))
     assert outcome.code == 2
     assert "epoch 2, step 2 is not finite" in outcome.error
@@ -435,3 +437,30 @@ def test_learning_rate_of_a_run(cli, photos, tmp_path):
     assert all(later < earlier for earlier, later in itertools.pairwise(rates))
     # 11 photos in steps of 4, 4 and 3: the last step starts after 8 of 11 photos of the last epoch.
     assert rates[-1] == pytest.approx(0.001 * (1 + np.cos(np.pi * (3 + 8 / 11) / 4)))
+
+
+@pytest.mark.parametrize("from_weights", [False, True])
+def test_stopped_while_packing(cli, photos, trained, tmp_path, monkeypatch, from_weights):
+    """The split and the configuration are there already, and --resume ends as if nothing had happened."""
+    more = [f"--init_weights={trained('model1') / BEST}"] if from_weights else []
+    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+    assert cli(*arguments(photos, whole, *more)).code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "make_loader", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        assert cli(*arguments(photos, stopped, *more)).code == 130
+    assert {path.name for path in stopped.iterdir()} >= {CONFIG, MANIFEST}
+    monkeypatch.setattr(train, "draw_split", None)  # every photo would be looked at again
+    assert cli("--mode=train", f"--run_dir={stopped}", "--resume").code == 0
+    assert same(whole, stopped)
+
+
+@pytest.mark.parametrize("model_name", ["zhang2016", "nazeri2018"])
+def test_states_of_before_objectives_had_their_own(cli, trained, tmp_path, model_name):
+    """Then what only a training needs was a part of the model."""
+    new, old = (shutil.copytree(trained(model_name), tmp_path / name) for name in ("new", "old"))
+    state = torch.load(old / LAST, weights_only=True)
+    state["model"] |= state.pop("objective")
+    torch.save(state, old / LAST)
+    for run_dir in (new, old):
+        assert cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=3").code == 0
+    assert same(new, old)

@@ -58,22 +58,27 @@ class ClipColors:
     def look(self, frame: Frame, *, ask: bool = True) -> Look:
         """Make a frame small, and show it to the model if that is to be asked."""
         shown = self._shown(frame)
-        return Look(frame, lightness_seen(shown, self.look_size), self._infer(shown) if ask else None)
+        if ask:
+            return Look(frame, *self._infer(shown))
+        return Look(frame, lightness_seen(shown, self.look_size), None)
 
     def predict(self, look: Look) -> Tensor:
         """The colours (1, 2, h, w) of a look, by the model."""
-        return self._infer(self._shown(look.frame)) if look.ab is None else look.ab
+        return self._infer(self._shown(look.frame))[1] if look.ab is None else look.ab
 
     def _shown(self, frame: Frame) -> Picture:
         """A frame upright and at the size of the look."""
         gray = np.ascontiguousarray(np.rot90(self.clip.coding.gray(frame.luma), self.clip.turns))
         return from_array(np.asarray(Image.fromarray(gray).resize(self.look_size, Image.Resampling.BILINEAR)))
 
-    def _infer(self, shown: Picture) -> Tensor:
-        ab = self.colorizer.infer(shown).ab
-        width, height = self.look_size
-        # Smaller where memory ran short, and the model looked at less.
-        return ab if ab.shape[-2:] == (height, width) else F.interpolate(ab, (height, width), mode="bilinear")
+    def _infer(self, shown: Picture) -> tuple[Tensor, Tensor]:
+        """L and ab."""
+        chroma, (width, height) = self.colorizer.infer(shown), self.look_size
+        if chroma.L is not None and chroma.ab.shape[-2:] == (height, width):
+            return chroma.L, chroma.ab
+        # Memory ran short, and the model looked at less.
+        ab = F.interpolate(chroma.ab, (height, width), mode="bilinear")
+        return lightness_seen(shown, self.look_size), ab
 
     def color(self, frame: Frame, L: Tensor, ab: Tensor) -> ColoredFrame:
         """A frame with its colours, given those of the look."""

@@ -1,63 +1,68 @@
-"""What the page does with photos, without the page: look once, show at any saturation, write in full."""
+"""What the page does with photos, without the page: look, show at any saturation, write in full.
+
+All that is known of a photo are files in its folder, so that nothing of a person stays in memory.
+"""
 
 from __future__ import annotations
 
-import hashlib
+import math
 import threading
-import zipfile
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import FOLDER
 from config import Config
 from core.errors import UserError
-from inference.chroma import Chroma, apply_chroma, without_color
+from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
+from inference.guided import Scribbler, shipped_encoder, with_hints
+from inference.hints import Hints
+from inference.reference import Reference, encoder_features
 from media.encode import save_picture
 from media.picture import Picture, from_array, from_image, load_picture
+from web.files import doubt_layer, jpeg
+from web.guiding import fingerprint, guidance_of, hints_of, keep_reference
+from web.likely import likely_colors
+from web.photo import Photo
+from web.sessions import Gone
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""
 
 _PREVIEW_SIDE = 1024
-_CONFIDENCE_SIDE = 256
-_KEPT_PREVIEWS = 4  # a browser may still be loading the one before
-# Magenta, which photos seldom have.
-_UNSURE_COLOR = np.array((255, 0, 200), np.float32)
-_UNSURE_SHARE = 0.85
+_SOLVED_PIXELS = 2**17
+_KEPT_LOOKS = 24  # of each photo
+_VIVIDNESSES = (0.0, 0.5, 1.0)
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A photo of a session. In memory stays what the model said; the rest are files of the session.
+class Wish:
+    """How a photo is to be colored.
 
     Attributes:
-        path: as it was uploaded.
-        gray: its preview without colour, a PNG.
-        chroma: its colours as the model sees them.
-        confidence: (h, w) uint8, small; 255 is sure.
-        vividness: with which the model was asked; None: it has no such setting.
+        model: a name of `Studio.choices`.
+        vividness: of a model that has that setting; others leave it alone.
+        saturation: factor of the model's chroma.
+        is_plain: whatever a person says about the photo.
     """
 
-    path: Path
-    gray: Path
-    chroma: Chroma
-    confidence: np.ndarray
-    vividness: float | None
-
-    @property
-    def name(self) -> str:
-        """As a person knows it."""
-        return self.path.name
+    model: str
+    vividness: float = 0.0
+    saturation: float = 1.0
+    is_plain: bool = False
 
 
 class Studio:
-    """The weights that the page offers, loaded when first asked for, and what is done with them."""
+    """The weights that the page offers, loaded when first asked for, and what is done with them.
+
+    Whatever is done with a photo raises `Gone` when it was deleted, and `UserError` when it cannot be read;
+    the message calls it by its name.
+    """
 
     def __init__(self, config: Config, weights: LoadedModel) -> None:
         """
@@ -70,126 +75,173 @@ class Studio:
         path = weights.path.resolve()
         self.first = path.stem if path in self.choices.values() else f"{path.stem} ({weights.name})"
         self.choices[self.first] = path
-        self._loaded = {self.first: self._load(weights)}
+        self._loaded = {self.first: Colorizer.from_config(config, weights)}
         self._lock = threading.Lock()
+
+    def models(self) -> dict[str, float | None]:
+        """The names to choose from, and the vividness of each."""
+        return {name: self.vividness(name) for name in self.choices}
 
     def vividness(self, model: str) -> float | None:
         """What a model takes where nobody says otherwise; None: it has no such setting."""
         return getattr(self._colorizer(model).model.settings, "vividness", None)
 
-    def look(self, upload: Path, model: str, vividness: float) -> Photo:
-        """Decode a photo and ask a model for its colours and its confidence.
-
-        Args:
-            upload: in a folder of its own, in which it is to stay.
-            model: a name of `choices`.
-            vividness: of a model that has that setting; others leave it alone.
-        Raises:
-            UserError: the photo cannot be read; the message calls it by its name. Or a value out of range.
-        """
-        colorizer = self._colorizer(model)
-        has_vividness = self.vividness(model) is not None
-        if has_vividness:
-            colorizer = colorizer.with_settings(vividness=vividness)
-        original = self._open(upload)
+    def take(self, photo: Photo) -> tuple[int, int]:
+        """Decode a photo, keep its size and its preview without colour, and return (width, height)."""
+        original = self._open(photo)
         image = original.preview(_PREVIEW_SIDE)
         image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
-        preview = from_array(np.asarray(image))
-        gray = _beside(upload, "shown") / "gray.png"
-        save_picture(gray, without_color(preview), quality=self.config.quality)
-        sure = Image.fromarray(colorizer.confidence(preview))
-        sure.thumbnail((_CONFIDENCE_SIDE, _CONFIDENCE_SIDE))
-        chroma = colorizer.infer(original)
-        return Photo(upload, gray, chroma, np.asarray(sure), vividness if has_vividness else None)
+        gray = without_color(from_array(np.asarray(image)))
+        save_picture(photo.gray, gray, quality=self.config.quality)
+        photo.keep_size(original.size)
+        return original.size
 
-    def preview(self, photo: Photo, saturation: float, *, overlay: bool) -> Path:
-        """Write a small colored picture, without the network.
+    def known(self, photo: Photo, wish: Wish) -> Chroma | None:
+        """The colours that a model saw in a photo; None: it was not asked yet."""
+        path = self._look_path(photo, wish)
+        return load_chroma(path) if path.exists() else None
 
-        Args:
-            photo: what `look` returned.
-            saturation: factor of the chroma.
-            overlay: tint what the model is unsure of.
+    def look(self, photo: Photo, wish: Wish) -> Chroma:
+        """Ask a model for the colours of a photo, with what a person says where it takes that, and keep them.
+
         Raises:
-            UserError: the photo is deleted.
+            UserError: also of a value out of range.
         """
-        try:
-            with Image.open(photo.gray) as image:
-                gray = from_image(image, photo.name)
-        except OSError as error:
-            raise UserError(f"{photo.name} is here no more: drop it again") from error
-        chroma = replace(photo.chroma, size=gray.size)
-        pixels = apply_chroma(gray, chroma, upsample=self.config.upsample, saturation=saturation).pixels
-        if overlay:
-            sure = np.asarray(Image.fromarray(photo.confidence).resize(gray.size)).astype(np.float32) / 255
-            share = _UNSURE_SHARE * (1 - sure)[..., None]
-            pixels = (pixels * (1 - share) + _UNSURE_COLOR * share).round().astype(np.uint8)
-        earlier = sorted(photo.gray.parent.glob("color-*.jpg"), key=lambda path: path.stat().st_mtime)
-        for path in earlier[: 1 - _KEPT_PREVIEWS]:
-            path.unlink(missing_ok=True)
-        # Named after what it shows: a browser need not load it twice, and never shows another.
-        about = f"{photo.chroma.by} {photo.vividness} {saturation} {overlay}".encode()
-        path = photo.gray.parent / f"color-{hashlib.sha256(about).hexdigest()[:16]}.jpg"
-        save_picture(path, from_array(pixels), quality=self.config.quality)
-        return path
+        colorizer = self._asked(wish)
+        accepts = frozenset() if wish.is_plain else colorizer.model.accepts
+        guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
+        chroma = colorizer.infer(self._open(photo), guidance)
+        save_chroma(self._look_path(photo, wish), chroma)
+        for old in sorted(photo.looks.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOOKS]:
+            old.unlink(missing_ok=True)
+        return chroma
 
-    def develop(self, photo: Photo, saturation: float, ending: str) -> Path:
+    def preview(self, photo: Photo, chroma: Chroma, wish: Wish) -> bytes:
+        """A small colored picture, a JPEG, without the network."""
+        gray, scribbler = _gray(photo), None
+        if photo.matched.exists() and self._is_matched(photo, wish):
+            matched = torch.from_numpy(np.load(photo.matched))
+            scribbler = lambda *_: matched  # noqa: E731
+        colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, _small(gray))
+        return jpeg(colored.pixels, quality=self.config.quality)
+
+    def refer(self, photo: Photo, upload: Path) -> None:
+        """Take another photo for a reference, and match it; an empty file: take it away.
+
+        Raises:
+            UserError: it is none.
+        """
+        reference = keep_reference(photo, upload, max_pixels=self.config.max_pixels)
+        if reference is not None:
+            small = _small(_gray(photo))
+            matched = self._reference(reference)(small, small.size[1], small.size[0])
+            np.save(photo.matched, matched.numpy())
+
+    def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
+        """Colours to suggest at a place, by all models; see `likely_colors`.
+
+        They look at the preview, and once: what they saw is kept.
+        """
+        gray, looks = _gray(photo), []
+        for model, own in self.models().items():
+            for vividness in _VIVIDNESSES if own is not None else (0.0,):
+                wish = Wish(model, vividness)
+                path = photo.look(f"preview {self._about(wish)}")
+                if not path.exists():
+                    save_chroma(path, self._asked(wish).infer(gray))
+                looks.append(load_chroma(path))
+        return likely_colors(gray, looks, place)
+
+    def doubt(self, photo: Photo, wish: Wish) -> bytes:
+        """A transparent PNG that lays magenta over what a model is unsure of."""
+        return doubt_layer(self._asked(wish).confidence(_gray(photo)))
+
+    def develop(self, photo: Photo, chroma: Chroma, wish: Wish, ending: str) -> Path:
         """Write the colored photo at its own size and depth, with its metadata, and say where.
 
         Raises:
-            UserError: the photo is deleted, or the format cannot hold it.
+            UserError: also where the format cannot hold it.
         """
-        original = self._open(photo.path)
-        colored = apply_chroma(original, photo.chroma, upsample=self.config.upsample, saturation=saturation)
-        path = _beside(photo.path, "full") / f"{photo.path.stem}_colorized{ending}"
+        original, scribbler = self._open(photo), None
+        if self._is_matched(photo, wish):
+            scribbler = self._reference(load_picture(photo.reference, max_pixels=self.config.max_pixels))
+        colored = self._color(original, chroma, wish, hints_of(photo), scribbler, original)
+        path = photo.full(ending)
         try:
             save_picture(path, colored, quality=self.config.quality)
         except UserError as error:
             raise _by_name(error, path) from error
         return path
 
+    def _color(
+        self,
+        picture: Picture,
+        chroma: Chroma,
+        wish: Wish,
+        hints: Hints,
+        scribbler: Scribbler | None,
+        solved: Picture,
+    ) -> Picture:
+        """A photo in a model's colours and those given, which are spread at the size of `solved`."""
+        saturation = wish.saturation
+        if not wish.is_plain and (hints or scribbler):
+            # What a person gave is not to change with the saturation of the rest.
+            model = replace(chroma, ab=saturation * chroma.ab, size=solved.size)
+            chroma, saturation = with_hints(solved, model, hints=hints, scribbler=scribbler), 1.0
+        chroma = replace(chroma, size=picture.size)
+        return apply_chroma(picture, chroma, upsample=self.config.upsample, saturation=saturation)
+
+    def _is_matched(self, photo: Photo, wish: Wish) -> bool:
+        """Whether the colours of a reference are matched, which the model does not take itself."""
+        return photo.reference.exists() and "reference" not in self._colorizer(wish.model).model.accepts
+
+    def _reference(self, picture: Picture) -> Scribbler:
+        return Reference(picture, encoder_features(shipped_encoder())).scribbles
+
+    def _asked(self, wish: Wish) -> Colorizer:
+        colorizer = self._colorizer(wish.model)
+        if self.vividness(wish.model) is None:
+            return colorizer
+        return colorizer.with_settings(vividness=wish.vividness)
+
+    def _about(self, wish: Wish) -> str:
+        return wish.model if self.vividness(wish.model) is None else f"{wish.model} {wish.vividness:g}"
+
+    def _look_path(self, photo: Photo, wish: Wish) -> Path:
+        accepts = self._colorizer(wish.model).model.accepts
+        said = "" if wish.is_plain else fingerprint(photo, accepts)
+        return photo.look(f"{self._about(wish)} {said}")
+
     def _colorizer(self, model: str) -> Colorizer:
         with self._lock:
             if model not in self._loaded:
-                self._loaded[model] = self._load(load_weights(self.choices[model]))
+                if model not in self.choices:
+                    raise UserError(f"there is no model {model}: choose one of {', '.join(self.choices)}")
+                self._loaded[model] = Colorizer.from_config(self.config, load_weights(self.choices[model]))
             return self._loaded[model]
 
-    def _load(self, weights: LoadedModel) -> Colorizer:
-        config, given = self.config, self.config.given
-        return Colorizer(
-            weights,
-            # Of each weights' own training, unless said otherwise.
-            image_size=config.image_size if "image_size" in given else None,
-            resize=config.resize if "resize" in given else None,
-            render_size=config.render_size,
-            views=config.views,
-            upsample=config.upsample,
-            device=config.device,
-        )
-
-    def _open(self, path: Path) -> Picture:
+    def _open(self, photo: Photo) -> Picture:
+        path = photo.upload
         try:
             return load_picture(path, max_pixels=self.config.max_pixels)
         except UserError as error:
             raise _by_name(error, path) from error
 
 
-def pack(pictures: Sequence[Path], path: Path) -> Path:
-    """Put pictures into a zip file, not compressed again, under names of their own."""
-    taken: set[str] = set()
-    with zipfile.ZipFile(path, "w") as archive:
-        for picture in pictures:
-            name, number = picture.name, 1
-            while name.lower() in taken:
-                number += 1
-                name = f"{picture.stem} ({number}){picture.suffix}"
-            taken.add(name.lower())
-            archive.write(picture, name)
-    return path
+def _gray(photo: Photo) -> Picture:
+    try:
+        with Image.open(photo.gray) as image:
+            return from_image(image, photo.upload.name)
+    except FileNotFoundError as error:
+        raise Gone("this photo is here no more: drop it again") from error
 
 
-def _beside(upload: Path, what: str) -> Path:
-    """A folder for what is made of an upload; in the upload's own, names might meet."""
-    return upload.parent.with_name(f"{what}-{upload.parent.name}")
+def _small(gray: Picture) -> Picture:
+    """A preview at the size at which given colours are spread in less than a second."""
+    image = Image.fromarray(gray.pixels)
+    scale = min(1.0, math.sqrt(_SOLVED_PIXELS / math.prod(image.size)))
+    width, height = (max(1, int(scale * side)) for side in image.size)
+    return from_array(np.asarray(image.resize((width, height))))
 
 
 def _by_name(error: UserError, path: Path) -> UserError:

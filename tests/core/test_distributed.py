@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 import torch.multiprocessing
-from conftest import SETTINGS, fill, torchrun
+from conftest import SETTINGS, fill, torchrun, training_of
 from timm.layers import BatchNormAct2d, SyncBatchNormAct
 
 from core import distributed
@@ -19,7 +19,7 @@ from data.batch import Batch
 from engine.batch_norm import synchronize_batch_norm
 from engine.step import Stepper
 from models.losses import build_criterion
-from models.registry import build_model
+from models.registry import build_model, build_objective
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs libuv there")
 
@@ -50,14 +50,7 @@ def gradients(batch, train_mode, num_parts, name="model1", settings=None):
     model = build_model(name, **settings or {}).double()
     if distributed.world().size > 1:
         synchronize_batch_norm(model, torch.device("cpu"))
-    stepper = Stepper(
-        model,
-        build_criterion("mse:1,l1:0.5"),
-        lr=1e-3,
-        device=torch.device("cpu"),
-        dtype=torch.float32,
-        num_parts=num_parts,
-    )
+    _, stepper = training_of(name, model, loss="mse:1,l1:0.5", num_parts=num_parts)
     model.train(train_mode)
     with torch.no_grad():  # not the initial ones
         for module in model.modules():
@@ -162,7 +155,7 @@ def test_the_converter_for_gpus_keeps_activations_parameters_and_outputs():
     torch.manual_seed(0)
     model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0").eval()
     L = 100 * torch.rand(1, 1, 32, 32)
-    expected, keys = model(L), list(model.state_dict())
+    expected, keys = model(L).ab, list(model.state_dict())
     parameters = {name: id(p) for name, p in model.named_parameters()}
     kinds = [type(m) for m in model.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     synchronize_batch_norm(model, torch.device("cuda"))
@@ -173,7 +166,7 @@ def test_the_converter_for_gpus_keeps_activations_parameters_and_outputs():
     assert not any(isinstance(m, torch.nn.BatchNorm2d) for m in model.modules())
     assert list(model.state_dict()) == keys
     assert {name: id(p) for name, p in model.named_parameters()} == parameters
-    assert torch.equal(model(L), expected)
+    assert torch.equal(model(L).ab, expected)
 
 
 ADVERSARIAL = {
@@ -192,18 +185,19 @@ def after_two_steps(batch, name):
     """Weights after two steps, each of two updates, and the losses of the second; in float64."""
     torch.manual_seed(0)
     model = build_model(name, preset="small", **ADVERSARIAL[name])
-    model.prepare(())
-    model = model.double().train()
-    if distributed.world().size > 1:
-        synchronize_batch_norm(model, torch.device("cpu"))
-    criterion = build_criterion("mse")
-    stepper = Stepper(model, criterion, lr=1e-3, device=torch.device("cpu"), dtype=torch.float32)
+    objective = build_objective(name, model, build_criterion("mse"))
+    for module in (model.double().train(), objective.double()):
+        if distributed.world().size > 1:
+            synchronize_batch_norm(module, torch.device("cpu"))
+    options = {"lr": 1e-3, "device": torch.device("cpu"), "dtype": torch.float32}
+    stepper = Stepper(model, objective, **options)
     own = list(distributed.share(range(len(batch))))
     part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
     for number in (1, 2):
         found = stepper.step(number, part, len(batch))
     losses = {name: distributed.sum_over_processes(loss) for name, loss in found.items()}
-    return losses, {name: p.detach() for name, p in model.named_parameters()}
+    both = torch.nn.ModuleList((model, objective)).named_parameters()
+    return losses, {name: p.detach() for name, p in both}
 
 
 def two_steps_of_one_of_two(rank, port, folder, *args):

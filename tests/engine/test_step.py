@@ -6,7 +6,8 @@ from torch import nn
 
 from data.batch import Batch
 from engine.step import Stepper
-from models.base import ColorizationModel, Group, ModelSettings, Update
+from models.base import ColorizationModel, ModelSettings
+from models.objective import Group, Objective, Update
 
 
 class TwoRates(ColorizationModel):
@@ -16,15 +17,19 @@ class TwoRates(ColorizationModel):
         super().__init__(ModelSettings())
         self.fast, self.slow = nn.Parameter(torch.zeros(1)), nn.Parameter(torch.zeros(1))
 
-    def updates(self):
-        return [Update([Group([self.fast]), Group([self.slow], 0.1)], self.step)]
 
-    def step(self, batch, criterion):
-        return {"loss": (self.fast + self.slow).mean()}
+class TwoRatesObjective(Objective):
+    def updates(self, model):
+        return [Update([Group([model.fast]), Group([model.slow], 0.1)], self.losses)]
+
+    def losses(self, model, batch):
+        return {"loss": (model.fast + model.slow).mean()}
 
 
 def stepper_of(model, lr):
-    return Stepper(model, None, lr=lr, device=torch.device("cpu"), dtype=torch.float32)
+    return Stepper(
+        model, TwoRatesObjective(model, None), lr=lr, device=torch.device("cpu"), dtype=torch.float32
+    )
 
 
 def test_groups_learn_at_their_own_rates():
@@ -42,5 +47,5 @@ def test_groups_learn_at_their_own_rates():
 
 def test_both_groups_are_the_updates_parameters():
     model = TwoRates()
-    assert [id(p) for p in model.updates()[0].parameters] == [id(model.fast), id(model.slow)]
+    assert [id(p) for p in stepper_of(model, 1.0).updates[0].parameters] == [id(model.fast), id(model.slow)]
     assert [group["lr"] for group in stepper_of(model, 1.0).optimizer.param_groups] == [1.0, 0.1]

@@ -123,7 +123,8 @@ def test_stopped_half_way(cli, vivid, folder, tmp_path, monkeypatch, error, code
 
 # The program, but every file takes a while between its first byte and its name.
 SLOW = """
-import sys, time, files
+import sys, time
+from core import files
 files.os.fsync = lambda _: time.sleep(0.3)
 import main
 sys.exit(main.main(sys.argv[1:]))

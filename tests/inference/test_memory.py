@@ -13,6 +13,7 @@ from inference import folder as folders
 from inference.colorizer import Colorizer
 from inference.folder import PixelBudget
 from media.picture import count_pixels, from_array
+from models.gae import GAE
 
 # As torch 2 words them, for the CPU on Linux and on Windows, and for CUDA.
 ERRORS = [
@@ -26,14 +27,14 @@ PHOTO = skimage.data.chelsea()[:96, :128]
 
 def limit_memory(monkeypatch, side, error):
     """No model looks at more than so many pixels."""
-    predict = Colorizer._predict
+    forward = GAE.forward
 
     def fail(self, L):
         if L.shape[-1] > side:
             raise error
-        return predict(self, L)
+        return forward(self, L)
 
-    monkeypatch.setattr(Colorizer, "_predict", fail)
+    monkeypatch.setattr(GAE, "forward", fail)
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["python", "linux", "windows", "cuda"])

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from conftest import SETTINGS
+from conftest import SETTINGS, training_of
 from safetensors.torch import load_file
 from torch import nn
 
@@ -13,19 +13,16 @@ from core.files import read_csv
 from core.runs import BEST, HISTORY, LAST
 from data.batch import Batch
 from data.color import rgb_to_lab
-from engine.step import Stepper
 from models.adversarial import PatchDiscriminator
-from models.losses import build_criterion
 from models.registry import build_model
+from models.unet_objective import UNetObjective
 
 TINY = {"preset": "small", "encoder": "tf_efficientnet_lite0", "encoder_weights": "random"}
 
 
 def unet(**settings):
     torch.manual_seed(0)
-    model = build_model("unet", **TINY, **settings)
-    model.prepare(())
-    return model.train()
+    return build_model("unet", **TINY, **settings).train()
 
 
 @pytest.fixture(scope="module")
@@ -34,9 +31,8 @@ def batch():
     return Batch(lab[:, :1], lab[:, 1:], tuple("abcd"))
 
 
-def make_stepper(model, num_parts=1):
-    options = {"lr": 1e-3, "device": torch.device("cpu"), "dtype": torch.float32, "num_parts": num_parts}
-    return Stepper(model, build_criterion("delta_e"), **options)
+def training(model, num_parts=1):
+    return training_of("unet", model, loss="delta_e", num_parts=num_parts)
 
 
 @pytest.mark.parametrize(("num_down", "patch"), [(3, 70), (2, 34)])
@@ -79,33 +75,32 @@ def test_predicted_colours_learn_from_their_own_loss_alone(batch):
 
 
 def test_nazeri2018_and_unet_share_it():
-    model = build_model("nazeri2018", preset="small")
-    model.prepare(())
-    assert type(model.discriminator) is type(unet(adversarial=0.1).discriminator) is PatchDiscriminator
+    nazeri, _ = training_of("nazeri2018", build_model("nazeri2018", preset="small"))
+    objective, _ = training(unet(adversarial=0.1))
+    assert type(nazeri.discriminator) is type(objective.discriminator) is PatchDiscriminator
 
 
 @pytest.mark.parametrize("heads", ["mean", "bins", "both"])
 def test_every_update_moves_its_own_parameters_alone(batch, heads):
     model = unet(adversarial=0.1, head_start=0, heads=heads)
-    stepper = make_stepper(model)
+    objective, stepper = training(model)
+    judge = {id(p) for p in objective.discriminator.parameters()}
     for turn, update in enumerate(stepper.updates):
         found = stepper.backward(batch, len(batch), turn)
         own = {id(p) for p in update.parameters}
-        assert all((p.grad is not None) == (id(p) in own) for p in model.parameters())
-        judging = {
-            name.partition(".")[0] == "discriminator" for name, p in model.named_parameters() if id(p) in own
-        }
-        assert judging == {turn == 0}
+        both = [*model.parameters(), *objective.parameters()]
+        assert all((p.grad is not None) == (id(p) in own) for p in both)
+        assert own == judge if turn == 0 else not own & judge
         assert ("adversarial" in found) == (turn == 1)
 
 
 def test_the_discriminator_has_a_head_start(batch):
     """Until then the U-Net's gradients are those of a training without it."""
     alone = unet()
-    make_stepper(alone).backward(batch, len(batch))
+    training(alone)[1].backward(batch, len(batch))
     expected = {name: p.grad for name, p in alone.named_parameters() if p.grad is not None}
     model = unet(adversarial=0.1, head_start=2)
-    stepper = make_stepper(model)
+    _, stepper = training(model)
     same, adversarial = [], []
     for _ in range(2):
         stepper.backward(batch, len(batch), 0)
@@ -121,11 +116,13 @@ def test_parts_of_a_batch_give_its_gradients(batch):
     found = []
     for num_parts in (1, 2):
         model = unet(adversarial=0.1, head_start=0).eval()
-        stepper = make_stepper(model, num_parts)
+        objective, stepper = training(model, num_parts)
+        objective.eval()
         for turn in (0, 1):
             stepper.backward(batch, len(batch), turn)
-            found.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
-        assert model.num_judged == num_parts
+            both = nn.ModuleList((model, objective)).named_parameters()
+            found.append({n: p.grad.clone() for n, p in both if p.grad is not None})
+        assert objective.num_judged == num_parts
     for whole, parts in zip(found[:2], found[2:], strict=True):
         assert whole.keys() == parts.keys()
         assert all(torch.allclose(whole[name], parts[name], atol=1e-5) for name in whole)
@@ -136,8 +133,9 @@ def test_weights_know_nothing_of_it(tmp_path):
     save_weights(tmp_path / "x.safetensors", "unet", model, {})
     assert load_file(tmp_path / "x.safetensors").keys() == unet().state_dict().keys()
     weights = load_weights(tmp_path / "x.safetensors")
-    assert not weights.model.judged_by_loss
-    assert load_weights(tmp_path / "x.safetensors", settings={"adversarial": 0.0}).model.judged_by_loss
+    assert UNetObjective.keeps(weights.model.settings) == "last"
+    plain = load_weights(tmp_path / "x.safetensors", settings={"adversarial": 0.0})
+    assert UNetObjective.keeps(plain.model.settings) == "best"
 
 
 def test_a_training_goes_on_to_the_same_bits_and_keeps_the_last_epoch(cli, photos, tmp_path):
@@ -149,9 +147,10 @@ def test_a_training_goes_on_to_the_same_bits_and_keeps_the_last_epoch(cli, photo
     assert cli(*argv, f"--run_dir={parts}", "--epochs=1").code == 0
     assert cli("--mode=train", f"--run_dir={parts}", "--resume", "--epochs=3").code == 0
     assert (whole / BEST).read_bytes() == (parts / BEST).read_bytes()
-    states = [torch.load(run / LAST, weights_only=True)["model"] for run in (whole, parts)]
-    assert all(torch.equal(value, states[1][name]) for name, value in states[0].items())
-    assert any(name.startswith("discriminator.") for name in states[0])
+    states = [torch.load(run / LAST, weights_only=True) for run in (whole, parts)]
+    for part in ("model", "objective"):
+        assert all(torch.equal(value, states[1][part][name]) for name, value in states[0][part].items())
+    assert any(name.startswith("discriminator.") for name in states[0]["objective"])
     rows = read_csv(whole / HISTORY)
     assert load_weights(whole / BEST).info["validation"]["epoch"] == len(rows) == 3
     assert float(rows[-1]["train_adversarial"]) > 0

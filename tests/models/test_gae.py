@@ -126,5 +126,5 @@ def test_gamma_stays_positive():
     for _ in range(3):
         model.gamma_correction.gamma.grad = torch.ones(())
         optimizer.step()
-        model.constrain()
+        model.clamp_()
     assert model.gamma_correction.gamma.item() == pytest.approx(GAMMA_MIN)

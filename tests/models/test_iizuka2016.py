@@ -3,13 +3,13 @@
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import crops
+from conftest import crops, training_of
 from PIL import Image
 
 from core.files import read_csv
-from core.runs import BEST, HISTORY, LAST
+from core.runs import HISTORY, LAST
 from data.batch import Batch
-from models.losses import build_criterion
+from models.inputs import Inputs
 from models.registry import build_model
 
 # Table 1 of the paper: channels in and out, and the stride, of each 3x3 convolution.
@@ -39,8 +39,9 @@ def test_parameters_and_layers():
     model = build_model("iizuka2016").eval()
     total = sum(p.numel() for p in model.parameters())
     assert total == convolutions + norms + full + fusion == 42_178_722
-    model.prepare([str(i) for i in range(205)])  # the Places of the paper
-    assert sum(p.numel() for p in model.parameters()) == total + 512 * 256 + 256 + 256 * 205 + 205
+    places = [str(i) for i in range(205)]  # of the paper
+    scenes, _ = training_of("iizuka2016", model, classes=places)
+    assert sum(p.numel() for p in scenes.parameters()) == 512 * 256 + 256 + 256 * 205 + 205
     for part, table in ((model.low, LOW), (model.mid, MID), (model.whole, WHOLE), (model.color, COLOR)):
         found = [m for m in part if isinstance(m, torch.nn.Conv2d)]
         kinds = [(m.in_channels, m.out_channels, m.stride[0]) for m in found]
@@ -51,7 +52,7 @@ def test_parameters_and_layers():
             lambda _, __, y, name=name: shapes.update({name: tuple(y.shape[1:])})
         )
     with torch.inference_mode():
-        assert model(torch.rand(1, 1, 224, 224) * 100).shape == (1, 2, 224, 224)
+        assert model(torch.rand(1, 1, 224, 224) * 100).ab.shape == (1, 2, 224, 224)
     assert shapes == {
         "low": (512, 28, 28),
         "whole": (512,),
@@ -62,17 +63,17 @@ def test_parameters_and_layers():
 
 
 def test_loss_of_the_scenes_by_hand(model):
-    batch, criterion = photos(3), build_criterion("mse")
-    assert model.step(batch, criterion).keys() == {"mse"}
-    model.prepare(())
-    assert model.scenes is None
-    model.prepare(("field", "sea", "street"))
-    assert model.step(batch, criterion).keys() == {"mse"}
+    batch = photos(3)
+    plain, _ = training_of("iizuka2016", model)
+    assert plain.scenes is None
+    assert plain.losses(model, batch).keys() == {"mse"}
+    objective, _ = training_of("iizuka2016", model, classes=("field", "sea", "street"))
+    assert objective.losses(model, batch).keys() == {"mse"}
     labels = torch.tensor([2, 0, -1])
     with torch.no_grad():
-        losses = model.step(Batch(batch.L, batch.ab, batch.names, labels), criterion)
-        log_p = model.scenes(model._color(batch.L)[1]).log_softmax(1)
-    assert losses["mse"] == criterion(model(batch.L), batch)["mse"]
+        losses = objective.losses(model, Batch(batch.L, batch.ab, batch.names, labels))
+        log_p = objective.scenes(model(batch.L).known).log_softmax(1)
+    assert losses["mse"] == plain.losses(model, batch)["mse"]
     assert losses["scene"].item() == pytest.approx(-(log_p[0, 2] + log_p[1, 0]).item() / 3 / 300)
 
 
@@ -84,12 +85,19 @@ def test_style(model, side):
         if isinstance(module, (torch.nn.Linear, torch.nn.Conv2d)):  # their own would make all photos the same
             torch.nn.init.kaiming_normal_(module.weight)
     L = photos(2, side).L
-    plain = model(L)
-    assert torch.allclose(model(L, style=L), plain, atol=1e-4)
+
+    def colors(reference=None):
+        """In the style of a photo of this L*, whose colours are to make no difference."""
+        if reference is not None:
+            reference = F.pad(reference, (0, 0, 0, 0, 0, 2), value=50)
+        return model.predict(Inputs(L, reference=reference))
+
+    plain = colors()
+    assert torch.allclose(colors(L), plain, atol=1e-4)
     other = F.interpolate(L[1:] / 5, scale_factor=2)
-    styled = model(L, style=other)
+    styled = colors(other)
     assert (styled - plain).abs().max() > 1e-3
-    assert torch.allclose(model(L, style=other.expand(2, -1, -1, -1)), styled, atol=1e-4)
+    assert torch.allclose(colors(other.expand(2, -1, -1, -1)), styled, atol=1e-4)
 
 
 def test_classes_of_folders_reach_the_training(trained):
@@ -98,11 +106,11 @@ def test_classes_of_folders_reach_the_training(trained):
     assert all(float(row["train_scene"]) > 0 for row in rows)
     for row in rows:
         assert float(row["train_loss"]) == pytest.approx(float(row["train_mse"]) + float(row["train_scene"]))
-    state = torch.load(run_dir / LAST, weights_only=True)["model"]
+    state = torch.load(run_dir / LAST, weights_only=True)["objective"]
     assert state["scenes.2.bias"].shape == (2,)
 
 
-def test_style_image(cli, trained, tmp_path):
+def test_reference(cli, trained, tmp_path):
     for i, crop in enumerate(crops(2)):
         Image.fromarray(crop).save(tmp_path / f"{i}.png")
 
@@ -110,11 +118,8 @@ def test_style_image(cli, trained, tmp_path):
         flags = (f"--image_path={tmp_path / '0.png'}", f"--output_path={tmp_path / name}", *flags)
         return cli("--mode=predict", f"--run_dir={trained('iizuka2016')}", "--saturation=9", *flags)
 
-    style = f"--style_image={tmp_path / '1.png'}"
+    style = f"--reference={tmp_path / '1.png'}"
     assert predict("plain.png").code == predict("styled.png", style).code == 0
     assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "styled.png").read_bytes()
-    outcome = predict("x.png", f"--style_image={tmp_path / 'none.png'}")
+    outcome = predict("x.png", f"--reference={tmp_path / 'none.png'}")
     assert (outcome.code, "none.png does not exist" in outcome.error) == (2, True)
-    outcome = predict("x.png", style, f"--weights={trained('model1') / BEST}")
-    assert outcome.code == 2
-    assert "--style_image: model1 takes no style from a photo: leave it out" in outcome.error

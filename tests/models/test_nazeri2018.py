@@ -7,7 +7,7 @@ import logging
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import SETTINGS, flags_of
+from conftest import SETTINGS, flags_of, training_of
 from safetensors.torch import load_file
 from torch import nn
 
@@ -16,9 +16,7 @@ from core.files import read_csv, read_json
 from core.runs import BEST, CONFIG, HISTORY, LAST
 from data.batch import Batch
 from data.color import rgb_to_lab
-from engine.step import Stepper
 from engine.validation import validate
-from models.losses import build_criterion
 from models.registry import build_model
 
 # Places365 in the authors' code: channels in and out of each 4x4 convolution.
@@ -30,9 +28,7 @@ DISCRIMINATOR = [(3, 64), (64, 128), (128, 256), (256, 512)]
 @pytest.fixture
 def model():
     torch.manual_seed(0)
-    model = build_model("nazeri2018", preset="small")
-    model.prepare(())
-    return model.train()
+    return build_model("nazeri2018", preset="small").train()
 
 
 @pytest.fixture
@@ -41,9 +37,8 @@ def batch():
     return Batch(lab[:, :1], lab[:, 1:], tuple("abcd"))
 
 
-def make_stepper(model, num_parts=1):
-    options = {"lr": 1e-3, "device": torch.device("cpu"), "dtype": torch.float32, "num_parts": num_parts}
-    return Stepper(model, build_criterion("mse"), **options)
+def training(model, num_parts=1):
+    return training_of("nazeri2018", model, num_parts=num_parts)
 
 
 def size_of(rows, norms):
@@ -60,12 +55,12 @@ def test_parameters_and_layers():
     shapes = []
     for block in (*model.encoder, *model.decoder):
         block.register_forward_hook(lambda _, __, y: shapes.append(tuple(y.shape[1:])))
-    model.prepare(())
+    judge = training(model)[0].discriminator
     discriminator = size_of([*DISCRIMINATOR, (512, 1)], DISCRIMINATOR[1:])
-    assert sum(p.numel() for p in model.discriminator.parameters()) == discriminator
+    assert sum(p.numel() for p in judge.parameters()) == discriminator
     with torch.inference_mode():
         ab = model(torch.rand(1, 1, 256, 256) * 100)
-        assert model.discriminator.logits(torch.rand(1, 1, 256, 256), ab).shape == (1, 1, 32, 32)
+        assert judge.logits(torch.rand(1, 1, 256, 256), ab).shape == (1, 1, 32, 32)
     sides = [256, 128, 64, 32, 16, 8, 4, 2]
     expected = [(c, side) for (_, c), side in zip(ENCODER, sides, strict=True)]
     expected += [(c, side) for (_, c), side in zip(DECODER, sides[-2::-1], strict=True)]
@@ -75,25 +70,24 @@ def test_parameters_and_layers():
 
 def test_two_optimizers_written_out(model, batch):
     """Three steps, to the same bits."""
-    other = copy.deepcopy(model)
-    stepper = make_stepper(model)
-    judge = torch.optim.Adam(other.discriminator.parameters(), lr=1e-4, betas=(0.5, 0.999), fused=True)
-    painted = [p for name, p in other.named_parameters() if not name.startswith("discriminator")]
-    painter = torch.optim.Adam(painted, lr=1e-3, betas=(0.5, 0.999), fused=True)
+    objective, stepper = training(model)
+    other, discriminator = copy.deepcopy(model), copy.deepcopy(objective.discriminator)
+    judge = torch.optim.Adam(discriminator.parameters(), lr=1e-4, betas=(0.5, 0.999), fused=True)
+    painter = torch.optim.Adam(other.parameters(), lr=1e-3, betas=(0.5, 0.999), fused=True)
     bce = nn.BCEWithLogitsLoss()
     L, ab = batch.L / 50 - 1, batch.ab / 128
     for number in (1, 2, 3):
         found = stepper.step(number, batch, len(batch))
-        real = other.discriminator(torch.cat((L, ab), 1))
+        real = discriminator(torch.cat((L, ab), 1))
         with torch.no_grad():
             pred = other(batch.L) / 128
-        fake = other.discriminator(torch.cat((L, pred), 1))
+        fake = discriminator(torch.cat((L, pred), 1))
         errors = [bce(real, torch.full_like(real, 0.9)), bce(fake, torch.zeros_like(fake))]
         judge.zero_grad()
         sum(errors).backward()
         judge.step()
         pred = other(batch.L) / 128
-        fake = other.discriminator(torch.cat((L, pred), 1))
+        fake = discriminator(torch.cat((L, pred), 1))
         errors += [100 * (pred - ab).abs().mean(), bce(fake, torch.ones_like(fake))]
         painter.zero_grad()
         sum(errors[2:]).backward()
@@ -101,8 +95,9 @@ def test_two_optimizers_written_out(model, batch):
         names = ("discriminator_real", "discriminator_fake", "l1", "adversarial")
         expected = {name: error.item() * 4 for name, error in zip(names, errors, strict=True)}
         assert {name: loss.item() for name, loss in found.items()} == pytest.approx(expected, rel=1e-5)
-    for (name, value), (_, reference) in zip(model.named_parameters(), other.named_parameters(), strict=True):
-        assert torch.allclose(value, reference, atol=1e-6), name
+    for found, expected in ((model, other), (objective.discriminator, discriminator)):
+        for name, value in found.named_parameters():
+            assert torch.allclose(value, expected.get_parameter(name), atol=1e-6), name
 
 
 def test_parts_of_a_batch_give_its_gradients(model, batch):
@@ -110,15 +105,18 @@ def test_parts_of_a_batch_give_its_gradients(model, batch):
     model.eval()
     found = []
     for num_parts in (1, 2):
-        stepper = make_stepper(model, num_parts)
+        torch.manual_seed(0)
+        objective, stepper = training(model, num_parts)
+        objective.eval()
         for turn in (0, 1):
             stepper.backward(batch, len(batch), turn)
-            found.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
+            both = nn.ModuleDict({"model": model, "objective": objective}).named_parameters()
+            found.append({n: p.grad.clone() for n, p in both if p.grad is not None})
     for whole, parts in zip(found[:2], found[2:], strict=True):
         assert whole.keys() == parts.keys()
         assert all(torch.allclose(whole[name], parts[name], atol=1e-5) for name in whole)
-    assert {name.partition(".")[0] for name in found[0]} == {"discriminator"}
-    assert "discriminator" not in {name.partition(".")[0] for name in found[1]}
+    assert {name.partition(".")[0] for name in found[0]} == {"objective"}
+    assert {name.partition(".")[0] for name in found[1]} == {"model"}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +129,7 @@ def test_parts_of_a_batch_give_its_gradients(model, batch):
     ],
 )
 def test_warning_of_collapse(model, real, fake, warning):
-    said = model.warn_of({"discriminator_real": real, "discriminator_fake": fake})
+    said = training(model)[0].warn_of({"discriminator_real": real, "discriminator_fake": fake})
     assert (warning in said) if warning else not said
 
 
@@ -141,7 +139,7 @@ def test_a_blind_discriminator_is_at_the_limit(model):
     real, fake = (
         F.binary_cross_entropy_with_logits(answer, torch.tensor(label)).item() for label in (0.9, 0.0)
     )
-    assert model.warn_of({"discriminator_real": real + 1e-6, "discriminator_fake": fake})
+    assert training(model)[0].warn_of({"discriminator_real": real + 1e-6, "discriminator_fake": fake})
 
 
 def test_the_balance_is_logged_and_the_discriminator_stays_with_the_training(trained):
@@ -150,7 +148,7 @@ def test_the_balance_is_logged_and_the_discriminator_stays_with_the_training(tra
         terms = ("l1", "adversarial", "discriminator_real", "discriminator_fake")
         assert sum(float(row[f"train_{t}"]) for t in terms) == pytest.approx(float(row["train_loss"]))
         assert float(row["lr"]) == 1e-3
-    names = torch.load(run_dir / LAST, weights_only=True)["model"].keys()
+    names = torch.load(run_dir / LAST, weights_only=True)["objective"].keys()
     assert any(name.startswith("discriminator.") for name in names)
     names = load_file(run_dir / BEST).keys()
     assert names == build_model("nazeri2018", preset="small").state_dict().keys()

@@ -42,7 +42,7 @@ def test_encoder_from_a_file(resnet, tmp_path, normalize):
     torch.save(resnet.state_dict(), tmp_path / "resnet18.pth")
     path = str(tmp_path / "resnet18.pth")
     model = build_model("model2", encoder_weights=path, normalize_input=normalize)
-    model.initialize()
+    model.load_pretrained()
     L = torch.rand(2, 1, 64, 64) * 100
     expected = reference_forward(model, resnet, L, normalize)
     assert (model.eval()(L) - expected).abs().max() < 1e-3
@@ -65,7 +65,7 @@ def test_frozen_in_training_mode_too():
 def test_imagenet_weights_come_from_the_cache(resnet, cache):
     torch.save(resnet.state_dict(), cache)
     model = build_model("model2")
-    model.initialize()
+    model.load_pretrained()
     assert torch.equal(model.encoder[0].weight, resnet.conv1.weight)
 
 
@@ -75,18 +75,18 @@ def test_no_download_no_silent_fallback(cache, monkeypatch):
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", offline)
     with pytest.raises(UserError, match=r"no route to host.*https.*--encoder_weights=PATH"):
-        build_model("model2").initialize()
+        build_model("model2").load_pretrained()
 
 
 def test_damaged_cache(cache):
     cache.write_bytes(b"<html>404</html>")
     with pytest.raises(UserError, match="ImageNet weights"):
-        build_model("model2").initialize()
+        build_model("model2").load_pretrained()
 
 
 def test_file_of_something_else(tmp_path):
     torch.save({"a": torch.zeros(2)}, tmp_path / "x.pth")
     with pytest.raises(UserError, match="does not fit resnet18"):
-        build_model("model2", encoder_weights=str(tmp_path / "x.pth")).initialize()
+        build_model("model2", encoder_weights=str(tmp_path / "x.pth")).load_pretrained()
     with pytest.raises(UserError, match="does not exist"):
-        build_model("model2", encoder_weights=str(tmp_path / "y.pth")).initialize()
+        build_model("model2", encoder_weights=str(tmp_path / "y.pth")).load_pretrained()

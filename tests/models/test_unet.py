@@ -5,18 +5,18 @@ import copy
 import numpy as np
 import pytest
 import torch
-from conftest import crops, small_model
+from conftest import crops, small_model, training_of
 
 from checkpoint.file import load_weights, save_weights
 from data.batch import Batch
 from data.color import rgb_to_lab
-from engine.step import Stepper
 from models import timm_encoder
 from models.bins import NUM_BINS, UNIFORM_SHARE, published_bins, rebalance, smooth_frequencies, soft_encode
-from models.losses import build_criterion
+from models.inputs import Inputs
 from models.registry import build_model
 from models.timm_encoder import TimmEncoder
-from models.unet import BINS_WEIGHT, Output
+from models.unet import Output
+from models.unet_objective import BINS_WEIGHT
 
 CENTERS = published_bins().double().numpy()
 
@@ -34,9 +34,7 @@ def batch():
 
 
 def train_steps(model, batch, num=1, lr=1e-3):
-    model.prepare(())
-    model.train()
-    stepper = Stepper(model, build_criterion("mse"), lr=lr, device=torch.device("cpu"), dtype=torch.float32)
+    _, stepper = training_of("unet", model.train(), lr=lr)
     for number in range(1, num + 1):
         stepper.step(number, batch, len(batch))
 
@@ -46,20 +44,21 @@ def train_steps(model, batch, num=1, lr=1e-3):
 )
 def test_heads(heads, terms, batch):
     model = unet(heads=heads)
-    out = model.network(batch.L)
+    out = model(batch.L)
     assert (out.ab is not None, out.logits is not None) == (heads != "bins", heads != "mean")
     for found, channels in ((out.ab, 2), (out.logits, NUM_BINS)):
         assert found is None or found.shape == (4, channels, 8, 8)
-    losses, ab = model.validation_step(batch, build_criterion("mse"))
-    assert losses.keys() == model.step(batch, build_criterion("mse")).keys() == terms
-    assert torch.allclose(ab, model(batch.L))
+    objective, _ = training_of("unet", model)
+    losses, ab = objective.validation(model, batch)
+    assert losses.keys() == objective.losses(model, batch).keys() == terms
+    assert torch.allclose(ab, model.predict(Inputs(batch.L)))
 
 
 def test_cross_entropy_by_a_loop(batch):
     model = unet(heads="bins").eval()
     with torch.no_grad():
-        loss = model.step(batch, build_criterion("mse"))["bins"].item()
-        log_p = model.network(batch.L).logits.double().log_softmax(dim=1).numpy()
+        loss = training_of("unet", model)[0].losses(model, batch)["bins"].item()
+        log_p = model(batch.L).logits.double().log_softmax(dim=1).numpy()
     small = batch.ab.double().numpy().reshape(4, 2, 8, 4, 8, 4).mean(axis=(3, 5)).round()
     entropies = []
     for n, y, x in np.ndindex(4, 8, 8):
@@ -74,7 +73,7 @@ def colors_of(model, logits):
     """(2,) of a photo of which every place has these (Q,) logits."""
     with torch.no_grad():
         flat = logits.float()[None, :, None, None].expand(1, -1, 2, 2)
-        ab = model._colors(Output(None, flat), torch.zeros(1, 1, 8, 8))
+        ab = model.colors(Output(None, flat), torch.zeros(1, 1, 8, 8))
     assert (ab - ab[..., :1, :1]).abs().max() < 1e-4
     return ab[0, :, 0, 0].double().numpy()
 
@@ -134,16 +133,16 @@ def test_at_vividness_0_the_colours_are_those_of_their_own_head():
     model = unet().eval()
     L = 100 * torch.rand(1, 1, 32, 32)
     with torch.no_grad():
-        ab = model.network(L).ab
+        ab = model(L).ab
         expected = torch.nn.functional.interpolate(ab, scale_factor=4, mode="bilinear")
-        assert torch.equal(model(L), expected)
+        assert torch.equal(model.predict(Inputs(L)), expected)
 
 
 def test_measuring_counts_the_nearest_bins():
     model = unet()
     colors = torch.tensor([[4.0, -3.0], [58.0, 41.0], [58.0, 41.0]])
     batch = Batch(torch.zeros(3, 1, 32, 32), colors[:, :, None, None].expand(-1, -1, 32, 32), tuple("abc"))
-    model.measure([batch, batch])
+    training_of("unet", model)[0].fit_statistics(model, [batch, batch])
     counts = np.zeros(NUM_BINS)
     for color in colors.numpy():
         counts[np.hypot(*(CENTERS - color).T).argmin()] += 2 * 64
@@ -189,23 +188,24 @@ def test_a_file_holds_everything(tmp_path, monkeypatch):
     monkeypatch.setattr(timm_encoder, "packaged_weights", forbidden)
     L = 100 * torch.rand(1, 1, 40, 50)
     with torch.no_grad():
-        assert torch.equal(load_weights(tmp_path / "x.safetensors").model(L), model(L))
+        loaded = load_weights(tmp_path / "x.safetensors").model
+        assert torch.equal(loaded.predict(Inputs(L)), model.predict(Inputs(L)))
         vivid = load_weights(tmp_path / "x.safetensors", settings={"vividness": 1.0}).model
-        assert not torch.equal(vivid(L), model(L))
+        assert not torch.equal(vivid.predict(Inputs(L)), model.predict(Inputs(L)))
         assert torch.equal(vivid.bin_frequencies, model.bin_frequencies)
 
 
-def test_initialize_takes_the_weights_that_are_asked_for(tmp_path):
+def test_a_new_training_takes_the_weights_that_are_asked_for(tmp_path):
     source = unet().encoder.net.state_dict()
     torch.save(source, tmp_path / "encoder.pth")
     torch.manual_seed(1)
     model = small_model("unet", encoder_weights=str(tmp_path / "encoder.pth"))
     assert not torch.equal(model.encoder.net.conv_stem.weight, source["conv_stem.weight"])
-    model.initialize()
+    model.load_pretrained()
     assert all(torch.equal(value, source[name]) for name, value in model.encoder.net.state_dict().items())
 
 
 def test_a_file_in_half_precision_is_small():
     with torch.device("meta"):
-        state = build_model("unet").predicting_state()
+        state = build_model("unet").state_dict()
     assert sum(2 * value.numel() if value.is_floating_point() else 8 for value in state.values()) < 14e6

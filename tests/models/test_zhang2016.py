@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from conftest import SETTINGS, crops
+from conftest import SETTINGS, crops, training_of
 from PIL import Image
 from torch import nn
 
@@ -13,6 +13,7 @@ from core.runs import BEST, LAST
 from data.batch import Batch
 from data.color import rgb_to_lab
 from models.bins import NUM_BINS, published_bins, rebalance
+from models.inputs import Inputs
 from models.registry import build_model
 
 # The paper's table: block, then (channels in, out, stride, dilation) of each 3x3 convolution.
@@ -82,7 +83,7 @@ def test_parameters_and_layers():
     for name, module in model.named_children():
         module.register_forward_hook(lambda _, __, y, name=name: shapes.update({name: tuple(y.shape[1:])}))
     with torch.inference_mode():
-        assert model.eval()(torch.rand(1, 1, 224, 224) * 100).shape == (1, 2, 224, 224)
+        assert model.eval().predict(Inputs(torch.rand(1, 1, 224, 224) * 100)).shape == (1, 2, 224, 224)
     assert shapes["model1"] == (64, 112, 112)
     assert shapes["model2"] == (128, 56, 56)
     assert shapes["model3"] == (256, 28, 28)
@@ -100,7 +101,7 @@ def test_published_weights_give_the_published_colours(published):
     L = torch.rand(2, 1, 64, 48) * 100
     expected = reference(L)
     assert expected.abs().max() > 10
-    assert (weights.model(L) - expected).abs().max() < 1e-3
+    assert (weights.model.predict(Inputs(L)) - expected).abs().max() < 1e-3
     assert torch.allclose(weights.model.bin_centers, 110 * reference.model_out.weight[:, :, 0, 0].T)
 
 
@@ -114,7 +115,7 @@ def test_files_of_another_number_of_bins_predict_as_before(tmp_path):
     loaded = load_weights(tmp_path / "old.safetensors").model
     assert loaded.settings.num_bins == len(loaded.bin_centers) == 262
     L = torch.rand(1, 1, 40, 32) * 100
-    assert torch.equal(loaded(L), old(L))
+    assert torch.equal(loaded.predict(Inputs(L)), old.predict(Inputs(L)))
 
 
 def test_full_size_is_recognized():
@@ -125,13 +126,13 @@ def test_full_size_is_recognized():
 def test_temperature_goes_from_the_mean_to_the_mode(published, tmp_path):
     model = load_weights(published[1]).model
     L = torch.rand(1, 1, 32, 32) * 100
-    logits = model.logits(L)
+    logits = model(L)
     saved = tmp_path / "x.safetensors"
     save_weights(saved, "zhang2016", model, {})
 
     def colours(temperature):
         """At the places of the logits: bilinear interpolation keeps to their mean."""
-        ab = load_weights(saved, settings={"temperature": temperature}).model(L)
+        ab = load_weights(saved, settings={"temperature": temperature}).model.predict(Inputs(L))
         return ab.mean(dim=(2, 3))[0]
 
     mode = model.bin_centers[logits.argmax(dim=1)[0]].mean(dim=(0, 1))
@@ -144,15 +145,15 @@ def test_temperature_goes_from_the_mean_to_the_mode(published, tmp_path):
 def test_loss_and_weights_of_a_batch_by_a_loop():
     torch.manual_seed(0)
     model = build_model("zhang2016", preset="small").eval()
-    model.prepare(())
+    objective, _ = training_of("zhang2016", model)
     rgb = torch.rand(2, 3, 4, 4).repeat_interleave(4, 2).repeat_interleave(4, 3)  # of one colour in each 4x4
     lab = rgb_to_lab(rgb)
     batch = Batch(lab[:, :1], lab[:, 1:], ("a", "b"))
-    model.measure([batch, batch])
+    objective.fit_statistics(model, [batch, batch])
     with torch.no_grad():
-        log_z = model.logits(batch.L).double().log_softmax(1).numpy()
-        losses, ab = model.validation_step(batch, None)
-        assert torch.equal(ab, model(batch.L))
+        log_z = model(batch.L).double().log_softmax(1).numpy()
+        losses, ab = objective.validation(model, batch)
+        assert torch.equal(ab, model.predict(Inputs(batch.L)))
     centers = published_bins().double().numpy()
     colors = batch.ab[..., ::4, ::4].double().numpy()
     found, counts = [], np.zeros(len(centers))
@@ -162,11 +163,11 @@ def test_loss_and_weights_of_a_batch_by_a_loop():
         target = np.zeros(len(centers))
         target[order] = np.exp(-(distance[order] ** 2) / 50)
         entropy = -(target / target.sum()) @ log_z[n, :, y, x]
-        found.append(model.class_weights[order[0]].item() * entropy)
+        found.append(objective.class_weights[order[0]].item() * entropy)
         counts[order[0]] += 1
     assert losses["cross_entropy"].item() == pytest.approx(np.mean(found), rel=1e-4)
     expected = rebalance(torch.from_numpy(counts), published_bins())
-    assert torch.allclose(model.class_weights, expected)
+    assert torch.allclose(objective.class_weights, expected)
 
 
 def test_temperature_is_a_setting_of_predict(cli, trained, tmp_path):
@@ -188,5 +189,5 @@ def test_fine_tuning_of_published_weights(cli, photos, published, tmp_path):
     model = load_weights(tmp_path / "run" / BEST).model
     assert model.settings.num_bins == 313
     assert torch.equal(model.model_out.weight, published[0].model_out.weight)
-    weights = torch.load(tmp_path / "run" / LAST, weights_only=True)["model"]["class_weights"]
+    weights = torch.load(tmp_path / "run" / LAST, weights_only=True)["objective"]["class_weights"]
     assert weights.min() < 1 < weights.max()

@@ -93,5 +93,5 @@ def test_features_of_a_picture():
 
 def test_no_other_weights_will_do(monkeypatch):
     monkeypatch.setattr(module, "packaged_weights", lambda name: None)
-    with pytest.raises(UserError, match=rf"{ENCODER}.*requirements-train"):
+    with pytest.raises(UserError, match=rf"{ENCODER}.*train"):
         PhotoFeatures()

@@ -412,7 +412,7 @@ def test_without_pyav(color, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     outcome, _ = color(path)
     assert outcome.code == 2
-    assert outcome.err == "error: clips need PyAV: pip install -r requirements-video.txt\n"
+    assert outcome.err == "error: clips need PyAV: pip install '.[video]'\n"
 
 
 def test_a_folder_of_photos_and_clips(cli, vivid, tmp_path):
@@ -442,7 +442,7 @@ def test_a_folder_without_pyav(cli, vivid, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     outcome = cli("--mode=predict", f"--image_path={folder}", f"--weights={vivid}")
     assert outcome.code == 1
-    assert "2 clips are left out: clips need PyAV: pip install -r requirements-video.txt\n" in outcome.err
+    assert "2 clips are left out: clips need PyAV: pip install '.[video]'\n" in outcome.err
     assert "1 colored, 0 skipped, 2 failed" in outcome.out
 
 

@@ -1,19 +1,20 @@
 """Where the page keeps photos: no path can be guessed or made up, and nothing stays."""
 
-import os
+import re
 
 import pytest
 
 from core.errors import UserError
-from web.folder import Folder, safe_name
+from web.photo import Photo, safe_name
+from web.sessions import Busy, Gone, Sessions
 
 
 @pytest.fixture
-def folder():
-    folder = Folder(max_bytes=1000, keep_seconds=60)
-    yield folder
-    folder.close()
-    assert not folder.path.exists()
+def sessions():
+    sessions = Sessions(max_bytes=1000, max_sessions=3, keep_seconds=60)
+    yield sessions
+    sessions.close()
+    assert not sessions.path.exists()
 
 
 @pytest.mark.parametrize(
@@ -39,40 +40,71 @@ def test_safe_name(name, safe):
     assert len(safe_name(name).encode()) <= 150
 
 
-def test_a_session_owns_what_it_takes(folder):
-    upload = folder.new_upload("../x.png")
-    upload.write_bytes(b"photo")
-    mine, other = folder.session("me"), folder.session("you")
-    assert folder.path in mine.parents
-    assert mine != other
-    taken = folder.take(upload, mine)
-    assert taken.read_bytes() == b"photo"
-    assert mine in taken.parents
-    with pytest.raises(UserError, match=r"x\.png is here no more"):
-        folder.take(upload, other)
-    for path in (taken, folder.path / "x.png", folder.path.parent / "upload-1" / "x.png"):
-        with pytest.raises(UserError, match="only photos that were uploaded"):
-            folder.take(path, other)
-    folder.forget("me")
-    assert not mine.exists()
-    assert other.exists()
+def test_a_person_has_a_part_of_his_own(sessions):
+    mine, other = sessions.new(), sessions.new()
+    assert sessions.get(mine) != sessions.get(other)
+    assert sessions.get(mine).parent == sessions.path
+    assert len(mine) >= 32
+    sessions.forget(mine)
+    assert not (sessions.path / mine).exists()
+    assert sessions.get(other).exists()
+    for token in (mine, "", ".", "..", "../..", "/etc"):
+        with pytest.raises(Gone, match="here no more"):
+            sessions.get(token)
+        sessions.forget(token)
+    assert sessions.get(other).exists()
 
 
-def test_what_was_not_used_for_long_is_deleted(folder):
-    old, young = folder.new_upload("old.png"), folder.new_upload("young.png")
-    droppings = folder.path / "tmpabc"
-    session = folder.session("me")
-    droppings.touch()
-    for path in (old.parent, droppings, session):
-        os.utime(path, (1, 1))
-    folder.session("me")  # used again
-    folder.sweep()
-    assert {path.name for path in folder.path.iterdir()} == {young.parent.name, session.name}
+def test_what_was_not_used_for_long_is_deleted(sessions):
+    old, young = sessions.new(), sessions.new()
+    sessions.keep_seconds = -1
+    sessions._used[young] += 10
+    (sessions.path / "left by a photo that came late").mkdir()
+    sessions.sweep()
+    assert [path.name for path in sessions.path.iterdir()] == [young]
+    with pytest.raises(Gone):
+        sessions.get(old)
 
 
-def test_room_is_limited(folder):
-    folder.new_upload("x.png").write_bytes(bytes(500))
-    with folder.reserve(300), pytest.raises(UserError, match="try again"), folder.reserve(300):
+def test_people_are_limited(sessions):
+    tokens = [sessions.new() for _ in range(3)]
+    with pytest.raises(Busy, match="try again"):
+        sessions.new()
+    sessions.forget(tokens[0])
+    sessions.new()
+
+
+def test_room_is_limited(sessions):
+    (sessions.get(sessions.new()) / "x.png").write_bytes(bytes(500))
+    with sessions.reserve(300), pytest.raises(Busy, match="try again"), sessions.reserve(300):
         pass
-    with folder.reserve(500):
+    with sessions.reserve(500):
         pass
+
+
+def test_a_photo_has_a_folder_of_its_own(sessions):
+    session = sessions.get(sessions.new())
+    photo, other = (Photo.new(session, "../x.png", at_most=2) for _ in range(2))
+    assert photo.upload.name == "x.png"
+    assert photo.upload != other.upload
+    assert photo.upload.is_relative_to(session)
+    assert Photo.find(session, photo.id) == photo
+    with pytest.raises(UserError, match="2 photos are here"):
+        Photo.new(session, "y.png", at_most=2)
+    photo.delete()
+    for name in (photo.id, "..", "", ".", f"../{session.name}/{other.id}", f"{other.id}/upload", "0" * 16):
+        with pytest.raises(Gone):
+            Photo.find(session, name)
+    assert re.fullmatch("[0-9a-f]{16}", Photo.new(session, "y.png", at_most=2).id)
+
+
+def test_a_photo_of_somebody_who_left(sessions):
+    token = sessions.new()
+    session = sessions.get(token)
+    photo = Photo.new(session, "x.png", at_most=2)
+    sessions.forget(token)
+    with pytest.raises(Gone):
+        Photo.new(session, "x.png", at_most=2)
+    for name in ("upload", "size"):
+        with pytest.raises(Gone):
+            getattr(photo, name)

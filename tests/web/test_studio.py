@@ -1,6 +1,6 @@
-"""What the page makes of photos is what `predict` makes of them, and the network is asked once."""
+"""What the page does with photos: the same as `predict`, and without asking the network twice."""
 
-import dataclasses
+import io
 import zipfile
 
 import numpy as np
@@ -14,7 +14,10 @@ from config import Config
 from core.errors import UserError
 from media.encode import save_picture
 from media.picture import Picture, load_picture
-from web.studio import ENDINGS, Studio, pack
+from web.files import pack
+from web.photo import Photo
+from web.sessions import Gone
+from web.studio import ENDINGS, Studio, Wish
 
 COFFEE = skimage.data.coffee()[100:300, 100:400]
 
@@ -26,74 +29,88 @@ def studio(vivid):
 
 @pytest.fixture
 def photo(studio, tmp_path):
-    path = tmp_path / "session" / "upload-1" / "old.png"
-    save_picture(path, Picture(COFFEE.astype(np.uint16) * 257), quality=95)
-    return studio.look(path, studio.first, 0)
+    photo = Photo.new(tmp_path, "old.png", at_most=1)
+    save_picture(photo.upload, Picture(COFFEE.astype(np.uint16) * 257), quality=95)
+    assert studio.take(photo) == photo.size == (300, 200)
+    return photo
 
 
-def chroma_of(path):
-    return np.hypot(*np.moveaxis(skimage.color.rgb2lab(np.asarray(Image.open(path)))[..., 1:], -1, 0))
+@pytest.fixture
+def chroma(studio, photo):
+    return studio.look(photo, Wish(studio.first))
+
+
+def chroma_of(jpeg):
+    lab = skimage.color.rgb2lab(np.asarray(Image.open(io.BytesIO(jpeg))))
+    return np.hypot(lab[..., 1], lab[..., 2])
 
 
 def test_the_weights_that_ship_stand_beside_the_given(studio):
     assert studio.first == "vivid (model1)"
     assert set(studio.choices) > {"model1", "vivid (model1)"}
+    with pytest.raises(UserError, match="there is no model x: choose one of"):
+        studio.vividness("x")
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, tmp_path, ending):
+def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, chroma, tmp_path, ending):
     expected = tmp_path / f"expected{ending}"
     flags = [f"--weights={vivid}", "--saturation=0.7", f"--output_path={expected}", "--device=cpu"]
-    assert cli("--mode=predict", f"--image_path={photo.path}", *flags).code == 0
-    found = studio.develop(photo, 0.7, ending)
-    assert found.name == f"old_colorized{ending}"
-    assert found.read_bytes() == expected.read_bytes()
+    assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
+    for colors in (chroma, studio.known(photo, Wish(studio.first))):
+        found = studio.develop(photo, colors, Wish(studio.first, saturation=0.7), ending)
+        assert found.name == f"old_colorized{ending}"
+        assert found.read_bytes() == expected.read_bytes()
 
 
-def test_saturation_and_overlay_do_not_ask_the_network(studio, photo):
+def test_the_network_is_asked_once(studio, photo):
     calls = []
     studio._loaded[studio.first].model.register_forward_hook(lambda *_: calls.append(1))
-    gray, weak, full = (studio.preview(photo, saturation, overlay=False) for saturation in (0, 0.5, 1))
-    assert chroma_of(gray).max() < 4  # JPEG
-    assert 3 < chroma_of(weak).mean() < chroma_of(full).mean()
-    studio.preview(photo, 0, overlay=True)
-    studio.develop(photo, 0.5, ".png")
-    assert not calls
-    studio.look(photo.path, studio.first, 0)
-    assert calls
+    assert studio.known(photo, Wish(studio.first)) is None
+    chroma = studio.look(photo, Wish(studio.first))
+    assert len(calls) == 1
+    wishes = [Wish(studio.first, saturation=s) for s in (0, 0.5, 1)]
+    gray, weak, full = (chroma_of(studio.preview(photo, chroma, wish)) for wish in wishes)
+    assert gray.max() < 4  # JPEG
+    assert 3 < weak.mean() < full.mean()
+    studio.develop(photo, studio.known(photo, wishes[1]), wishes[1], ".png")
+    assert len(calls) == 1
 
 
-def test_overlay_is_magenta_where_the_model_is_unsure(studio, photo):
-    confidence = np.full((20, 30), 255, np.uint8)
-    confidence[:, :15] = 0
-    half = dataclasses.replace(photo, confidence=confidence)
-    plain, overlay = (np.asarray(Image.open(studio.preview(half, 0, overlay=o))) for o in (False, True))
-    assert np.abs(overlay[:, 170:].astype(int) - plain[:, 170:]).max() < 8
-    expected = 0.85 * np.array([255, 0, 200]) + 0.15 * plain[:, :130].mean(axis=(0, 1))
-    assert np.abs(overlay[:, :130].mean(axis=(0, 1)) - expected).max() < 4
+def test_few_looks_are_kept(studio, photo, monkeypatch):
+    monkeypatch.setattr("web.studio._KEPT_LOOKS", 2)
+    for model in ("model1", "model1_vivid", studio.first):
+        studio.look(photo, Wish(model, 0))
+    assert studio.known(photo, Wish("model1", 0)) is None
+    assert studio.known(photo, Wish(studio.first)) is not None
 
 
-def test_few_previews_are_kept(studio, photo):
-    for step in range(12):
-        shown = studio.preview(photo, step / 10, overlay=False)
-    assert shown.exists()
-    assert len(list(photo.gray.parent.iterdir())) <= 5
+def test_doubt_is_magenta_as_far_as_the_model_is_unsure(studio, photo, monkeypatch):
+    sure = np.full((200, 300), 255, np.uint8)
+    sure[:, :150] = 0
+    monkeypatch.setattr("web.studio.Colorizer.confidence", lambda *_: sure)
+    layer = np.asarray(Image.open(io.BytesIO(studio.doubt(photo, Wish(studio.first)))))
+    assert (layer[..., :3] == (255, 0, 200)).all()
+    assert (layer[:, 150:, 3] == 0).all()
+    assert (layer[:, :150, 3] == round(0.85 * 255)).all()
 
 
 def test_errors_name_the_photo_without_its_folder(studio, tmp_path):
-    text = tmp_path / "x.jpg"
-    text.write_text("no photo")
+    photo = Photo.new(tmp_path, "x.jpg", at_most=1)
+    photo.upload.write_text("no photo")
     with pytest.raises(UserError, match=r"^x\.jpg is not a photo"):
-        studio.look(text, studio.first, 0)
+        studio.take(photo)
 
 
-def test_a_photo_that_is_deleted(studio, photo):
-    photo.gray.unlink()
-    photo.path.unlink()
-    with pytest.raises(UserError, match=r"old\.png is here no more"):
-        studio.preview(photo, 1, overlay=False)
-    with pytest.raises(UserError, match=r"^old\.png does not exist"):
-        studio.develop(photo, 1, ".png")
+def test_a_photo_that_is_deleted(studio, photo, chroma):
+    photo.delete()
+    for use in (
+        lambda: studio.preview(photo, chroma, Wish(studio.first)),
+        lambda: studio.develop(photo, chroma, Wish(studio.first), ".png"),
+        lambda: studio.look(photo, Wish(studio.first)),
+    ):
+        with pytest.raises(Gone, match="this photo is here no more"):
+            use()
 
 
 def test_pack_keeps_namesakes_apart(tmp_path):
@@ -106,7 +123,7 @@ def test_pack_keeps_namesakes_apart(tmp_path):
         assert archive.read("A (2).png").decode() == str(paths[1])
 
 
-def test_load_picture_reads_it_back(studio, photo):
-    found = load_picture(studio.develop(photo, 1, ".png"), max_pixels=10**6)
+def test_it_keeps_depth_and_size(studio, photo, chroma):
+    found = load_picture(studio.develop(photo, chroma, Wish(studio.first), ".png"), max_pixels=10**6)
     assert found.pixels.dtype == np.uint16
     assert found.size == (300, 200)

@@ -12,7 +12,8 @@ from core.errors import UserError
 from media.encode import save_picture
 from media.picture import Picture
 from models.registry import build_model
-from web.studio import Studio
+from web.photo import Photo
+from web.studio import Studio, Wish
 
 
 @pytest.fixture(scope="module")
@@ -32,50 +33,37 @@ def studio(unet):
 
 
 @pytest.fixture
-def upload(tmp_path):
-    path = tmp_path / "session" / "upload-1" / "old.png"
-    save_picture(path, Picture(skimage.data.coffee()[100:160, 100:180]), quality=95)
-    return path
+def photo(studio, tmp_path):
+    photo = Photo.new(tmp_path, "old.png", at_most=1)
+    save_picture(photo.upload, Picture(skimage.data.coffee()[100:160, 100:180]), quality=95)
+    studio.take(photo)
+    return photo
 
 
-def test_it_is_what_predict_writes(cli, unet, studio, upload, tmp_path):
-    plain, lively = (studio.look(upload, studio.first, vividness) for vividness in (0, 0.5))
-    previews = [studio.preview(photo, 1, overlay=False) for photo in (plain, lively)]
+def test_it_is_what_predict_writes(cli, unet, studio, photo, tmp_path):
+    wishes = [Wish(studio.first, vividness) for vividness in (0, 0.5)]
+    plain, lively = (studio.look(photo, wish) for wish in wishes)
+    previews = [studio.preview(photo, studio.known(photo, wish), wish) for wish in wishes]
     assert previews[0] != previews[1]
     expected = tmp_path / "expected.png"
     flags = [f"--weights={unet}", "--vividness=0.5", f"--output_path={expected}", "--device=cpu"]
-    assert cli("--mode=predict", f"--image_path={upload}", *flags).code == 0
-    assert studio.develop(lively, 1, ".png").read_bytes() == expected.read_bytes()
-    assert studio.develop(plain, 1, ".png").read_bytes() != expected.read_bytes()
+    assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
+    assert studio.develop(photo, lively, wishes[1], ".png").read_bytes() == expected.read_bytes()
+    assert studio.develop(photo, plain, wishes[0], ".png").read_bytes() != expected.read_bytes()
     assert np.asarray(Image.open(expected)).shape == (60, 80, 3)
 
 
-def test_its_range(studio, upload):
+def test_its_range(studio, photo):
     with pytest.raises(UserError, match="--vividness=9: must be at least 0"):
-        studio.look(upload, studio.first, 9)
+        studio.look(photo, Wish(studio.first, 9))
     assert studio.vividness(studio.first) == 0
 
 
-def test_a_model_without_it(studio, upload):
+def test_a_model_without_it(studio, photo):
     assert studio.vividness("model1") is None
-    assert studio.look(upload, "model1", 9).vividness is None
+    assert torch.equal(studio.look(photo, Wish("model1", 9)).ab, studio.known(photo, Wish("model1", 0)).ab)
 
 
-def test_the_flag_for_a_model_without_it(cli, vivid, upload):
-    outcome = cli("--mode=predict", f"--image_path={upload}", f"--weights={vivid}", "--vividness=1")
+def test_the_flag_for_a_model_without_it(cli, vivid, photo):
+    outcome = cli("--mode=predict", f"--image_path={photo.upload}", f"--weights={vivid}", "--vividness=1")
     assert (outcome.code, outcome.error) == (2, "error: --vividness is not a setting of model1: leave it out")
-
-
-def test_the_slider_is_there_for_models_that_have_it(studio):
-    pytest.importorskip("gradio")
-    from web.folder import Folder
-    from web.page import Page
-
-    folder = Folder(max_bytes=10**6, keep_seconds=60)
-    try:
-        page = Page(studio, folder)
-        assert page.vividness.visible
-        assert not page.choose_model("model1").visible
-        assert page.choose_model(studio.first).value == 0
-    finally:
-        folder.close()

@@ -101,10 +101,6 @@ def test_differences_are_those_to_the_first_row():
     ]
 
 
-def test_the_page_is_the_one_that_the_files_give():
-    assert results.PAGE.read_text(encoding="utf-8") == results.page()
-
-
 def test_shipped_weights_are_those_that_were_scored():
     scored = read_json(results.RESULTS / "shipped.json")["rows"]
     sums = (results.shipped.FOLDER / results.shipped.SUMS).read_text(encoding="ascii")

@@ -1,0 +1,60 @@
+"""Hints as a person would give them, made from a photo's true colours: what guided models learn from.
+
+Source: Zhang et al. 2017, "Real-Time User-Guided Image Colorization with Learned Deep Priors", section 3.1.1.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+STOP = 1 / 8
+"""Of the geometric distribution of the number of hints: their mean is 7."""
+ALL_COLORS = 1 / 100
+"""Share of the photos of which every colour is given."""
+LARGEST_PATCH = 9
+"""Hints are squares of 1 to so many pixels."""
+
+
+def simulate_hints(ab: Tensor, seeds: Tensor) -> Tensor:
+    """Give some of the colours of photos, as the paper does: few, and rather near the middle.
+
+    Args:
+        ab: (N, 2, H, W), true colours in CIELAB units.
+        seeds: (N,) int64, from which all that is random about a photo follows.
+    Returns:
+        (N, 3, H, W), same dtype and device: the mean a* and b* of each patch given, else 0; then 1 where one
+        is given, else 0.
+    """
+    hints = ab.new_zeros(len(ab), 3, *ab.shape[-2:])
+    for photo, given, seed in zip(ab, hints, seeds.tolist(), strict=True):
+        generator = torch.Generator().manual_seed(seed)
+        chances = torch.rand(2, generator=generator)
+        if chances[0] < ALL_COLORS:
+            given[:2], given[2] = photo, 1
+            continue
+        num = int(chances[1].double().log() / torch.tensor(1 - STOP).double().log())
+        # Of mean 1/2 and deviation 1/4 in shares of the sides; what falls outside lies on the edge.
+        places = 0.5 + 0.25 * torch.randn(num, 2, generator=generator)
+        sizes = torch.randint(1, LARGEST_PATCH + 1, (num,), generator=generator)
+        for place, size in zip(places.tolist(), sizes.tolist(), strict=True):
+            y, x = (
+                min(max(int(p * side), 0), side - 1) for p, side in zip(place, ab.shape[-2:], strict=True)
+            )
+            give_patch(given, photo, y, x, size)
+    return hints
+
+
+def give_patch(hints: Tensor, ab: Tensor, y: int, x: int, size: int) -> None:
+    """Write the mean colour of a patch into hints.
+
+    Args:
+        hints: (3, H, W), written to.
+        ab: (2, H, W), true colours.
+        y, x: the patch's centre; what is outside the photo is left out.
+        size: its side, pixels.
+    """
+    top, left = y - (size - 1) // 2, x - (size - 1) // 2
+    box = slice(max(0, top), top + size), slice(max(0, left), left + size)
+    hints[:2, *box] = ab[:, *box].mean(dim=(1, 2), keepdim=True)
+    hints[2, *box] = 1

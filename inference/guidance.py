@@ -1,0 +1,44 @@
+"""What a person says about one photo, in its own terms; turned into tensors at the size of the look."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from inference.chroma import lab_seen
+from inference.hints import Hints
+from media.picture import Picture
+from models.inputs import Inputs
+
+
+@dataclass(frozen=True)
+class Guidance:
+    """None: nobody said anything.
+
+    Attributes:
+        hints: colours for some of its places.
+        reference: another photo, in whose style to color.
+        seed: of what a model draws; the same seed gives the same colours.
+    """
+
+    hints: Hints | None = None
+    reference: Picture | None = None
+    seed: int | None = None
+
+    def at(self, L: Tensor, shape: Callable[[tuple[int, int]], tuple[int, int]]) -> Inputs:
+        """For a model that looks at a photo.
+
+        Args:
+            L: (1, 1, h, w), in [0, 100].
+            shape: (width, height) of a picture -> at which the model sees it.
+        """
+        hints = None if self.hints is None else self.hints.at(*L.shape[-2:])
+        reference = None if self.reference is None else lab_seen(self.reference, shape(self.reference.size))
+        seeds = None if self.seed is None else torch.tensor([self.seed])
+        return Inputs(L, hints=hints, reference=reference, seeds=seeds)
+
+
+NOTHING = Guidance()

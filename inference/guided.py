@@ -1,0 +1,141 @@
+"""A photo's colours as a person's hints and references change them, or from these alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from checkpoint.file import load_weights
+from checkpoint.shipped import DEFAULT, find_weights
+from config import VERSION, Config
+from core.errors import UserError
+from inference.chroma import Chroma, lightness_seen
+from inference.colorizer import Colorizer
+from inference.hints import Hints, read_hints
+from inference.reference import Reference, cosine_features, encoder_features, palette
+from inference.retrieval import Gallery
+from inference.solve import spread
+from inference.upsample import guided
+from media.picture import Picture, load_picture
+from models.timm_encoder import TimmEncoder
+
+SOLVED_PIXELS = 2**18
+"""Larger photos are solved at so many pixels; `inference.upsample` carries the colours on."""
+
+Scribbler = Callable[[Picture, int, int], Tensor]
+"""(photo, height, width) -> hints (1, 3, height, width)."""
+
+
+@torch.inference_mode()
+def with_hints(
+    original: Picture,
+    chroma: Chroma | None = None,
+    *,
+    hints: Hints | None = None,
+    scribbler: Scribbler | None = None,
+    max_pixels: int = SOLVED_PIXELS,
+) -> Chroma:
+    """Spread given colours over a photo.
+
+    Args:
+        original: the photo.
+        chroma: the colours that a model sees in the photo, which those given correct where they are and
+            around; None: those given are all there are, as in Levin et al. 2004.
+        hints: of this photo; their a* and b* hold exactly at the size of the solve.
+        scribbler: colours for other places, such as `Reference.scribbles`.
+        max_pixels: of the solve; fewer take proportionally less time, for a first look.
+    Returns:
+        Colours at the size of the solve: that of the photo, or smaller.
+    """
+    width, height = _solve_size(original.size, max_pixels)
+    L = lightness_seen(original, (width, height))
+    given = torch.zeros(1, 3, height, width) if scribbler is None else scribbler(original, height, width)
+    if hints is not None:
+        drawn = hints.at(height, width)
+        given = torch.where(drawn[:, 2:] > 0, drawn, given)
+    ab, by = None, f"colorizer {VERSION}, colours given by hand or by another photo"
+    if chroma is not None:
+        seen = chroma.L
+        if seen is None:
+            seen = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
+        ab = guided(seen, chroma.ab, height, width)(L, slice(0, height))
+        by = f"{chroma.by}, corrected by hand or by another photo"
+    found = spread(L, given, ab)
+    return Chroma(found.half().float(), original.size, by, L)
+
+
+class Guide:
+    """What a person gives beside photos: handed to a model that takes it, else spread over its colours."""
+
+    def __init__(self, config: Config, accepts: frozenset[str] = frozenset()) -> None:
+        """
+        Args:
+            config: --hints, --reference, --reference_dir and --matching count.
+            accepts: what the model takes itself, fields of `Inputs`.
+        Raises:
+            UserError: a reference or a folder of them cannot be read, or there is no model and nothing given.
+        """
+        self._model, self._hints, self._accepts = config.model, config.hints, accepts
+        self._find: Callable[[Picture], Scribbler] | None = None
+        if (config.reference and "reference" not in accepts) or config.reference_dir:
+            self._find = _find_scribbler(config)
+
+    def look(self, colorizer: Colorizer, original: Picture) -> Chroma:
+        """A model's colours for a photo, by the hints too where it takes them."""
+        guidance = colorizer.guidance
+        if self._hints and "hints" in self._accepts:
+            guidance = replace(guidance, hints=read_hints(self._hints, original.size))
+        return colorizer.infer(original, guidance)
+
+    def __call__(self, original: Picture, chroma: Chroma | None) -> Chroma:
+        """The colours of a photo; `chroma`: a model's, if there is one.
+
+        Raises:
+            UserError: the hints do not fit the photo, or there is nothing to color by.
+        """
+        if not self._hints and self._find is None:
+            if chroma is None:
+                raise UserError(f"--model={self._model} needs colours: --hints=FILE or --reference=PHOTO")
+            return chroma
+        hints = read_hints(self._hints, original.size) if self._hints else None
+        return with_hints(original, chroma, hints=hints, scribbler=self._find and self._find(original))
+
+
+def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
+    """What finds the reference of a photo, and the way in which its colours are matched."""
+    encoder = shipped_encoder() if config.matching == "encoder" or config.reference_dir else None
+    features = cosine_features if encoder is None or config.matching == "dct" else encoder_features(encoder)
+
+    def learn(path: Path) -> Scribbler:
+        picture = load_picture(path, max_pixels=config.max_pixels)
+        if config.matching == "palette":
+            return partial(palette, picture)
+        return Reference(picture, features).scribbles
+
+    if config.reference:
+        scribbler = learn(config.reference)
+        return lambda _: scribbler
+    assert config.reference_dir is not None
+    assert encoder is not None
+    gallery = Gallery(config.reference_dir, encoder, max_pixels=config.max_pixels)
+    return lambda original: learn(gallery.nearest(original))
+
+
+def shipped_encoder() -> TimmEncoder:
+    """Of the weights that ship, which know what photos show."""
+    encoder = load_weights(find_weights(Path(DEFAULT), None, "")).model.eval().encoder
+    assert isinstance(encoder, TimmEncoder)
+    return encoder
+
+
+def _solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """(width, height) of a photo in at most so many pixels."""
+    scale = min(1.0, math.sqrt(max_pixels / (size[0] * size[1])))
+    width, height = (max(1, int(scale * length)) for length in size)
+    return width, height

@@ -1,0 +1,170 @@
+"""What unet learns from: the losses of its two heads, the same colours for a photo moved, a discriminator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from core.distributed import sum_over_processes
+from data.batch import Batch
+from data.color import AB_SCALE
+from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
+from models.base import ColorizationModel
+from models.bins import NUM_BINS, SoftEncoder, small_colors, smooth_frequencies
+from models.layers import pad_to_stride
+from models.objective import Criterion, Group, Objective, Update
+from models.unet import Output, UNet, stretch
+
+BINS_WEIGHT = 0.05
+"""Of the cross-entropy, some 3 nats, beside the other terms of the loss, some tenths."""
+_MOVES = 7
+"""A photo is moved by 4 to 4 * 7 pixels: to every other place on the grid of the deepest features."""
+
+
+class UNetObjective(Objective):
+    """The terms of `--loss` for the mean, and the cross-entropy of the bins with the soft-encoded colours.
+
+    With `steadiness`, how far the colours move on the things when the photo is moved; with `adversarial`,
+    what a discriminator makes of the colours at the size at which they are made.
+    """
+
+    num_judged: Tensor
+
+    def __init__(self, model: UNet, criterion: Criterion, classes: Sequence[str] = ()) -> None:
+        super().__init__(model, criterion, classes)
+        self.soft_encode = SoftEncoder() if model.bins_head is not None else None
+        self.discriminator = None
+        if self.settings.adversarial:  # each training starts with a new one
+            width = {"paper": 32, "small": 8}[self.settings.preset]
+            self.discriminator = PatchDiscriminator(width, num_down=2, spectral=True)
+            self.register_buffer("num_judged", torch.zeros((), dtype=torch.int64))
+
+    @classmethod
+    def keeps(cls, settings: Any) -> Literal["best", "last"]:
+        """As a discriminator has its way, likelier colours come further from the true ones: then the last."""
+        return "last" if settings.adversarial else "best"
+
+    def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
+        """See the class."""
+        if self.settings.steadiness:
+            return self._steady_losses(model, batch)
+        out = model(batch.L)
+        return self._head_losses(out, batch) | self._adversarial_loss(model, out, batch)
+
+    def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
+        """The losses of the heads, and the colours."""
+        out = model(batch.L)
+        return self._head_losses(out, batch), model.colors(out, batch.L)
+
+    def updates(self, model: ColorizationModel) -> list[Update]:
+        """One, in which what is open of the encoder learns more slowly; before it the discriminator's."""
+        encoder = {id(p) for p in model.encoder.parameters()}
+        trained = [p for p in model.parameters() if p.requires_grad]
+        groups = [
+            Group([p for p in trained if id(p) not in encoder]),
+            Group([p for p in trained if id(p) in encoder], self.settings.encoder_lr),
+        ]
+        groups = [group for group in groups if group.parameters]
+        if self.discriminator is None:
+            return [Update(groups, self.losses)]
+        judge = [Group(list(self.discriminator.parameters()))]
+        return [Update(judge, self._judge, BETAS), Update(groups, self.losses, BETAS)]
+
+    def warn_of(self, losses: Mapping[str, float]) -> str:
+        """Whether one of the two has won over an epoch, where there is a discriminator."""
+        return warn_of_collapse(losses) if self.discriminator is not None else ""
+
+    @torch.no_grad()
+    def fit_statistics(self, model: ColorizationModel, photos: Iterable[Batch]) -> None:
+        """Count how frequent each bin is in these photos, for the model to make rare ones count for more."""
+        assert isinstance(model, UNet)
+        if self.soft_encode is None:
+            return
+        counts = torch.zeros(NUM_BINS, dtype=torch.int64, device=model.bin_centers.device)
+        for batch in photos:
+            counts += self.soft_encode(small_colors(batch.ab))[0][:, 0].bincount(minlength=NUM_BINS)
+        counts = sum_over_processes(counts)
+        model.bin_frequencies.copy_(smooth_frequencies(counts.cpu(), model.bin_centers.cpu()))
+
+    def _head_losses(self, out: Output, batch: Batch) -> dict[str, Tensor]:
+        losses: dict[str, Tensor] = {}
+        if out.ab is not None:
+            with torch.autocast(batch.L.device.type, enabled=False):
+                ab = stretch(out.ab, batch.L)
+            losses |= self.criterion(ab, batch)
+        if out.logits is not None:
+            assert self.soft_encode is not None
+            index, share = self.soft_encode(small_colors(batch.ab))  # (M, 5) each
+            logits = out.logits.movedim(1, -1).flatten(0, -2)  # (M, Q)
+            log_p = logits.gather(1, index) - logits.logsumexp(dim=1, keepdim=True)
+            losses["bins"] = -BINS_WEIGHT * (share * log_p).sum(dim=1).mean()
+        return losses
+
+    def _steady_losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
+        """Of the photos and of the same photos moved, and how far the colours of both are apart."""
+        assert batch.seeds is not None
+        moves = [(1 + seed % _MOVES, 1 + seed // _MOVES % _MOVES) for seed in batch.seeds.tolist()]
+        L, ab = (_with_moved(x, moves) for x in (batch.L, batch.ab))
+        labels = None if batch.labels is None else batch.labels.repeat(2)
+        both = Batch(L, ab, batch.names * 2, labels)
+        out = model(L)
+        steady = self.settings.steadiness * _distance(_small_colors(model, out), moves)
+        return self._head_losses(out, both) | {"steady": steady} | self._adversarial_loss(model, out, both)
+
+    def _adversarial_loss(self, model: ColorizationModel, out: Output, batch: Batch) -> dict[str, Tensor]:
+        if self.discriminator is None:
+            return {}
+        counts = self.settings.adversarial * (self.num_judged >= self.settings.head_start)
+        with torch.autocast(batch.L.device.type, enabled=False):
+            loss = self.discriminator.generator_loss(_small(batch.L), _small_colors(model, out))
+        return {"adversarial": counts * loss}
+
+    def _judge(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
+        """How far the discriminator is from telling true colours and predicted ones."""
+        assert self.discriminator is not None
+        with torch.no_grad():
+            out = model(batch.L)
+        self.num_judged += 1  # the same in every process, which photos are not
+        with torch.autocast(batch.L.device.type, enabled=False):
+            ab = _small_colors(model, out)
+            return self.discriminator.discriminator_losses(_small(batch.L), _small(batch.ab), ab)
+
+
+def _small_colors(model: ColorizationModel, out: Output) -> Tensor:
+    """(N, 2, h, w): the colours at the size at which they are made."""
+    assert isinstance(model, UNet)
+    return model.expected_colors(out.logits) if out.ab is None else out.ab
+
+
+def _small(x: Tensor) -> Tensor:
+    """(N, C, H, W) -> (N, C, h, w): the mean of the 4x4 pixels of each place of the output."""
+    return F.avg_pool2d(pad_to_stride(x), 4)
+
+
+def _with_moved(x: Tensor, moves: Sequence[tuple[int, int]]) -> Tensor:
+    """(N, C, H, W) -> (2N, C, H, W): the photos, and the same moved; mirror images come in at the edges."""
+    height, width = x.shape[-2:]
+    moved = [
+        F.pad(photo, (4 * right, 0, 4 * down, 0), mode="reflect")[..., :height, :width]
+        for photo, (down, right) in zip(x, moves, strict=True)
+    ]
+    return torch.cat((x, torch.stack(moved)))
+
+
+def _distance(ab: Tensor, moves: Sequence[tuple[int, int]]) -> Tensor:
+    """Mean distance / 128 of the colours of photos and of the same moved, on what both show.
+
+    Args:
+        ab: (2N, 2, h, w) at a fourth of the photos' size.
+    """
+    height, width = ab.shape[-2:]
+    distances = []
+    for there, moved, (down, right) in zip(*ab.chunk(2), moves, strict=True):
+        apart = moved[:, down:, right:] - there[:, : height - down, : width - right]
+        # The offset, a tenth of a unit, keeps the gradient finite where nothing moves.
+        distances.append((apart.square().sum(dim=0) + 0.01).sqrt().mean())
+    return torch.stack(distances).mean() / AB_SCALE

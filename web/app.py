@@ -1,0 +1,63 @@
+"""The server: the page's files, its handlers, what guards them, and what an error looks like."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from core.errors import UserError
+from web.asking import TooLong
+from web.guard import Guard
+from web.page import Page
+from web.sessions import Busy, Gone, Sessions
+
+STATIC = Path(__file__).parent / "static"
+
+_SWEEP_SECONDS = 30
+_STATUS: dict[type[Exception], int] = {Gone: 404, TooLong: 413, Busy: 503}
+
+
+def build_app(page: Page, *, hosts: frozenset[str]) -> Starlette:
+    """The server.
+
+    Args:
+        page: its handlers.
+        hosts: as of `Guard`.
+    """
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(_sweep(page.sessions))
+        yield
+        task.cancel()
+
+    index = Route("/", lambda _: FileResponse(STATIC / "index.html"))
+    return Starlette(
+        routes=[index, Mount("/static", StaticFiles(directory=STATIC)), *page.routes()],
+        middleware=[Middleware(Guard, hosts=hosts)],
+        exception_handlers={UserError: _say, MemoryError: _say_too_large},
+        lifespan=lifespan,
+    )
+
+
+async def _sweep(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(_SWEEP_SECONDS)
+        await asyncio.to_thread(sessions.sweep)
+
+
+def _say(_: Request, error: Exception) -> Response:
+    return JSONResponse({"error": str(error)}, _STATUS.get(type(error), 400))
+
+
+def _say_too_large(_: Request, __: Exception) -> Response:
+    return JSONResponse({"error": "this photo is too large for the memory of this machine"}, 507)

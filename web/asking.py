@@ -1,0 +1,118 @@
+"""What a request asks for: its values within their ranges, its body within a limit, its turn in the line."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import anyio
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+
+from core.errors import UserError
+from web.sessions import Busy
+
+Answer = TypeVar("Answer")
+
+
+class TooLong(UserError):
+    """A body beyond its limit."""
+
+
+def number(request: Request, name: str, low: float, high: float) -> float:
+    """A number of the query.
+
+    Raises:
+        UserError: there is none of that name, or it is out of range.
+    """
+    text = request.query_params.get(name, "")
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not low <= value <= high:
+        raise UserError(f"{name} must be a number from {low:g} to {high:g}")
+    return value
+
+
+def choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
+    """One of several words of the query.
+
+    Raises:
+        UserError: there is none of that name, or it is another.
+    """
+    value = request.query_params.get(name, "")
+    if value not in choices:
+        raise UserError(f"{name} must be one of {', '.join(choices)}")
+    return value
+
+
+async def length(request: Request, name: str, max_bytes: int) -> int:
+    """Of a body, as its header says; the server itself makes sure that no more comes.
+
+    Raises:
+        TooLong: it is beyond the limit; only when all has come, as a browser reads no answer before it has
+            sent everything.
+        UserError: the header says nothing.
+    """
+    text = request.headers.get("content-length", "")
+    if not (text.isascii() and text.isdecimal()):
+        raise UserError("the length of what is sent must be given")
+    if int(text) > max_bytes:
+        async for _ in request.stream():
+            pass
+        raise TooLong(f"{name} has more than {max_bytes / 10**6:g} MB: use a smaller file")
+    return int(text)
+
+
+async def save(request: Request, path: Path) -> None:
+    """Write a body to a file as it comes.
+
+    Raises:
+        UserError: there is no room.
+        ClientDisconnect: half-way.
+    """
+    try:
+        with open(path, "wb") as file:
+            async for chunk in request.stream():
+                file.write(chunk)
+    except OSError as error:
+        raise Busy(f"there is no room ({error.strerror}): try again later") from error
+
+
+async def read_json(request: Request, max_bytes: int) -> Any:
+    """A body as JSON.
+
+    Raises:
+        UserError: it is too long, or none.
+    """
+    await length(request, "the list", max_bytes)
+    try:
+        return json.loads(await request.body())
+    except (ValueError, RecursionError) as error:
+        raise UserError("this is no JSON") from error
+
+
+class Line:
+    """Work that is done for few at a time, however many people are here: memory is that of those few."""
+
+    def __init__(self, *, at_once: int, max_waiting: int) -> None:
+        self.max_waiting = max_waiting
+        self._turn = anyio.Semaphore(at_once)
+
+    async def do(self, request: Request, work: Callable[[], Answer]) -> Answer:
+        """Wait for a turn, and work in a thread.
+
+        Raises:
+            Busy: too many wait already.
+            ClientDisconnect: whoever asked is gone when it is his turn.
+        """
+        if self._turn.statistics().tasks_waiting >= self.max_waiting:
+            raise Busy("too many photos wait here just now: try again in some minutes")
+        async with self._turn:
+            if await request.is_disconnected():
+                raise ClientDisconnect
+            return await anyio.to_thread.run_sync(work)

@@ -1,0 +1,50 @@
+"""Files that a browser is given: previews, the layer of doubt, several pictures in one."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+# Magenta, which photos seldom have.
+_UNSURE_COLOR = (255, 0, 200)
+_UNSURE_SHARE = 0.85
+
+
+def jpeg(pixels: np.ndarray, *, quality: int) -> bytes:
+    """A JPEG of (H, W, 3) uint8, its colours as fine as its lightness."""
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)
+    return buffer.getvalue()
+
+
+def doubt_layer(sure: np.ndarray) -> bytes:
+    """A transparent PNG that lays magenta over what a model is unsure of.
+
+    Args:
+        sure: (H, W) uint8, 255 is sure.
+    """
+    layer = np.empty((*sure.shape, 4), np.uint8)
+    layer[..., :3] = _UNSURE_COLOR
+    layer[..., 3] = (_UNSURE_SHARE * (255 - sure.astype(np.float32))).round()
+    buffer = io.BytesIO()
+    Image.fromarray(layer).save(buffer, "PNG")
+    return buffer.getvalue()
+
+
+def pack(pictures: Iterable[Path], path: Path) -> Path:
+    """Put pictures into a zip file, not compressed again, under names of their own."""
+    taken: set[str] = set()
+    with zipfile.ZipFile(path, "w") as archive:
+        for picture in pictures:
+            name, number = picture.name, 1
+            while name.lower() in taken:
+                number += 1
+                name = f"{picture.stem} ({number}){picture.suffix}"
+            taken.add(name.lower())
+            archive.write(picture, name)
+    return path

@@ -1,0 +1,148 @@
+"""A photo on the page: the folder that holds it and all that is made of it, under which names."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import secrets
+import shutil
+import unicodedata
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.files import write_json
+from web.sessions import Gone
+
+# File systems allow 255 bytes; what is made of a photo has a longer name than the photo.
+_MAX_NAME = 150
+_MAX_ENDING = 10
+_GONE = "this photo is here no more: drop it again"
+_ID = re.compile(r"[0-9a-f]{16}")
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photo of a person, and where the files about it are.
+
+    Attributes:
+        folder: in the part of that person.
+    """
+
+    folder: Path
+
+    @classmethod
+    def new(cls, session: Path, name: str, *, at_most: int) -> Photo:
+        """Make room for a photo that somebody sends under any name at all.
+
+        Raises:
+            UserError: as many photos are there already.
+            Gone: the person left meanwhile.
+        """
+        if not session.exists():
+            raise Gone("your photos are here no more: drop them again")
+        if sum(1 for _ in session.glob("*/upload")) >= at_most:
+            raise UserError(f"{at_most} photos are here: remove some first")
+        photo = cls(session / secrets.token_hex(8))
+        (photo.folder / "upload").mkdir(parents=True)
+        (photo.folder / "upload" / safe_name(name)).touch()
+        return photo
+
+    @classmethod
+    def find(cls, session: Path, photo_id: str) -> Photo:
+        """A photo by the name of its folder.
+
+        Raises:
+            Gone: there is none.
+        """
+        photo = cls(session / photo_id)
+        if not _ID.fullmatch(photo_id) or not photo.folder.is_dir():
+            raise Gone(_GONE)
+        return photo
+
+    @property
+    def id(self) -> str:
+        """What the page calls it."""
+        return self.folder.name
+
+    @property
+    def upload(self) -> Path:
+        """The file as it came.
+
+        Raises:
+            Gone: it was deleted.
+        """
+        for path in (self.folder / "upload").glob("*"):
+            return path
+        raise Gone(_GONE)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of what was uploaded.
+
+        Raises:
+            Gone: it was deleted.
+        """
+        try:
+            width, height = json.loads((self.folder / "size.json").read_text(encoding="ascii"))
+        except FileNotFoundError as error:
+            raise Gone(_GONE) from error
+        return width, height
+
+    def keep_size(self, size: tuple[int, int]) -> None:
+        """Note how large it is, which only who decodes it knows."""
+        write_json(self.folder / "size.json", size)
+
+    @property
+    def gray(self) -> Path:
+        """Its preview without colour."""
+        return self.folder / "gray.png"
+
+    @property
+    def looks(self) -> Path:
+        """Where the colours are that models saw in it."""
+        return self.folder / "looks"
+
+    @property
+    def points(self) -> Path:
+        """Hints: a JSON list."""
+        return self.folder / "points.json"
+
+    @property
+    def strokes(self) -> Path:
+        """Hints: a transparent picture."""
+        return self.folder / "strokes.png"
+
+    @property
+    def reference(self) -> Path:
+        """Another photo, whose colours it is to have."""
+        return self.folder / "reference"
+
+    @property
+    def matched(self) -> Path:
+        """Where its preview is to have which of these."""
+        return self.folder / "matched.npy"
+
+    def look(self, about: str) -> Path:
+        """The colours that somebody saw in it, described in a text."""
+        return self.looks / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.safetensors"
+
+    def full(self, ending: str) -> Path:
+        """The colored photo at full size."""
+        return self.folder / "full" / f"{self.upload.stem}_colorized{ending}"
+
+    def delete(self) -> None:
+        """Delete it and all that was made of it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def safe_name(name: str) -> str:
+    """The last part of a path as any system writes it, without what a file name must not hold."""
+    name = name.replace("\\", "/").rpartition("/")[2]
+    name = "".join(c for c in name if unicodedata.category(c)[0] != "C" and c not in '<>:"|?*')
+    stem, dot, ending = name.strip(" .").rpartition(".")
+    stem, ending = (stem, dot + ending) if dot else (ending, "")
+    ending = ending[:_MAX_ENDING]
+    room = _MAX_NAME - len(ending.encode())
+    return (stem.encode()[:room].decode(errors="ignore") or "photo") + ending

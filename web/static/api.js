@@ -1,0 +1,89 @@
+// What the server is asked for. A person is a token in the address, had with the first photo.
+
+/** The server said no; the message is a line for a person. */
+export class Refusal extends Error {}
+
+let token = null;
+
+async function ask(path, options = {}) {
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refusal("the server cannot be reached: is it still running?");
+  }
+  if (answer.ok) return answer;
+  const text = await answer.text();
+  throw Object.assign(new Refusal(reason(text)), { status: answer.status });
+}
+
+function reason(text) {
+  try {
+    return JSON.parse(text).error;
+  } catch {
+    return "something went wrong at the server: try again";
+  }
+}
+
+const address = (photo, what) => `/api/${token}/photos/${photo.id}${what}`;
+const post = (path, body) => ask(path, { method: "POST", body });
+const put = (path, body) => ask(path, { method: "PUT", body });
+
+export const about = async () => (await ask("/api/about")).json();
+
+/** Send a file; resolves to {id, name, width, height}. */
+export async function addPhoto(file) {
+  const send = async () => {
+    token ??= (await (await post("/api/sessions")).json()).session;
+    return (await post(`/api/${token}/photos?name=${encodeURIComponent(file.name)}`, file)).json();
+  };
+  try {
+    return await send();
+  } catch (error) {
+    if (error.status !== 404) throw error;
+    token = null; // not used for long, and deleted
+    return send();
+  }
+}
+
+export const grayAddress = (photo) => address(photo, "/gray");
+export const deletePhoto = (photo) => ask(address(photo, ""), { method: "DELETE" });
+
+/** The colored preview; `look` is {model, vividness, saturation}. */
+export async function color(photo, look, signal) {
+  return (await ask(address(photo, `/color?${new URLSearchParams(look)}`), { signal })).blob();
+}
+
+export async function doubt(photo, look, signal) {
+  return (await ask(address(photo, `/doubt?${new URLSearchParams(look)}`), { signal })).blob();
+}
+
+/** Colours that are likely at a place, as #rrggbb. */
+export async function likely(photo, x, y) {
+  return (await ask(address(photo, `/likely?${new URLSearchParams({ x, y })}`))).json();
+}
+
+export const putPoints = (photo, points) => put(address(photo, "/points"), JSON.stringify(points));
+export const putStrokes = (photo, file) => put(address(photo, "/strokes"), file ?? "");
+export const putReference = (photo, file) => put(address(photo, "/reference"), file ?? "");
+
+/** Color a photo at full size; resolves to the address of the file. */
+export async function develop(photo, look, format) {
+  const path = address(photo, `/full?${new URLSearchParams({ ...look, format })}`);
+  await post(path);
+  return path;
+}
+
+/** Pack what was developed; resolves to the address of the file. */
+export async function zip(photos, format) {
+  const path = `/api/${token}/zip?${new URLSearchParams({ format })}`;
+  await post(path, JSON.stringify(photos.map((photo) => photo.id)));
+  return path;
+}
+
+/** Delete all; also as the page closes, when nobody waits for an answer. */
+export function leave() {
+  if (token) navigator.sendBeacon(`/api/${token}/leave`);
+  token = null;
+}

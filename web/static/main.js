@@ -1,0 +1,184 @@
+// The page: photos come in, one is shown, its colours follow the settings and the hints, and all go home.
+
+import * as api from "./api.js";
+import { Correction } from "./correct.js";
+import { follow } from "./files.js";
+import { History, pictureOf, pointsOf } from "./marks.js";
+import { clearNotes, note, noting, speak } from "./say.js";
+import { format, look, offer } from "./settings.js";
+import { drawStrip } from "./strip.js";
+import { Viewer } from "./viewer.js";
+
+const element = (id) => document.getElementById(id);
+const viewer = new Viewer();
+const correction = new Correction(refresh);
+// Files may be dropped before the server has answered.
+const offered = api.about();
+
+let photos = [];
+let shown = null;
+let pending = new AbortController();
+
+/** Take files from a drop or a dialog, one after the other. */
+async function add(files) {
+  const about = await offered;
+  clearNotes();
+  const isFirst = !photos.length;
+  for (const [i, file] of files.entries()) {
+    if (file.size > about.max_upload) {
+      note(`${file.name} has more than ${about.max_upload / 1e6} MB: drop a smaller photo`);
+      continue;
+    }
+    speak(`Sending ${file.name}, ${i + 1} of ${files.length}`);
+    document.body.classList.add("sending");
+    const photo = await noting(() => api.addPhoto(file));
+    document.body.classList.remove("sending");
+    if (!photo) continue;
+    photos.push({ ...photo, history: new History(), thumb: api.grayAddress(photo) });
+    if (photos.length === 1 || (!isFirst && i === 0)) show(photos.at(-1));
+    drawPhotos();
+  }
+}
+
+function show(photo) {
+  shown = photo;
+  drawPhotos();
+  if (!photo) return;
+  viewer.open(photo, api.grayAddress(photo));
+  correction.open(photo);
+  refresh();
+}
+
+/** Color the shown photo anew; only the last of several wishes counts. */
+async function refresh() {
+  pending.abort();
+  pending = new AbortController();
+  const { signal } = pending;
+  const photo = shown;
+  viewer.setBusy(true);
+  await noting(async () => {
+    await sendHints(photo);
+    const picture = await api.color(photo, look(), signal);
+    photo.picture = picture;
+    viewer.setColor(picture);
+    photo.thumb = URL.createObjectURL(picture);
+    drawPhotos();
+    speak(`${photo.name} is colored`);
+    await showDoubt(photo, signal);
+  });
+  if (!signal.aborted) viewer.setBusy(false);
+}
+
+/** Ask where the model is unsure only when somebody wants to see it, and once. */
+async function showDoubt(photo, signal) {
+  const { model, vividness } = look();
+  const about = `${model} ${vividness}`;
+  if (!element("overlay").checked) return viewer.setDoubt(null);
+  if (photo.doubtOf !== about) {
+    photo.doubt = await api.doubt(photo, { model, vividness }, signal);
+    photo.doubtOf = about;
+  }
+  return viewer.setDoubt(photo.doubt);
+}
+
+/** Let the server know of the hints as they are now. */
+async function sendHints(photo) {
+  while (photo.sent !== photo.history.marks) {
+    const { marks } = photo.history;
+    const picture = pictureOf(marks);
+    if (picture !== photo.sentPicture) await api.putStrokes(photo, picture?.file);
+    await api.putPoints(photo, pointsOf(marks));
+    [photo.sent, photo.sentPicture] = [marks, picture];
+  }
+}
+
+async function remove(photo) {
+  await noting(() => api.deletePhoto(photo));
+  photos = photos.filter((other) => other !== photo);
+  show(photo === shown ? (photos[0] ?? null) : shown);
+}
+
+function forget() {
+  pending.abort();
+  api.leave();
+  photos = [];
+  show(null);
+  clearNotes();
+  speak("Your photos are deleted");
+}
+
+async function develop(several) {
+  clearNotes();
+  const progress = element("progress");
+  progress.hidden = false;
+  progress.max = several.length;
+  const done = [];
+  for (const [i, photo] of several.entries()) {
+    progress.value = i;
+    const path = await noting(async () => {
+      await sendHints(photo);
+      return api.develop(photo, look(), format());
+    });
+    if (path) done.push({ photo, path });
+  }
+  const all = done.map(({ photo }) => photo);
+  const address = several.length > 1 && done.length ? await noting(() => api.zip(all, format())) : done[0]?.path;
+  if (address) follow(address);
+  progress.hidden = true;
+}
+
+function drawPhotos() {
+  element("empty").hidden = photos.length > 0;
+  for (const id of ["work", "add", "clear"]) element(id).hidden = !photos.length;
+  element("develop-all").hidden = photos.length < 2;
+  drawStrip(photos, shown, { onShow: show, onDelete: remove });
+}
+
+function setView() {
+  const view = document.querySelector("[name=view]:checked").value;
+  viewer.setView(view);
+  correction.setVisible(view === "correct");
+}
+
+function connect() {
+  for (const input of document.querySelectorAll("#files, #add input")) {
+    input.addEventListener("change", () => {
+      add([...input.files]);
+      input.value = "";
+    });
+  }
+  element("views").addEventListener("change", setView);
+  element("overlay").addEventListener("change", () => noting(() => showDoubt(shown, pending.signal)));
+  element("clear").addEventListener("click", forget);
+  element("develop").addEventListener("click", () => develop([shown]));
+  element("develop-all").addEventListener("click", () => develop(photos));
+  addEventListener("pagehide", api.leave);
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  connectDrop();
+  setView();
+}
+
+function connectDrop() {
+  const over = (event) => {
+    event.preventDefault();
+    document.body.classList.toggle("over", event.type === "dragover");
+  };
+  for (const type of ["dragover", "dragleave", "drop"]) addEventListener(type, over);
+  addEventListener("drop", ({ dataTransfer: { files }, target }) => {
+    if (!files.length) return;
+    if (target.closest?.("#reference-field")) correction.setReference(files[0]);
+    else add([...files]);
+  });
+}
+
+async function connectSettings() {
+  const about = await offered;
+  offer(about, () => shown && refresh());
+  element("limits").textContent =
+    `Up to ${about.max_photos} photos of ${about.max_upload / 1e6} MB. They are deleted when you close the page, ` +
+    `or ${about.keep_minutes} minutes after you last used it.`;
+  for (const input of document.querySelectorAll("#files, #add input")) input.accept = about.suffixes.join();
+}
+
+connect();
+noting(connectSettings);
