@@ -102,7 +102,7 @@ class ColTran2021(ColorizationModel):
         self.register_buffer("levels", _levels_of(torch.arange(NUM_COLORS)), persistent=False)
 
     def inputs(self, batch: Batch) -> Inputs:
-        """Without seeds: trainings and tests look at the best guess, which one pass gives, always the same."""
+        """Without seeds: trainings and tests look at the best guess, which takes one pass and repeats."""
         return Inputs(batch.L)
 
     def forward(self, L: Tensor, seeds: Tensor | None = None, truth: Truth | None = None) -> Output:
