@@ -294,8 +294,8 @@ class PredictConfig:
     )
     samples: int | None = setting(
         None,
-        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and a "
-        "sheet of all; for models that draw",
+        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and "
+        "a sheet of all; for models that draw",
         modes=("predict",),
         kinds=("photo",),
         low=1,
