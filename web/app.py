@@ -47,7 +47,7 @@ def build_app(desk: Desk, *, hosts: frozenset[str]) -> Starlette:
     return Starlette(
         routes=[
             index,
-            Mount("/static", StaticFiles(directory=STATIC)),
+            files,
             *Page(desk).routes(),
             *Corrections(desk).routes(),
         ],
