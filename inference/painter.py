@@ -16,6 +16,7 @@ from media.decode import photo_format
 from media.encode import save_animation, save_pages, save_picture
 from media.pages import Pages, look_for_pages
 from media.picture import Picture, beside, load_picture
+from media.sidecar import copy_sidecar
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,7 @@ class Painter:
         else:
             for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
                 save_picture(page_target, picture, quality=quality)
+        copy_sidecar(path, target, self.about, overwrite=self.config.overwrite)
         return "; ".join(warnings)
 
     def _color_pages(self, path: Path, pages: Pages, warnings: dict[str, None]) -> Iterator[Picture]:
