@@ -278,6 +278,24 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo", "folder"),
     )
+    samples: int | None = setting(
+        None,
+        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and a "
+        "sheet of all; for models that draw",
+        modes=("predict",),
+        kinds=("photo",),
+        low=1,
+        high=32,
+    )
+    sample_seed: int | None = setting(
+        None,
+        "draw the colours by this seed, the same ones each time, instead of the best guess; of --samples the "
+        "first (default 0)",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        low=0,
+        high=2**32 - 1,
+    )
     save_chroma: Path | None = setting(
         None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
     )
@@ -352,9 +370,7 @@ class ServeConfig:
     port: int = setting(
         7860, "at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
     )
-    max_upload: int = setting(
-        200, "largest upload to the page, all its photos together, MB", modes=("serve",), low=1
-    )
+    max_upload: int = setting(200, "largest photo that the page takes, MB", modes=("serve",), low=1)
     keep_minutes: int = setting(
         30,
         "minutes without use after which the page deletes what is left of a person's photos",

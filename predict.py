@@ -21,6 +21,8 @@ from inference.folder import Job, color_photos, default_output, files_to_color
 from inference.guided import Guide
 from inference.painter import Painter, targets_of
 from inference.report import Report, Result, warn_of_mixture
+from inference.samples import check_samples, seeds, written
+from inference.side_by_side import contact_sheet
 from inference.weights import choose_weights, describe
 from media.clip import open_clip
 from media.damaged import using_damaged
@@ -77,16 +79,20 @@ def _run_photo(config: Config, path: Path) -> str:
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         return _color_without_model(config, original, output)
     weights, config = choose_weights(config)
+    check_samples(config, weights, pages.num)
     guide = Guide(config, weights.model.accepts)
     if config.dry_run:
         print(describe(config, weights.model))
         many = f", {pages.num} pictures" if pages.num > 1 else ""
-        print("would write {} ({}x{}{})".format(output, *original.size, many))
+        for target in written(config, output):
+            print("would write {} ({}x{}{})".format(target, *original.size, many))
         return ""
     if not world().is_main:  # there is nothing to share
         return ""
     colorizer = Colorizer.from_config(config, weights)
     painter = Painter(config, guide, colorizer)
+    if config.samples:
+        return _write_samples(painter, original, output)
     if pages.num > 1:
         del original
         warning = painter.color_file(path, output)
@@ -125,6 +131,23 @@ def _color_without_model(config: Config, original: Picture, output: Path) -> str
     return warning
 
 
+def _write_samples(painter: Painter, original: Picture, output: Path) -> str:
+    """Write every picture as soon as it is drawn, and the sheet of all; returns what looks wrong, or ''."""
+    config, guide, colorizer = painter.config, painter.guide, painter.colorizer
+    assert colorizer is not None
+    drawn, warnings = {}, {}
+    *paths, sheet = written(config, output)
+    for seed, path in zip(seeds(config), paths, strict=True):
+        drawn[f"seed {seed}"] = chroma = guide(original, guide.look(colorizer, original, seed))
+        colored, warnings[path] = painter.finish(original, chroma, path)
+        save_picture(path, colored, quality=config.quality)
+        print(path)
+    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation)
+    save_picture(sheet, together, quality=config.quality)
+    print(sheet)
+    return "; ".join(warning for warning in warnings.values() if warning)
+
+
 def _run_clip(config: Config, path: Path) -> str:
     check_kind(config, "clip", path)
     _check_for_clips(config)
@@ -157,8 +180,8 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
-    for flag in ("hints", "reference_dir"):
-        if getattr(config, flag):
+    for flag in ("hints", "reference_dir", "sample_seed"):
+        if getattr(config, flag) is not None:
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
@@ -180,6 +203,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     weights = None
     if config.model not in WITHOUT_WEIGHTS:
         weights, config = choose_weights(config)
+        check_samples(config, weights)
     guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
         if weights is not None:
@@ -251,8 +275,8 @@ def _check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
     if config.save_chroma:
         check_ending(config.save_chroma)
     modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
-    for flag in ("save_chroma", "save_confidence"):
-        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag):
+    for flag in ("save_chroma", "save_confidence", "samples", "sample_seed"):
+        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag) is not None:
             raise UserError(f"{modelless} takes no model: leave --{flag} out")
     targets = targets_of(output, pages)
     for target in targets[1:]:
@@ -269,7 +293,8 @@ def _check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
         taken[config.apply_chroma.resolve()] = "the file of the chroma"
     if config.hints:
         taken[config.hints.resolve()] = "the file of the hints"
-    _check_free(config, flags, taken)
+    for path in written(config, output):
+        _check_free(config, flags | {"output_path": path}, dict(taken))
     return output
 
 

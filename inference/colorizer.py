@@ -26,7 +26,8 @@ from inference.chroma import Chroma, apply_chroma, lightness_seen
 from inference.confidence import confidence, most_consistent
 from inference.guidance import NOTHING, Guidance
 from inference.views import mean_over_views
-from media.picture import Picture, from_array, from_image, load_picture
+from media.anything import Photo, to_picture
+from media.picture import Picture, load_picture
 from models.layers import STRIDE
 
 log = logging.getLogger(__name__)
@@ -94,9 +95,10 @@ class Colorizer:
         seen = {name: getattr(config, name) for name in ("image_size", "resize") if name in config.given}
         names = ("render_size", "views", "upsample", "saturation", "device")
         colorizer = cls(loaded, **seen, **{name: getattr(config, name) for name in names})
+        colorizer.guidance = Guidance(seed=config.sample_seed)
         if config.reference and "reference" in loaded.model.accepts:
             reference = load_picture(config.reference, max_pixels=config.max_pixels)
-            colorizer.guidance = Guidance(reference=reference)
+            colorizer.guidance = dataclasses.replace(colorizer.guidance, reference=reference)
             colorizer.reference_sha256 = sha256(config.reference)
         return colorizer
 
@@ -125,28 +127,21 @@ class Colorizer:
         other.model.settings = dataclasses.replace(self.model.settings, **changes)
         return other
 
-    def __call__(
-        self, photo: Image.Image | np.ndarray | str | Path, *, max_pixels: int = Config.max_pixels
-    ) -> np.ndarray:
+    def __call__(self, photo: Photo, *, max_pixels: int = Config.max_pixels) -> np.ndarray:
         """Color a photo.
 
         Args:
-            photo: a path, a Pillow image, or an array as `media.picture.from_array` takes it. Of its
-                colours only the lightness is looked at.
+            photo: a path, the bytes of a file, an open file, a Pillow image, an array or a tensor, as
+                `media.anything.to_picture` takes them. Of its colours only the lightness is looked at.
             max_pixels: larger files are refused.
         Returns:
             (H, W, 3) sRGB of the photo's own size, lightness and depth: uint8, uint16 or float32; colours
             beyond sRGB give up chroma.
         Raises:
             UserError: the file cannot be read.
+            ValueError: an array of another shape or dtype, or an empty one.
         """
-        if isinstance(photo, (str, Path)):
-            original = load_picture(Path(photo), max_pixels=max_pixels)
-        elif isinstance(photo, Image.Image):
-            original = from_image(photo, "the picture")
-        else:
-            original = from_array(photo)
-        return self.color(original).pixels
+        return self.color(to_picture(photo, max_pixels=max_pixels)).pixels
 
     def color(self, original: Picture) -> Picture:
         """Color a photo with all that belongs to it; its metadata then says so."""
@@ -171,7 +166,8 @@ class Colorizer:
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
-        return Chroma(ab.half().float(), original.size, self.about, L)
+        by = self.about if told.seed is None else f"{self.about}, seed {told.seed}"
+        return Chroma(ab.half().float(), original.size, by, L)
 
     @torch.inference_mode()
     def confidence(self, original: Picture, chroma: Chroma | None = None) -> np.ndarray:

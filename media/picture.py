@@ -144,6 +144,8 @@ def from_array(array: np.ndarray) -> Picture:
         ValueError: another shape or dtype.
     """
     samples = np.asarray(array)
+    if not samples.size:
+        raise ValueError(f"expected a photo, got an empty array of shape {samples.shape}")
     if samples.dtype.kind == "f":
         samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
     if samples.ndim == 2:
