@@ -325,6 +325,13 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo",),
     )
+    damaged: str = setting(
+        "refuse",
+        "photos that were cut short; use: color what is there, and say how much that is",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        choices=("refuse", "use"),
+    )
     progress: str = setting(
         "auto",
         "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
