@@ -92,6 +92,20 @@ class DataConfig:
         modes=("test", "compare"),
         choices=("train", "val", "test", "all"),
     )
+    set_scores: bool = setting(
+        False,
+        "score the pictures as a set too: Fréchet distance and KID, of features of a network; takes about as "
+        "long again",
+        modes=("test", "compare"),
+    )
+    samples: int = setting(
+        1,
+        "answers to score for each photo, of models that draw their colours: the best and the mean of them, "
+        "how they differ, whether the truth could be one",
+        modes=("test", "compare"),
+        low=1,
+        high=100,
+    )
 
     def __post_init__(self) -> None:
         ratios = self.split_ratio
@@ -368,6 +382,12 @@ class CompareConfig:
         None,
         "models to compare, with commas between: names of weights that ship, folders of runs, files; on "
         "--image_path in a picture, on --data_dir in a table, written to --run_dir (default runs/compare)",
+        modes=("compare",),
+    )
+    blind: bool = setting(
+        False,
+        "write a page that asks people which of two models' pictures is better, and counts: one HTML file "
+        "(default <name>_blind.html beside --image_path); --seed is that of the order",
         modes=("compare",),
     )
 
