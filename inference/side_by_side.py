@@ -58,7 +58,7 @@ def contact_sheet(
         upsample: a name of `UPSAMPLERS`.
         saturation: factor of the chroma.
     """
-    small = shrink(original)
+    small = shrink(original, _SIDE)
     row: list[np.ndarray | None] = [without_color(small).pixels]
     for chroma in colorings.values():
         chroma = replace(chroma, size=small.size)
