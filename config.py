@@ -278,6 +278,24 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo", "folder"),
     )
+    samples: int | None = setting(
+        None,
+        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and a "
+        "sheet of all; for models that draw",
+        modes=("predict",),
+        kinds=("photo",),
+        low=1,
+        high=32,
+    )
+    sample_seed: int | None = setting(
+        None,
+        "draw the colours by this seed, the same ones each time, instead of the best guess; of --samples the "
+        "first (default 0)",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        low=0,
+        high=2**32 - 1,
+    )
     save_chroma: Path | None = setting(
         None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
     )
@@ -292,6 +310,13 @@ class PredictConfig:
         "write a gray picture of how sure the colours are, white where they are",
         modes=("predict",),
         kinds=("photo",),
+    )
+    progress: str = setting(
+        "auto",
+        "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
+        "for each file: name, status, seconds, reason, warning",
+        modes=("predict",),
+        choices=("auto", "json"),
     )
     side_by_side: bool = setting(
         False, "write a gray | color picture", modes=("predict",), kinds=("photo", "folder")
@@ -338,9 +363,7 @@ class ServeConfig:
     port: int = setting(
         7860, "at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
     )
-    max_upload: int = setting(
-        200, "largest photo that the page takes, MB", modes=("serve",), low=1
-    )
+    max_upload: int = setting(200, "largest photo that the page takes, MB", modes=("serve",), low=1)
     keep_minutes: int = setting(
         30,
         "minutes without use after which the page deletes what is left of a person's photos",

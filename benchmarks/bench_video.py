@@ -35,12 +35,12 @@ from benchmarks.bench_upsample import to_lab
 from benchmarks.common import machine, report, summary
 from checkpoint import shipped
 from data.color import L_SCALE
-from data.listing import find_photos
 from inference.chroma import Chroma, apply_chroma, lightness_seen, without_color
 from inference.colorizer import Colorizer
-from media.clip import SUFFIXES, open_clip, read_frames
+from media.clip import open_clip, read_frames
 from media.ffmpeg import pyav
 from media.picture import Picture, from_array
+from media.walk import sort_files
 from metrics import delta_e_76, psnr
 from video.color_clip import color_clip
 from video.flow import resize_flow, warp
@@ -193,7 +193,7 @@ def main() -> None:
     colorizer = Colorizer.load("model1", device="cpu")
     figures: dict[str, Any] = {"weights_sha256": colorizer.weights.sha256}
     if args.clips:
-        paths = find_photos(args.clips, recursive=True, suffixes=SUFFIXES)
+        paths = sort_files(args.clips, recursive=True).clips
         figures["command"] = "python -m benchmarks.bench_video --clips=CLIPS"
         figures["clips"] = {path.stem: measure_clip(path, colorizer) for path in paths}
         rows = {name: str(clip) for name, clip in figures["clips"].items()}

@@ -94,9 +94,10 @@ class Colorizer:
         seen = {name: getattr(config, name) for name in ("image_size", "resize") if name in config.given}
         names = ("render_size", "views", "upsample", "saturation", "device")
         colorizer = cls(loaded, **seen, **{name: getattr(config, name) for name in names})
+        colorizer.guidance = Guidance(seed=config.sample_seed)
         if config.reference and "reference" in loaded.model.accepts:
             reference = load_picture(config.reference, max_pixels=config.max_pixels)
-            colorizer.guidance = Guidance(reference=reference)
+            colorizer.guidance = dataclasses.replace(colorizer.guidance, reference=reference)
             colorizer.reference_sha256 = sha256(config.reference)
         return colorizer
 
@@ -171,7 +172,8 @@ class Colorizer:
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
-        return Chroma(ab.half().float(), original.size, self.about, L)
+        by = self.about if told.seed is None else f"{self.about}, seed {told.seed}"
+        return Chroma(ab.half().float(), original.size, by, L)
 
     @torch.inference_mode()
     def confidence(self, original: Picture, chroma: Chroma | None = None) -> np.ndarray:

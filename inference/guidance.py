@@ -37,7 +37,7 @@ class Guidance:
         """
         hints = None if self.hints is None else self.hints.at(*L.shape[-2:])
         reference = None if self.reference is None else lab_seen(self.reference, shape(self.reference.size))
-        seeds = None if self.seed is None else torch.tensor([self.seed])
+        seeds = None if self.seed is None else torch.full((len(L),), self.seed)
         return Inputs(L, hints=hints, reference=reference, seeds=seeds)
 
 

@@ -39,6 +39,7 @@ def with_hints(
     *,
     hints: Hints | None = None,
     scribbler: Scribbler | None = None,
+    max_pixels: int = SOLVED_PIXELS,
 ) -> Chroma:
     """Spread given colours over a photo.
 
@@ -48,10 +49,11 @@ def with_hints(
             around; None: those given are all there are, as in Levin et al. 2004.
         hints: of this photo; their a* and b* hold exactly at the size of the solve.
         scribbler: colours for other places, such as `Reference.scribbles`.
+        max_pixels: of the solve; fewer take proportionally less time, for a first look.
     Returns:
-        Colours at the size of the solve: that of the photo, or of `SOLVED_PIXELS`.
+        Colours at the size of the solve: that of the photo, or smaller.
     """
-    width, height = _solve_size(original.size)
+    width, height = _solve_size(original.size, max_pixels)
     L = lightness_seen(original, (width, height))
     given = torch.zeros(1, 3, height, width) if scribbler is None else scribbler(original, height, width)
     if hints is not None:
@@ -62,10 +64,8 @@ def with_hints(
         seen = chroma.L
         if seen is None:
             seen = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
-        ab, by = (
-            guided(seen, chroma.ab, height, width)(L, slice(0, height)),
-            f"{chroma.by}, corrected by hand",
-        )
+        ab = guided(seen, chroma.ab, height, width)(L, slice(0, height))
+        by = f"{chroma.by}, corrected by hand or by another photo"
     found = spread(L, given, ab)
     return Chroma(found.half().float(), original.size, by, L)
 
@@ -86,9 +86,17 @@ class Guide:
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
-    def look(self, colorizer: Colorizer, original: Picture) -> Chroma:
-        """A model's colours for a photo, by the hints too where it takes them."""
+    def look(self, colorizer: Colorizer, original: Picture, seed: int | None = None) -> Chroma:
+        """A model's colours for a photo, by the hints too where it takes them.
+
+        Args:
+            colorizer: the model.
+            original: the photo.
+            seed: to draw the colours by; None: that of the colorizer.
+        """
         guidance = colorizer.guidance
+        if seed is not None:
+            guidance = replace(guidance, seed=seed)
         if self._hints and "hints" in self._accepts:
             guidance = replace(guidance, hints=read_hints(self._hints, original.size))
         return colorizer.infer(original, guidance)
@@ -134,8 +142,8 @@ def shipped_encoder() -> TimmEncoder:
     return encoder
 
 
-def _solve_size(size: tuple[int, int]) -> tuple[int, int]:
-    """(width, height) of a photo in at most `SOLVED_PIXELS`."""
-    scale = min(1.0, math.sqrt(SOLVED_PIXELS / (size[0] * size[1])))
+def _solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+    """(width, height) of a photo in at most so many pixels."""
+    scale = min(1.0, math.sqrt(max_pixels / (size[0] * size[1])))
     width, height = (max(1, int(scale * length)) for length in size)
     return width, height

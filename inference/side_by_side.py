@@ -13,7 +13,7 @@ from PIL import Image
 from config import VERSION
 from core.errors import UserError
 from core.figures import montage
-from inference.chroma import apply_chroma, without_color
+from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
 from media.decode import PhotoError, is_gray
 from media.metadata import Metadata, mark_inferred
@@ -55,6 +55,26 @@ def side_by_side(
     by = ", ".join(f"{title} {colorizer.weights.sha256[:16]}" for title, colorizer in colorizers.items())
     metadata = mark_inferred(Metadata(), f"colorizer {VERSION}, weights sha256 {by}")
     return Picture(montage(rows, titles), None, metadata)
+
+
+def contact_sheet(
+    original: Picture, colorings: Mapping[str, Chroma], *, upsample: str, saturation: float
+) -> Picture:
+    """Draw a photo in gray and in each of several colourings, side by side.
+
+    Args:
+        original: the photo.
+        colorings: title -> colours.
+        upsample: a name of `UPSAMPLERS`.
+        saturation: factor of the chroma.
+    """
+    small = _shrink(original)
+    row: list[np.ndarray | None] = [without_color(small).pixels]
+    for chroma in colorings.values():
+        chroma = replace(chroma, size=small.size)
+        row.append(apply_chroma(small, chroma, upsample=upsample, saturation=saturation).pixels)
+    by = next(iter(colorings.values())).by
+    return Picture(montage([row], ["gray", *colorings]), None, mark_inferred(Metadata(), by))
 
 
 def _row(colorizers: Mapping[str, Colorizer], original: Picture) -> list[np.ndarray | None]:

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import UserError
+from core.errors import PlaceError, UserError
 from core.files import TEMPORARY
 from media.clip import FULL as FULL_RANGE
 from media.clip import Clip, Frame
@@ -154,8 +154,11 @@ def _renamed_to(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except (av.error.FFmpegError, OSError) as error:
-        fix = "free the place or name another" if isinstance(error, OSError) else "try another ending"
-        raise UserError(f"cannot write {path} ({error.strerror or error}): {fix}") from error
+        if isinstance(error, OSError):
+            raise PlaceError(
+                f"cannot write {path} ({error.strerror or error}): free the place or name another"
+            ) from error
+        raise ClipError(f"cannot write {path} ({error}): try another ending") from error
     finally:
         temporary.unlink(missing_ok=True)
 

@@ -139,3 +139,16 @@ class UNetSettings(ModelSettings):
         low=0.01,
         high=10,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColTran2021Settings(ModelSettings):
+    """Settings of coltran2021."""
+
+    temperature: float = setting(
+        1.0,
+        "of the distribution that --samples and --sample_seed draw colours from; towards 0 the likeliest ones",
+        modes=_MODES,
+        low=0.01,
+        high=10,
+    )

@@ -44,7 +44,7 @@ FLAGS = {
     ),
     **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
     **dict.fromkeys(("hints", "reference", "reference_dir", "matching"), ("predict",)),
-    **dict.fromkeys(("side_by_side", "temporal"), ("predict",)),
+    **dict.fromkeys(("progress", "side_by_side", "temporal", "samples", "sample_seed"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     "compare": ("compare",),
     "format": ("export",),

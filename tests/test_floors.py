@@ -32,8 +32,8 @@ FLOORS = [
     {"train", "predict", "compare", "export", "web"},
     {"main", "benchmarks"},
 ]
-# The models' only sight of the data: what a batch is, and the colour scales.
-MODELS_MAY_USE = {"data.color", "data.batch"}
+# The models' only sight of the data: what a batch is, the colour scales, and hints made of true colours.
+MODELS_MAY_USE = {"data.color", "data.batch", "data.hints"}
 
 
 def name_of(path: Path) -> str:

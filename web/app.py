@@ -42,12 +42,10 @@ def build_app(desk: Desk, *, hosts: frozenset[str]) -> Starlette:
         yield
         task.cancel()
 
-    index = Route("/", lambda _: FileResponse(STATIC / "index.html"))
-    files = Mount("/static", StaticFiles(directory=STATIC))
     return Starlette(
         routes=[
-            index,
-            files,
+            Route("/", lambda _: FileResponse(STATIC / "index.html")),
+            Mount("/static", StaticFiles(directory=STATIC)),
             *Page(desk).routes(),
             *Corrections(desk).routes(),
         ],

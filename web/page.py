@@ -11,7 +11,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import UserError
-from media.decode import SUFFIXES
+from media.formats import PHOTOS
 from web.asking import choice, length, read_json, save
 from web.desk import Desk
 from web.files import pack
@@ -59,7 +59,7 @@ class Page:
                 "saturation": studio.config.saturation,
                 "max_saturation": self.desk.max_saturation,
                 "max_vividness": self.desk.max_vividness,
-                "suffixes": SUFFIXES,
+                "suffixes": PHOTOS,
                 "endings": ENDINGS,
                 "max_upload": self.desk.max_upload,
                 "max_photos": MAX_PHOTOS,

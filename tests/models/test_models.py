@@ -46,7 +46,8 @@ def batch():
     value = (ramp[None, :] * torch.linspace(0.5, 1, 8)[:, None])[:, None, None, :].expand(-1, 1, 32, -1)
     lab = rgb_to_lab(torch.cat((value, value**1.5, 1 - value), dim=1))
     labels = torch.tensor([0, 1, 0, 1, 0, 1, 0, -1])
-    return Batch(L=lab[:, :1], ab=lab[:, 1:], names=tuple("abcdefgh"), labels=labels)
+    seeds = torch.arange(8)
+    return Batch(L=lab[:, :1], ab=lab[:, 1:], names=tuple("abcdefgh"), labels=labels, seeds=seeds)
 
 
 @pytest.mark.parametrize(("height", "width"), [(64, 64), (33, 70), (1, 1), (31, 224)])

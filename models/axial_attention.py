@@ -1,0 +1,167 @@
+"""Axial attention: every pixel looks along its row or along its column; two layers reach the whole picture.
+
+Sources: Ho et al. 2019, "Axial Attention in Multidimensional Transformers"; layers as in the authors' code of
+Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer". Pictures are (N, H, W, C) here.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+_WAVES = 2
+
+
+class Shape(NamedTuple):
+    """Of a stack of layers: channels, heads of attention, and the side of its square pictures."""
+
+    width: int
+    num_heads: int
+    side: int
+
+
+class KeyValueCache:
+    """What a causal attention has seen so far, so that each position is projected once."""
+
+    def __init__(self) -> None:
+        self._seen: list[Tensor] = []
+
+    def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Those seen and these, (..., positions, channels) each."""
+        new = [keys, values]
+        self._seen = (
+            [torch.cat(pair, -2) for pair in zip(self._seen, new, strict=True)] if self._seen else new
+        )
+        return self._seen[0], self._seen[1]
+
+
+class AxialAttention(nn.Module):
+    """Attention along one axis with a learned bias for every distance; conditional where it has a context.
+
+    The context, of the same height and width, then scales and shifts queries, keys and values.
+    """
+
+    distance: Tensor
+
+    def __init__(
+        self, shape: Shape, *, is_column: bool, is_causal: bool = False, context_width: int = 0
+    ) -> None:
+        """
+        Args:
+            is_column: whether pixels look along their column, else along their row.
+            is_causal: whether each looks at itself and at those before it alone.
+            context_width: channels of the context; 0: there is none.
+        """
+        super().__init__()
+        width, self.num_heads, side = shape
+        self.is_column, self.is_causal = is_column, is_causal
+        self.project = nn.Linear(width, 3 * width, bias=False)
+        self.condition = nn.Linear(context_width, 6 * width, bias=False) if context_width else None
+        self.out = nn.Linear(width, width, bias=False)
+        self.bias = nn.Parameter(torch.zeros(self.num_heads, 2 * side))
+        place = torch.arange(side)
+        self.register_buffer("distance", place[None] - place[:, None], persistent=False)
+
+    def forward(self, x: Tensor, context: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
+        """
+        Args:
+            x: (N, H, W, width); with a cache its next positions along the axis.
+            context: (N, H, W, context_width).
+            cache: of the positions before; a causal attention alone has one.
+        Returns:
+            (N, H, W, width).
+        """
+        qkv = self.project(x)
+        if self.condition is not None:
+            scale, shift = self.condition(context).chunk(2, dim=-1)
+            qkv = qkv * scale + shift
+        if self.is_column:
+            qkv = qkv.transpose(1, 2)
+        num, lines, places = qkv.shape[:3]
+        qkv = qkv.reshape(num * lines, places, 3, self.num_heads, -1).permute(2, 0, 3, 1, 4)
+        queries, keys, values = qkv.unbind()  # (N * lines, heads, places, channels)
+        if cache is not None:
+            keys, values = cache.extend(keys, values)
+        seen = F.scaled_dot_product_attention(
+            queries, keys, values, attn_mask=self._bias(places, keys.shape[-2]).to(queries.dtype)
+        )
+        seen = seen.transpose(1, 2).reshape(num, lines, places, -1)
+        return self.out(seen.transpose(1, 2) if self.is_column else seen)
+
+    def _bias(self, num_queries: int, num_keys: int) -> Tensor:
+        """(heads, queries, keys), for the last of `num_keys` positions; -inf hides what is to come."""
+        distance = self.distance[num_keys - num_queries : num_keys, :num_keys]
+        bias = self.bias[:, distance + self.bias.shape[1] // 2]
+        return bias.masked_fill(distance > 0, -math.inf) if self.is_causal else bias
+
+
+class PositionEmbedding(nn.Module):
+    """Add a vector of each row and one of each column."""
+
+    def __init__(self, width: int, side: int) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(torch.randn(side, 1, width) * width**-0.5)
+        self.columns = nn.Parameter(torch.randn(side, width) * width**-0.5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, side, side, width), the same."""
+        return x + (self.rows + self.columns)
+
+
+class LevelEmbedding(nn.Embedding):
+    """A vector for each of some levels; between two levels the blend of both, so that it is continuous.
+
+    Neighbours start alike: each channel is a slow wave along the levels.
+    """
+
+    def reset_parameters(self) -> None:
+        """Draw the waves."""
+        smooth_(self.weight)
+
+    def forward(self, levels: Tensor) -> Tensor:
+        """(...) float, in [0, num_embeddings - 1] -> (..., width)."""
+        low = levels.floor().clamp(0, self.num_embeddings - 2)
+        below = F.embedding(low.long(), self.weight)
+        above = F.embedding(low.long() + 1, self.weight)
+        return torch.lerp(below, above, (levels - low).unsqueeze(-1))
+
+
+class AxialBlock(nn.Module):
+    """Attention, then two layers on every pixel: each is added to what came in, and the sum normalised."""
+
+    def __init__(self, shape: Shape, *, is_column: bool) -> None:
+        super().__init__()
+        self.attention = AxialAttention(shape, is_column=is_column)
+        self.mlp = mlp(shape.width)
+        self.norms = nn.ModuleList(nn.LayerNorm(shape.width) for _ in range(2))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(N, H, W, width), the same."""
+        x = self.norms[0](x + self.attention(x))
+        out: Tensor = self.norms[1](x + self.mlp(x))
+        return out
+
+
+class AxialEncoder(nn.Sequential):
+    """Positions, then layers of a row block and a column block: (N, side, side, width), the same."""
+
+    def __init__(self, shape: Shape, num_layers: int) -> None:
+        blocks = [AxialBlock(shape, is_column=bool(i % 2)) for i in range(2 * num_layers)]
+        super().__init__(PositionEmbedding(shape.width, shape.side), *blocks)
+
+
+@torch.no_grad()
+def smooth_(weight: Tensor) -> None:
+    """Fill (levels, width) with waves along the levels, of unit variance, up to `_WAVES` from end to end."""
+    place = torch.linspace(0, 2 * math.pi, len(weight), device=weight.device)[:, None]
+    frequency, phase = _WAVES * torch.rand(weight.shape[1:]), 2 * math.pi * torch.rand(weight.shape[1:])
+    weight.copy_(math.sqrt(2) * torch.cos(place * frequency + phase))
+
+
+def mlp(width: int) -> nn.Sequential:
+    """Two layers of a width."""
+    return nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, width))
