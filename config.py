@@ -92,6 +92,20 @@ class DataConfig:
         modes=("test", "compare"),
         choices=("train", "val", "test", "all"),
     )
+    set_scores: bool = setting(
+        False,
+        "score the pictures as a set too: Fréchet distance and KID, of features of a network; takes about as "
+        "long again",
+        modes=("test", "compare"),
+    )
+    samples: int = setting(
+        1,
+        "answers to score for each photo, of models that draw their colours: the best and the mean of them, "
+        "how they differ, whether the truth could be one",
+        modes=("test", "compare"),
+        low=1,
+        high=100,
+    )
 
     def __post_init__(self) -> None:
         ratios = self.split_ratio
@@ -252,6 +266,20 @@ class PredictConfig:
         kinds=("clip", "folder"),
         choices=("steady", "off"),
     )
+    every: int = setting(
+        1,
+        "the model looks at each so many-th frame of a clip, and colours follow the motion between",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+        low=1,
+        high=100,
+    )
+    deinterlace: bool = setting(
+        False,
+        "make whole frames of the two fields of each frame of a clip",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+    )
     reference: Path | None = setting(
         None,
         "take the colours from this other photo: of things alike, or by its style where the model knows one",
@@ -280,8 +308,8 @@ class PredictConfig:
     )
     samples: int | None = setting(
         None,
-        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and a "
-        "sheet of all; for models that draw",
+        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and "
+        "a sheet of all; for models that draw",
         modes=("predict",),
         kinds=("photo",),
         low=1,
@@ -310,6 +338,13 @@ class PredictConfig:
         "write a gray picture of how sure the colours are, white where they are",
         modes=("predict",),
         kinds=("photo",),
+    )
+    damaged: str = setting(
+        "refuse",
+        "photos that were cut short; use: color what is there, and say how much that is",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        choices=("refuse", "use"),
     )
     progress: str = setting(
         "auto",
@@ -347,6 +382,12 @@ class CompareConfig:
         None,
         "models to compare, with commas between: names of weights that ship, folders of runs, files; on "
         "--image_path in a picture, on --data_dir in a table, written to --run_dir (default runs/compare)",
+        modes=("compare",),
+    )
+    blind: bool = setting(
+        False,
+        "write a page that asks people which of two models' pictures is better, and counts: one HTML file "
+        "(default <name>_blind.html beside --image_path); --seed is that of the order",
         modes=("compare",),
     )
 
