@@ -265,6 +265,20 @@ class PredictConfig:
         kinds=("clip", "folder"),
         choices=("steady", "off"),
     )
+    every: int = setting(
+        1,
+        "the model looks at each so many-th frame of a clip, and colours follow the motion between",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+        low=1,
+        high=100,
+    )
+    deinterlace: bool = setting(
+        False,
+        "make whole frames of the two fields of each frame of a clip",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+    )
     reference: Path | None = setting(
         None,
         "take the colours from this other photo: of things alike, or by its style where the model knows one",
@@ -323,6 +337,13 @@ class PredictConfig:
         "write a gray picture of how sure the colours are, white where they are",
         modes=("predict",),
         kinds=("photo",),
+    )
+    damaged: str = setting(
+        "refuse",
+        "photos that were cut short; use: color what is there, and say how much that is",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        choices=("refuse", "use"),
     )
     progress: str = setting(
         "auto",

@@ -25,6 +25,7 @@ from inference.samples import check_samples, seeds, written
 from inference.side_by_side import contact_sheet
 from inference.weights import choose_weights, describe
 from media.clip import open_clip
+from media.damaged import using_damaged
 from media.decode import photo_format
 from media.encode import ANIMATED, save_picture
 from media.encode_clip import check_container, endings_for
@@ -32,6 +33,7 @@ from media.ffmpeg import pyav
 from media.formats import kind_of
 from media.pages import Pages, look_for_pages
 from media.picture import Picture, from_array, load_picture
+from media.sidecar import copy_sidecar
 from media.walk import Files, count_endings
 from models.registry import WITHOUT_WEIGHTS
 from video.color_clip import color_clip
@@ -53,7 +55,7 @@ def run(config: Config) -> int:
     path = config.image_path
     if path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
-    with telling(config.progress) as tell:
+    with telling(config.progress) as tell, using_damaged(config.damaged == "use"):
         if path.is_dir():
             return _run_folder(config, path, tell)
         run_one = _run_clip if kind_of(path) == "clip" else _run_photo
@@ -109,6 +111,7 @@ def _run_photo(config: Config, path: Path) -> str:
     colored, warning = painter.finish(original, chroma, path)
     del original  # encoding takes memory of its own
     save_picture(output, colored, quality=config.quality)
+    copy_sidecar(path, output, painter.about, overwrite=config.overwrite)
     print(output)
     return warning
 
@@ -151,7 +154,7 @@ def _run_clip(config: Config, path: Path) -> str:
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
     check_container(output)
     _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
-    clip = open_clip(path, max_pixels=config.max_pixels)
+    clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
     weights, config = choose_weights(config)
     _check_reference(config, weights)
     if config.dry_run:
@@ -163,6 +166,7 @@ def _run_clip(config: Config, path: Path) -> str:
             clip,
             output,
             temporal=config.temporal,
+            every=config.every,
             quality=config.quality,
         )
         print(output)
@@ -182,6 +186,8 @@ def _check_for_clips(config: Config) -> None:
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
+    if config.every > 1 and config.temporal == "off":  # when nothing tells the colours of the others
+        raise UserError(f"--every={config.every} needs --temporal=steady: leave one of the two out")
 
 
 def _check_reference(config: Config, weights: LoadedModel) -> None:
@@ -251,8 +257,15 @@ def _color_clips(painter: Painter, paths: Sequence[Path], job: Job) -> list[Resu
 
     def color(path: Path, target: Path) -> str:
         assert colorizer is not None
-        clip = open_clip(path, max_pixels=config.max_pixels)
-        color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
+        clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
+        color_clip(
+            colorizer,
+            clip,
+            target,
+            temporal=config.temporal,
+            every=config.every,
+            quality=config.quality,
+        )
         return ""
 
     return color_clips(color, paths, job)

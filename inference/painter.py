@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from config import VERSION, Config
+from inference.borders import find_photo, infer_within
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.guided import Guide
@@ -16,6 +17,7 @@ from media.decode import photo_format
 from media.encode import save_animation, save_pages, save_picture
 from media.pages import Pages, look_for_pages
 from media.picture import Picture, beside, load_picture
+from media.sidecar import copy_sidecar
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +48,12 @@ class Painter:
 
     def look(self, original: Picture) -> Chroma | None:
         """The model's colours for a photo, if there is one."""
-        return None if self.colorizer is None else self.guide.look(self.colorizer, original)
+        colorizer, guide = self.colorizer, self.guide
+        if colorizer is None:
+            return None
+        if self.config.hints:  # whose places are those of the whole picture
+            return guide.look(colorizer, original)
+        return infer_within(original, find_photo(original), lambda photo: guide.look(colorizer, photo))
 
     def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
         """The picture to write, and what looks wrong with it, or ''; there is a line about it then."""
@@ -73,6 +80,7 @@ class Painter:
         else:
             for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
                 save_picture(page_target, picture, quality=quality)
+        copy_sidecar(path, target, self.about, overwrite=self.config.overwrite)
         return "; ".join(warnings)
 
     def _color_pages(self, path: Path, pages: Pages, warnings: dict[str, None]) -> Iterator[Picture]:

@@ -47,25 +47,6 @@ def side_by_side(
     return Picture(montage(rows, titles), None, metadata)
 
 
-def read_each(
-    paths: Sequence[Path], *, max_pixels: int, skip_unreadable: bool
-) -> Iterator[tuple[Path, Picture]]:
-    """Photos one after the other, with the arguments and errors of `side_by_side`."""
-    num = 0
-    for path in paths:
-        try:
-            original = load_picture(path, max_pixels=max_pixels)
-        except PhotoError as error:
-            if not skip_unreadable:
-                raise
-            log.warning("left out: %s", error)
-        else:
-            num += 1
-            yield path, original
-    if not num:
-        raise UserError("none of the photos could be read: see the warnings above")
-
-
 def contact_sheet(
     original: Picture, colorings: Mapping[str, Chroma], *, upsample: str, saturation: float
 ) -> Picture:
@@ -84,6 +65,25 @@ def contact_sheet(
         row.append(apply_chroma(small, chroma, upsample=upsample, saturation=saturation).pixels)
     by = next(iter(colorings.values())).by
     return Picture(montage([row], ["gray", *colorings]), None, mark_inferred(Metadata(), by))
+
+
+def read_each(
+    paths: Sequence[Path], *, max_pixels: int, skip_unreadable: bool
+) -> Iterator[tuple[Path, Picture]]:
+    """Photos one after the other, with the arguments and errors of `side_by_side`."""
+    num = 0
+    for path in paths:
+        try:
+            original = load_picture(path, max_pixels=max_pixels)
+        except PhotoError as error:
+            if not skip_unreadable:
+                raise
+            log.warning("left out: %s", error)
+        else:
+            num += 1
+            yield path, original
+    if not num:
+        raise UserError("none of the photos could be read: see the warnings above")
 
 
 def color_small(colorizers: Mapping[str, Colorizer], original: Picture, small: Picture) -> list[np.ndarray]:

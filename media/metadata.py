@@ -141,7 +141,7 @@ def mark_inferred(metadata: Metadata, by: str) -> Metadata:
         if isinstance(value, str):
             exif[tag] = value.encode("latin-1", "replace")
     exif[ExifTags.Base.Software] = f"{by}: colours inferred"
-    return replace(metadata, exif=exif.tobytes(), xmp=_mark_xmp(metadata.xmp, by))
+    return replace(metadata, exif=exif.tobytes(), xmp=mark_xmp(metadata.xmp, by))
 
 
 def _read_iptc(info: Mapping[Any, Any]) -> bytes:
@@ -203,7 +203,8 @@ def _clean(old: Image.Exif) -> bytes:
     return new.tobytes() if len(new) or new._ifds else b""
 
 
-def _mark_xmp(xmp: bytes, by: str) -> bytes:
+def mark_xmp(xmp: bytes, by: str) -> bytes:
+    """A packet, or one made anew, that says that the colours are inferred, and by what."""
     text = xmp.decode("utf-8", "replace").rstrip("\0 \n")
     if "</rdf:RDF>" not in text:
         text = _EMPTY_XMP

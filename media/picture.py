@@ -16,6 +16,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from media.damaged import loaded
 from media.decode import PhotoError, check_pixels, decoding_errors, open_photo, opened, split_alpha
 from media.deep import read_deep
 from media.metadata import Metadata, info_of, read_metadata, srgb_profile
@@ -109,11 +110,8 @@ def _read_shallow(
     file: BinaryIO, max_pixels: int, number: int, name: str
 ) -> tuple[Image.Image, Image.Image | None, Metadata]:
     """A picture of 8 bits: RGB, alpha. On return what was in the file's own colours is out of memory."""
-    with opened(file, max_pixels) as image:
-        if number:
-            image.seek(number)
-            check_pixels(image, max_pixels)
-        image.load()
+    with loaded(file, max_pixels, number, name) as image:
+        check_pixels(image, max_pixels)  # pages differ
         if image.mode == "1":
             log.warning("%s is a 1-bit scan: its black and white take no colour", name)
         metadata, _ = read_metadata(image.getexif(), info_of(image))
@@ -146,6 +144,8 @@ def from_array(array: np.ndarray) -> Picture:
         ValueError: another shape or dtype.
     """
     samples = np.asarray(array)
+    if not samples.size:
+        raise ValueError(f"expected a photo, got an empty array of shape {samples.shape}")
     if samples.dtype.kind == "f":
         samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
     if samples.ndim == 2:

@@ -92,10 +92,11 @@ class Studio:
         accepts = frozenset() if wish.is_plain else colorizer.model.accepts
         guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
         chroma = colorizer.infer(self._open(photo), guidance)
-        save_chroma(self._look_path(photo, wish), chroma)
+        path = self._look_path(photo, wish)
+        save_chroma(path, chroma)
         for old in sorted(photo.looks.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOOKS]:
             old.unlink(missing_ok=True)
-        return chroma
+        return replace(chroma, L=None)  # as it is read back, so that a preview is the same every time
 
     def preview(self, photo: Photo, chroma: Chroma, wish: Wish) -> bytes:
         """A small colored picture, a JPEG, without the network."""
