@@ -106,7 +106,8 @@ def test_in_both_modes(cli, small, trained, tmp_path):
     assert "MSE" not in outcome.out
     assert cli("--mode=compare", f"--compare={weights}", *argv).code == 0
     compared = json.loads((tmp_path / "run" / "compare_val5k.json").read_text())
-    assert compared["models"]["best"]["psnr"]["mean"] == pytest.approx(card["psnr"]["mean"])
+    (model,) = compared["models"].values()
+    assert model["psnr"]["mean"] == pytest.approx(card["psnr"]["mean"])
     (folder / "ILSVRC2012_val_00000005.png").write_bytes(b"x")
     outcome = cli("--mode=test", f"--weights={weights}", *argv, "--max_rejected=1")
     assert outcome.code == 2
