@@ -17,18 +17,21 @@ from config import Config
 from core.device import find_device, reuse_freed_memory
 from core.distributed import world
 from core.errors import UserError
-from core.files import write_csv, write_json
+from core.files import write_csv, write_json, write_text
 from data.listing import photos_at
 from data.pipeline import open_split
 from evaluate import (
     about,
     about_weights,
+    more_scores,
     per_image,
-    score_models,
+    print_more,
+    score_photos,
     scoring_loader,
     suffix_of,
     warn_of_other_split,
 )
+from inference.blind import blind_page
 from inference.colorizer import Colorizer
 from inference.side_by_side import side_by_side
 from media.decode import photo_format
@@ -59,6 +62,11 @@ def run(config: Config) -> int:
             "folders of runs, or files"
         )
     models = load_models([item.strip() for item in config.compare.split(",")])
+    if config.blind and (config.image_path is None or len(models) < 2):
+        raise UserError(
+            "--blind shows people two models' pictures of a photo: it needs --image_path=FILE or FOLDER, "
+            "and two models or more in --compare"
+        )
     if config.image_path is None:
         return _score(config, models)
     if clash := next((flag for flag in ("data_dir", "split", "run_dir") if flag in config.given), None):
@@ -124,10 +132,10 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
         warn_of_other_split(weights, manifest.sha256, config.split)
     loader = scoring_loader(config, entries, device)
     networks = {label: weights.model for label, weights in models.items()}
-    names, columns = score_models(list(networks.values()), loader)
+    scored = score_photos(networks, loader, config)
     if not world().is_main:
         return 0
-    scores = dict(zip(models, columns, strict=True))
+    names, scores = scored.names, scored.columns
     L = loader.batch(range(min(loader.batch_size, len(loader)))).L
     speeds = photos_per_second(networks, L)
     cards = {
@@ -142,13 +150,15 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
         f"of the network alone on {device.type}, {len(L)} photos at a time, the fastest of {_ROUNDS} rounds"
     )
     common["definitions"] = common["definitions"] | paired.DEFINITIONS | {"photos_per_second": speed}
-    shared = summarize(columns[0], seed=config.seed)
+    shared = summarize(next(iter(scores.values())), seed=config.seed)
     card = {"models": cards, "floors": shared["floors"], "truth": shared["truth"]}
     card |= {"differences": differences(scores, seed=config.seed)} | common
+    card |= more_scores(scored, config)
     print_comparison(card)
+    print_more(card)
     suffix, folder = suffix_of(config, entries, models.values()), config.run_path
     rows = [{"model": label, **row} for label in models for row in per_image(names, scores[label])]
-    write_csv(folder / f"compare{suffix}.csv", rows, ["model", "name", *columns[0]])
+    write_csv(folder / f"compare{suffix}.csv", rows, list(dict.fromkeys(key for row in rows for key in row)))
     write_json(folder / f"compare{suffix}.json", card)
     print(f"written to {folder}: compare{suffix}.json, compare{suffix}.csv")
     return 0
@@ -194,7 +204,7 @@ def print_comparison(card: dict[str, Any]) -> None:
 
 
 def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int:
-    """Write one picture of a photo, or of the photos of a folder, as every model colors them."""
+    """Write how every model colors a photo, or the photos of a folder: one picture, or a page that asks."""
     paths = photos_at(photo, recursive=config.recursive)
     output = _picture_path(config, photo)
     if output.resolve() in {path.resolve() for path in paths}:
@@ -207,22 +217,29 @@ def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int
         return 0
     if world().is_main:  # there is nothing to share
         colorizers = {label: Colorizer.from_config(config, weights) for label, weights in models.items()}
-        picture = side_by_side(
-            colorizers, chosen, max_pixels=config.max_pixels, skip_unreadable=photo.is_dir()
-        )
-        save_picture(output, picture, quality=config.quality)
+        reading: Any = {"max_pixels": config.max_pixels, "skip_unreadable": photo.is_dir()}
+        if config.blind:
+            page = blind_page(colorizers, chosen, seed=config.seed, quality=config.quality, **reading)
+            write_text(output, page)
+        else:
+            save_picture(output, side_by_side(colorizers, chosen, **reading), quality=config.quality)
         print(output)
     return 0
 
 
 def _picture_path(config: Config, photo: Path) -> Path:
-    """Where the picture goes, by default beside the photo or the folder."""
+    """Where the picture or the page goes, by default beside the photo or the folder."""
     place = photo.resolve() if photo.is_dir() else photo
     if not place.name:
         raise UserError(f"--image_path={photo} has nothing beside it: name a picture with --output_path")
     name = place.name if photo.is_dir() else place.stem
-    output = config.output_path or place.with_name(f"{name}_compared.png")
-    photo_format(output)
+    output = config.output_path or place.with_name(
+        f"{name}_{'blind.html' if config.blind else 'compared.png'}"
+    )
+    if not config.blind:
+        photo_format(output)
+    elif output.suffix.lower() not in (".html", ".htm"):
+        raise UserError(f"--output_path={output}: with --blind its ending must be .html")
     if output.exists() and not config.overwrite:
         raise UserError(f"{output} exists: add --overwrite, or name another with --output_path")
     return output

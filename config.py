@@ -92,6 +92,20 @@ class DataConfig:
         modes=("test", "compare"),
         choices=("train", "val", "test", "all"),
     )
+    set_scores: bool = setting(
+        False,
+        "score the pictures as a set too: Fréchet distance and KID, of features of a network; takes about as "
+        "long again",
+        modes=("test", "compare"),
+    )
+    samples: int = setting(
+        1,
+        "answers to score for each photo, of models that draw their colours: the best and the mean of them, "
+        "how they differ, whether the truth could be one",
+        modes=("test", "compare"),
+        low=1,
+        high=100,
+    )
 
     def __post_init__(self) -> None:
         ratios = self.split_ratio
@@ -252,6 +266,20 @@ class PredictConfig:
         kinds=("clip", "folder"),
         choices=("steady", "off"),
     )
+    every: int = setting(
+        1,
+        "the model looks at each so many-th frame of a clip, and colours follow the motion between",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+        low=1,
+        high=100,
+    )
+    deinterlace: bool = setting(
+        False,
+        "make whole frames of the two fields of each frame of a clip",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+    )
     reference: Path | None = setting(
         None,
         "take the colours from this other photo: of things alike, or by its style where the model knows one",
@@ -311,6 +339,20 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo",),
     )
+    damaged: str = setting(
+        "refuse",
+        "photos that were cut short; use: color what is there, and say how much that is",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        choices=("refuse", "use"),
+    )
+    progress: str = setting(
+        "auto",
+        "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
+        "for each file: name, status, seconds, reason, warning",
+        modes=("predict",),
+        choices=("auto", "json"),
+    )
     side_by_side: bool = setting(
         False, "write a gray | color picture", modes=("predict",), kinds=("photo", "folder")
     )
@@ -342,6 +384,12 @@ class CompareConfig:
         "--image_path in a picture, on --data_dir in a table, written to --run_dir (default runs/compare)",
         modes=("compare",),
     )
+    blind: bool = setting(
+        False,
+        "write a page that asks people which of two models' pictures is better, and counts: one HTML file "
+        "(default <name>_blind.html beside --image_path); --seed is that of the order",
+        modes=("compare",),
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -356,9 +404,7 @@ class ServeConfig:
     port: int = setting(
         7860, "at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
     )
-    max_upload: int = setting(
-        200, "largest upload to the page, all its photos together, MB", modes=("serve",), low=1
-    )
+    max_upload: int = setting(200, "largest photo that the page takes, MB", modes=("serve",), low=1)
     keep_minutes: int = setting(
         30,
         "minutes without use after which the page deletes what is left of a person's photos",

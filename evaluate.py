@@ -14,9 +14,9 @@ from torch import Tensor
 from checkpoint.file import LoadedModel
 from config import VERSION, Config
 from core.device import find_device, reuse_freed_memory
-from core.distributed import gather, world
+from core.distributed import world
 from core.errors import UserError
-from core.figures import progress_bar, write_examples
+from core.figures import write_examples
 from core.files import read_csv, write_csv, write_json
 from core.runs import CONFIG, MANIFEST
 from data.batch import Batch
@@ -26,7 +26,12 @@ from data.pipeline import make_loader, open_split
 from data.split import Entry, Manifest
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
-from scoring.scorecard import DEFINITIONS, print_table, score_each, summarize
+from scoring.frechet import PhotoFeatures
+from scoring.models import Scored, score_models
+from scoring.samples import SCORES as SAMPLE_SCORES
+from scoring.samples import print_samples, summarize_samples
+from scoring.scorecard import DEFINITIONS, print_table, summarize
+from scoring.sets import SetFeatures, print_sets, score_sets
 
 log = logging.getLogger(__name__)
 
@@ -53,11 +58,14 @@ def run(config: Config) -> int:
     warn_of_other_split(weights, manifest.sha256, config.split)
 
     loader = scoring_loader(config, entries, device)
-    names, scores = score(weights.model, loader)
+    scored = score_photos({weights.name: weights.model}, loader, config)
     if not world().is_main:
         return 0
+    names, (scores,) = scored.names, scored.columns.values()
     card = summarize(scores, seed=config.seed) | about(config, manifest, len(names)) | about_weights(weights)
+    card |= more_scores(scored, config)
     print_table(card)
+    print_more(card)
     suffix = suffix_of(config, entries, [weights])
     folder = config.run_path
     rows = per_image(names, scores)
@@ -79,44 +87,34 @@ def scoring_loader(config: Config, entries: Sequence[Entry], device: torch.devic
     return make_loader(config.replace(batch_size=batch_size), entries, device)
 
 
-def score(model: ColorizationModel, loader: PhotoLoader) -> tuple[list[str], dict[str, list[float]]]:
-    """Score a model, the floor and the oracles on every photo of a loader, each process its share.
+def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, config: Config) -> Scored:
+    """`score_models`, with the scores that the configuration asks for besides.
 
-    Returns:
-        Names of the photos that could be read, and the columns of `score_batch`.
     Raises:
-        UserError: no photo could be read.
+        UserError: no model draws the samples that it asks for, or no photo could be read.
     """
-    names, (scores,) = score_models([model], loader)
-    return names, scores
+    if config.samples > 1 and not any(model.is_random for model in models.values()):
+        raise UserError(f"--samples={config.samples}: none of these models draws its colours: leave it out")
+    features = SetFeatures(PhotoFeatures().to(loader.device)) if config.set_scores else None
+    return score_models(models, loader, num_samples=config.samples, features=features)
 
 
-@torch.inference_mode()
-def score_models(
-    models: Sequence[ColorizationModel], loader: PhotoLoader
-) -> tuple[list[str], list[dict[str, list[float]]]]:
-    """`score` of several models on the same photos: one set of columns for each."""
-    for model in models:
-        model.eval().to(loader.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    names: list[str] = []
-    scores: list[dict[str, list[float]]] = [{} for _ in models]
-    with progress_bar("testing", len(loader)) as bar:
-        for batch in loader:
-            names += batch.names
-            columns = score_each(batch, [model.predict(model.inputs(batch)) for model in models])
-            for own, new in zip(scores, columns, strict=True):
-                for key, values in new.items():
-                    own.setdefault(key, []).extend(values.tolist())
-            bar.update(len(batch))
-    parts = gather((names, scores))
-    names = [name for part, _ in parts for name in part]
-    if not names:
-        raise UserError("none of the photos to score could be read: see the warnings above")
-    keys = list(next(part[0] for _, part in parts if part[0]))
-    return names, [
-        {key: [value for _, part in parts for value in part[i].get(key, ())] for key in keys}
-        for i in range(len(models))
-    ]
+def more_scores(scored: Scored, config: Config) -> dict[str, Any]:
+    """What metrics.json says of sets of pictures and of samples, where the configuration asks for them."""
+    drawn = {label: columns for label, columns in scored.columns.items() if SAMPLE_SCORES[0] in columns}
+    card: dict[str, Any] = {}
+    if drawn:
+        num, seed = config.samples, config.seed
+        card["samples"] = {label: summarize_samples(c, num, seed=seed) for label, c in drawn.items()}
+    return card | ({"sets": score_sets(scored.features, seed=config.seed)} if scored.features else {})
+
+
+def print_more(card: Mapping[str, Any]) -> None:
+    """Print what `more_scores` returned."""
+    if "samples" in card:
+        print_samples(card["samples"])
+    if "sets" in card:
+        print_sets(card["sets"])
 
 
 def per_image(names: Sequence[str], scores: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:

@@ -97,15 +97,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return _stop()
-    except UserError as error:
+    except Exception as error:
+        return _stop() if _comes_of_ctrl_c(error) else _explain(error)
+
+
+def _explain(error: Exception) -> int:
+    """Say in one line what a person can put right; what nobody can is raised again."""
+    if isinstance(error, UserError):
         return _fail(str(error))
-    except OSError as error:
+    if isinstance(error, OSError):
         return _fail(f"{error}: check its rights and the free space, or name another place")
-    except (MemoryError, RuntimeError, ImportError) as error:
+    if isinstance(error, (MemoryError, RuntimeError)):
         from core.device import is_out_of_memory
 
-        if _comes_of_ctrl_c(error):
-            return _stop()
         if is_out_of_memory(error):
             return _fail(
                 "out of memory: to train or test, use a smaller --batch_size or --image_size, or "
@@ -116,7 +120,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail(
                 f"another process of this job has ended or cannot be reached ({reason}): see its error"
             )
-        raise
+    raise error
 
 
 def _sections() -> Iterator[tuple[type, list[dataclasses.Field[Any]]]]:
@@ -164,10 +168,10 @@ def _set_up_output() -> None:
         warnings.simplefilter("ignore")
     level = logging.WARNING if world().is_main else logging.ERROR
     logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
-    for module in ("data.shards", "media.decode"):  # files that this process alone has looked at
+    for module in ("data.shards", "media"):  # files that this process alone has looked at
         logging.getLogger(module).setLevel(logging.WARNING)
     logging.addLevelName(logging.WARNING, "warning")
-    for library in ("PIL", "matplotlib"):
+    for library in ("PIL", "matplotlib", "tifffile"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 

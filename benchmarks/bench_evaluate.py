@@ -25,6 +25,7 @@ from data.batch import Batch
 from data.pipeline import draw_split, make_loader, open_listing
 from models.inputs import Inputs
 from models.registry import build_model
+from scoring.models import score_models
 from scoring.scorecard import METRICS
 
 IMAGE_SIZE = 224
@@ -113,7 +114,7 @@ def main() -> None:
 
         def ours() -> float:
             start = time.perf_counter()
-            _, last["ours"] = evaluate.score(model, loader)
+            last["ours"] = score_models({"ours": model}, loader).columns["ours"]
             return len(loader) / (time.perf_counter() - start)
 
         with OwnProcess(PerPhotoLoop, config, state, args.device) as loop:

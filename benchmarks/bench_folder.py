@@ -25,9 +25,10 @@ from benchmarks.common import alternate, machine, parse, ratio, report, summary
 from checkpoint import shipped
 from config import Config
 from inference.colorizer import Colorizer
-from inference.folder import color_folder
+from inference.folder import Job, color_photos
+from inference.report import Report
 from media.encode import save_picture
-from media.picture import Picture, load_picture
+from media.picture import load_picture
 
 SIZE = (1632, 1224)
 WEIGHTS = shipped.FOLDER / "model1.safetensors"
@@ -74,16 +75,17 @@ class Sides:
     def warm_loop(self) -> None:
         """One photo after the other, in this process."""
         for path in self.paths:
-            save_picture(self.output / path.name, self._color(path), quality=Config.quality)
+            self._color(path, self.output / path.name)
 
     def warm_folder(self) -> None:
         """Several at a time, in this process."""
-        color_folder(
-            self._color, self.photos, self.output, recursive=False, overwrite=False, quality=Config.quality
-        )
+        report = Report(self.output, lambda _: None)
+        color_photos(self._color, self.paths, Job(self.photos, self.output, False, report, "", ""))
 
-    def _color(self, path: Path) -> Picture:
-        return self.colorizer.color(load_picture(path, max_pixels=Config.max_pixels))
+    def _color(self, path: Path, target: Path) -> str:
+        picture = self.colorizer.color(load_picture(path, max_pixels=Config.max_pixels))
+        save_picture(target, picture, quality=Config.quality)
+        return ""
 
     def _predict(self, *argv: str) -> None:
         command = [sys.executable, str(MAIN), "--mode=predict", f"--weights={WEIGHTS}", *argv]

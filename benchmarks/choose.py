@@ -27,8 +27,9 @@ from core.files import write_json
 from core.runs import read_config
 from data.loader import PhotoLoader
 from data.pipeline import open_split
-from evaluate import score_models, scoring_loader
+from evaluate import scoring_loader
 from scoring import frechet, paired, shift
+from scoring.models import score_models
 from scoring.scorecard import FLOORS
 
 COLUMNS = {
@@ -68,12 +69,13 @@ def score_rows(rows: Mapping[str, LoadedModel], loader: PhotoLoader) -> dict[str
     """Row -> name of `COLUMNS` -> value; of the floors and of true photos what there is."""
     see = frechet.PhotoFeatures().to(loader.device)
     truth = features_of_truth(loader, see)
-    _, columns = score_models([weights.model for weights in rows.values()], loader)
+    columns = score_models({row: weights.model for row, weights in rows.items()}, loader).columns
     found, features = {}, {}
-    for (row, weights), scores in zip(rows.items(), columns, strict=True):
+    for (row, weights), scores in zip(rows.items(), columns.values(), strict=True):
         moves, features[row] = look(weights.model, loader, see)
         found[row] = _means(scores, scores) | {"shift": shift_ratio(moves, seed=0)["mean"]}
-    found |= {floor: _means(paired.of_floor(columns[0], floor), columns[0]) for floor in FLOORS}
+    first = next(iter(columns.values()))
+    found |= {floor: _means(paired.of_floor(first, floor), first) for floor in FLOORS}
     for row, distance in distances(truth, features).items():
         found.setdefault(row, {})["frechet"] = distance
     return found

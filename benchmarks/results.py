@@ -21,7 +21,6 @@ from typing import Any
 from benchmarks.common import machine
 from benchmarks.grids import draw_grids
 from benchmarks.lists import LISTS, RUNS, measure
-from benchmarks.set_scores import REAL
 from checkpoint import shipped
 from core.device import find_device
 from core.errors import UserError
@@ -29,6 +28,7 @@ from core.figures import write_curves
 from core.files import read_json, write_json, write_text
 from scoring import frechet, shift
 from scoring.scorecard import FLOORS
+from scoring.sets import REAL
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"

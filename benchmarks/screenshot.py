@@ -17,6 +17,7 @@ from PIL import Image
 from selenium import webdriver
 from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
@@ -68,6 +69,29 @@ def is_colored(driver: webdriver.Chrome) -> bool:
     return bool(driver.execute_script(script))
 
 
+def _draw(driver: webdriver.Chrome) -> None:
+    """Correct the colours a little: a dot, and a stroke of another colour."""
+    for name, value in (("view", "correct"), ("tool", "dot")):
+        driver.find_element(By.CSS_SELECTOR, f"[name={name}][value={value}]").click()
+    canvas = driver.find_element(By.ID, "canvas")
+    width, height = canvas.size["width"], canvas.size["height"]
+
+    def paint(color: str, x: float, y: float, *steps: tuple[float, float]) -> None:
+        script = "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change'))"
+        driver.execute_script(script, driver.find_element(By.ID, "picker"), color)
+        hand = ActionChains(driver).move_to_element_with_offset(canvas, int(x * width), int(y * height))
+        hand.click_and_hold()
+        for right, down in steps:
+            hand.move_by_offset(int(right * width), int(down * height))
+        hand.release().perform()
+
+    paint("#8a5a2b", 0.0, -0.12)
+    driver.find_element(By.CSS_SELECTOR, "[value=brush]").click()
+    paint("#2f6f8f", -0.27, 0.1, (0.05, 0.2), (0.12, 0.1))
+    wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "#likely button"))
+    wait(driver, is_colored)
+
+
 def main() -> None:
     """Draw it."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -83,6 +107,7 @@ def main() -> None:
             driver.get(url)
             drop(driver, photo)
             wait(driver, is_colored)
+            _draw(driver)
             png = driver.get_screenshot_as_png()
     picture = io.BytesIO()
     Image.open(io.BytesIO(png)).convert("RGB").quantize(256).save(picture, "PNG", optimize=True)

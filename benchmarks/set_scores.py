@@ -14,23 +14,21 @@ from data.loader import PhotoLoader
 from models.base import ColorizationModel
 from models.inputs import Inputs
 from scoring.frechet import PhotoFeatures, frechet
-from scoring.scorecard import FLOORS, floors_of, interval, resampled_means
+from scoring.scorecard import FLOORS, interval, resampled_means
+from scoring.sets import REAL, TRUTH, SetFeatures
 from scoring.shift import shift
-
-REAL = "real"
-"""The row of true photos beside other true photos."""
 
 
 @torch.inference_mode()
 def features_of_truth(loader: PhotoLoader, see: PhotoFeatures) -> dict[str, Tensor]:
-    """'truth' and the floors -> features (N, d) of the photos of a loader in these colours."""
-    found: dict[str, list[Tensor]] = {}
+    """`TRUTH` and the floors -> features (N, d) of the photos of a loader in these colours."""
+    features = SetFeatures(see)
     with progress_bar("looking at the truth", len(loader)) as bar:
         for batch in loader:
-            for name, ab in {"truth": batch.ab, **floors_of(batch.ab)}.items():
-                found.setdefault(name, []).append(see(lab_to_rgb(join(batch.L, ab))))
+            features.add(batch, {})
             bar.update(len(batch))
-    return {name: torch.cat(parts) for name, parts in found.items()}
+    features.gather()
+    return features.rows
 
 
 @torch.inference_mode()
@@ -48,7 +46,7 @@ def look(model: ColorizationModel, loader: PhotoLoader, see: PhotoFeatures) -> t
             )
             features.append(see(lab_to_rgb(join(batch.L, ab))))
             bar.update(len(batch))
-    return torch.cat(moves, dim=1).double().cpu().numpy(), torch.cat(features)
+    return torch.cat(moves, dim=1).double().cpu().numpy(), torch.cat(features).cpu()
 
 
 def shift_ratio(moves: np.ndarray, seed: int) -> dict[str, float]:
@@ -70,5 +68,5 @@ def distances(truth: Mapping[str, Tensor], colored: Mapping[str, Tensor]) -> dic
         half as many photos it is biased upward by more than the others.
     """
     rows = {**colored, **{name: truth[name] for name in FLOORS}}
-    found = {name: frechet(features, truth["truth"]) for name, features in rows.items()}
-    return found | {REAL: frechet(truth["truth"][::2], truth["truth"][1::2])}
+    found = {name: frechet(features, truth[TRUTH]) for name, features in rows.items()}
+    return found | {REAL: frechet(truth[TRUTH][::2], truth[TRUTH][1::2])}

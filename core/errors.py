@@ -1,4 +1,4 @@
-"""The one exception that stands for a person's mistake."""
+"""The exceptions that stand for a person's mistake."""
 
 from __future__ import annotations
 
@@ -8,3 +8,7 @@ class UserError(ValueError):
 
     Its message is one line that names the thing and the fix; `main` prints it and exits with 2.
     """
+
+
+class PlaceError(UserError):
+    """A place that cannot be written, such as a full disk: no other file would fare better there."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from tqdm import tqdm
 
+from core.console import ProgressLines
 from core.distributed import world
 from core.files import write_bytes
 
@@ -21,9 +23,9 @@ _GAP, _TITLE, _MIN_COLUMN = 8, 18, 120  # pixels of a montage
 
 
 def progress_bar(name: str, total: int, unit: str = "photo") -> tqdm:
-    """A bar over `total` photos or other units, gone when done; none where nobody looks."""
-    nowhere = None if world().is_main else True  # None: where it is no terminal
-    return tqdm(total=total, desc=name, unit=unit, leave=False, disable=nowhere)
+    """A bar over `total` photos or other units, gone when done; lines now and then to a pipe."""
+    kind = tqdm if sys.stderr.isatty() else ProgressLines
+    return kind(total=total, desc=name, unit=unit, leave=False, disable=not world().is_main)
 
 
 def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:

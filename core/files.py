@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import UserError
+from core.errors import PlaceError, UserError
 
 TEMPORARY = ".colorizer-*.tmp"
 """Pattern of the names that files have while they are written: what is left of them after a kill."""
@@ -27,7 +27,7 @@ def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
     at `path` before.
 
     Raises:
-        UserError: the place cannot be written.
+        PlaceError: the place cannot be written.
     """
     # A short name of its own: long photo names plus a suffix would pass the file system's limit.
     temporary = path.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
@@ -43,7 +43,7 @@ def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UserError(f"cannot write {path}: {reason}; free the place or name another") from error
+        raise PlaceError(f"cannot write {path}: {reason}; free the place or name another") from error
 
 
 def remove_leftovers(folder: Path) -> None:
@@ -61,7 +61,7 @@ def check_writable(folder: Path) -> None:
     """Find out now, not after the work, whether files can be made in a folder.
 
     Raises:
-        UserError: they cannot.
+        PlaceError: they cannot.
     """
     probe = folder / TEMPORARY.replace("*", secrets.token_hex(8))
     write_bytes(probe, b"")

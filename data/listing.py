@@ -9,7 +9,6 @@ import hashlib
 import io
 import itertools
 import logging
-import os
 import secrets
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -23,7 +22,10 @@ from core.distributed import gather, share
 from core.errors import UserError
 from data.shards import COMPRESSED, list_members
 from data.shards import SUFFIX as SHARD
-from media.decode import SUFFIXES, PhotoError, decode, open_photo
+from media.decode import PhotoError, open_photo
+from media.formats import PHOTOS, is_photo_name, kind_of
+from media.photo import decode
+from media.walk import sort_files, walk
 
 log = logging.getLogger(__name__)
 
@@ -116,12 +118,15 @@ def list_folder(root: Path) -> Listing:
         )
     classes = _places_classes(root)
     photos, shards = [], []
-    for path in _walk(root) if root.is_dir() else [root]:
+    for path in walk(root) if root.is_dir() else [root]:
         if path.name.lower().endswith(COMPRESSED):
             log.warning("%s is compressed and left out: unpack it to %s", path, SHARD)
             continue
         if _is_shard(path):
             shards.append(path)
+            continue
+        # A look into each of a million files would take hours: those of other endings are few.
+        if not (is_photo_name(path) or kind_of(path) == "photo"):
             continue
         name = _name(path, root)
         photos.append(Photo(name, path, classes.get(path.name, path.relative_to(root).parent.name), name))
@@ -130,16 +135,16 @@ def list_folder(root: Path) -> Listing:
         photos += itertools.chain.from_iterable(part)
     if not photos:
         raise UserError(
-            f"--data_dir={root} holds no photo ({', '.join(SUFFIXES)}, or these in {SHARD} files): "
+            f"--data_dir={root} holds no photo ({', '.join(PHOTOS)}, or these in {SHARD} files): "
             "name another folder"
         )
     # Absolute, because a run is used from any folder.
     return Listing(str(root.absolute()), tuple(sorted(photos, key=lambda photo: encode(photo.name))))
 
 
-def find_photos(root: Path, *, recursive: bool, suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
+def find_photos(root: Path, *, recursive: bool) -> list[Path]:
     """Photo files of a folder in order of name, and with `recursive` of the folders below it."""
-    return sorted(_walk(root, recursive, suffixes))
+    return sort_files(root, recursive=recursive).photos
 
 
 def photos_at(path: Path, *, recursive: bool) -> list[Path]:
@@ -219,23 +224,6 @@ def download_places(root: Path) -> None:
         ) from error
 
 
-def _walk(
-    root: Path, recursive: bool = True, suffixes: tuple[str, ...] = (*SUFFIXES, SHARD, *COMPRESSED)
-) -> Iterator[Path]:
-    """Photos and tar files below `root`; links to folders are followed, but never in a circle."""
-    seen = set()
-    for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_warn_of_folder):
-        real = os.path.realpath(folder)
-        if real in seen:
-            subfolders.clear()
-            continue
-        seen.add(real)
-        subfolders[:] = sorted(s for s in subfolders if recursive and not s.startswith("."))
-        for name in files:
-            if not name.startswith(".") and name.lower().endswith(suffixes):
-                yield Path(folder, name)
-
-
 def _is_shard(path: Path) -> bool:
     return path.suffix.lower() == SHARD
 
@@ -255,10 +243,6 @@ def _list_shard(path: Path, root: Path) -> Iterator[Photo]:
 def _name(path: Path, root: Path) -> str:
     below = path.relative_to(root) if path != root else Path(path.name)
     return unicodedata.normalize("NFC", below.as_posix())
-
-
-def _warn_of_folder(error: OSError) -> None:
-    log.warning("cannot look into %s (%s): its photos are left out", error.filename, error.strerror)
 
 
 def _places_classes(root: Path) -> dict[str, str]:

@@ -7,7 +7,7 @@ import tarfile
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from media.decode import SUFFIXES
+from media.formats import PHOTOS
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ def list_members(path: Path) -> list[Member]:
                 sample = str(name.with_name(key)) if key else ""
                 if not (member.isreg() and sample):
                     continue
-                if f".{ending}".lower() in SUFFIXES:
+                if f".{ending}".lower() in PHOTOS:
                     photos[member.name] = (member.offset_data, member.size), sample
                 elif ending == "cls" and member.size < _MAX_LABEL:
                     file = tar.extractfile(member)

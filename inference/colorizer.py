@@ -26,7 +26,8 @@ from inference.chroma import Chroma, apply_chroma, lightness_seen
 from inference.confidence import confidence, most_consistent
 from inference.guidance import NOTHING, Guidance
 from inference.views import mean_over_views
-from media.picture import Picture, from_array, from_image, load_picture
+from media.anything import Photo, to_picture
+from media.picture import Picture, load_picture
 from models.layers import STRIDE
 
 log = logging.getLogger(__name__)
@@ -126,28 +127,21 @@ class Colorizer:
         other.model.settings = dataclasses.replace(self.model.settings, **changes)
         return other
 
-    def __call__(
-        self, photo: Image.Image | np.ndarray | str | Path, *, max_pixels: int = Config.max_pixels
-    ) -> np.ndarray:
+    def __call__(self, photo: Photo, *, max_pixels: int = Config.max_pixels) -> np.ndarray:
         """Color a photo.
 
         Args:
-            photo: a path, a Pillow image, or an array as `media.picture.from_array` takes it. Of its
-                colours only the lightness is looked at.
+            photo: a path, the bytes of a file, an open file, a Pillow image, an array or a tensor, as
+                `media.anything.to_picture` takes them. Of its colours only the lightness is looked at.
             max_pixels: larger files are refused.
         Returns:
             (H, W, 3) sRGB of the photo's own size, lightness and depth: uint8, uint16 or float32; colours
             beyond sRGB give up chroma.
         Raises:
             UserError: the file cannot be read.
+            ValueError: an array of another shape or dtype, or an empty one.
         """
-        if isinstance(photo, (str, Path)):
-            original = load_picture(Path(photo), max_pixels=max_pixels)
-        elif isinstance(photo, Image.Image):
-            original = from_image(photo, "the picture")
-        else:
-            original = from_array(photo)
-        return self.color(original).pixels
+        return self.color(to_picture(photo, max_pixels=max_pixels)).pixels
 
     def color(self, original: Picture) -> Picture:
         """Color a photo with all that belongs to it; its metadata then says so."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -14,28 +16,56 @@ import torch
 
 from core.device import is_out_of_memory
 from core.distributed import gather, num_cores, share
-from core.errors import UserError
+from core.errors import PlaceError, UserError
 from core.figures import progress_bar
-from core.files import check_writable, remove_leftovers, write_csv
-from data.listing import SUFFIXES, find_photos
-from media.decode import PhotoError
-from media.encode import save_picture
-from media.picture import Picture, count_pixels
+from inference.report import Report, Result
+from media.formats import WRITTEN
+from media.picture import count_pixels
+from media.walk import Files, sort_files
 
-REPORT = "report.csv"
-COLUMNS = ("name", "status", "reason")
+Color = Callable[[Path, Path], str]
+"""Colors a file, given it and the one to write; returns a warning, or ''."""
 
 # Of the photos that are in memory at once; a pixel takes about 20 bytes from file to file.
 _PIXELS_PER_CORE = 25_000_000
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of a photo: 'colored', 'skipped' because it was there, or 'failed' and why."""
+class Job:
+    """What is the same for all files of one kind in a folder.
 
-    name: str
-    status: str
-    reason: str = ""
+    Attributes:
+        folder: where they are.
+        output: where they go.
+        overwrite: whether to color also what is there already.
+        report: takes down what became of each.
+        weights, settings: what their colours are made with.
+    """
+
+    folder: Path
+    output: Path
+    overwrite: bool
+    report: Report
+    weights: str
+    settings: str
+
+    def run(self, color: Color, path: Path, *, target: Path, is_there: bool) -> Result:
+        """Color one file, unless it is there; what is wrong with it costs a line.
+
+        Raises:
+            PlaceError: the place cannot be written.
+        """
+        name = path.relative_to(self.folder).as_posix()
+        if is_there and not self.overwrite:
+            result = Result(name, "skipped", "", "", 0.0, *self.report.made_by(name))
+        else:
+            start = time.monotonic()
+            reason, warning = _attempt(color, path, target)
+            seconds = round(time.monotonic() - start, 3)
+            by = (self.weights, self.settings) if not reason else ("", "")
+            result = Result(name, "failed" if reason else "colored", reason, warning, seconds, *by)
+        self.report.add(result)
+        return result
 
 
 class PixelBudget:
@@ -72,53 +102,68 @@ def default_output(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}_colorized")
 
 
-def color_folder(
-    colorize: Callable[[Path], Picture],
-    folder: Path,
-    output: Path,
-    *,
-    recursive: bool,
-    overwrite: bool,
-    quality: int,
-) -> list[Result]:
-    """Color the photos of a folder under the same names, and list in report.csv what became of each.
+def color_photos(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
+    """Color the photos of a folder under the same names.
 
     A photo that cannot be read costs a line and does not end the run. What is there already is skipped,
     so that a run that was stopped goes on where it was.
 
     Args:
-        colorize: a path -> the colored photo.
-        folder: where the photos are.
-        output: where they go.
-        recursive: whether the folders below count too.
-        overwrite: color also what is there already.
-        quality: of JPEG and WebP.
+        color: a photo.
+        paths: of all photos.
+        job: where they go.
     Returns:
         One result per photo, by name, those of all processes.
     Raises:
-        UserError: no photo there, or a place that cannot be written.
+        UserError: a place that cannot be written.
     """
-    folder, output = folder.resolve(), output.resolve()
-    paths = photos_to_color(folder, output, recursive=recursive)
-    if not paths:
-        hint = (
-            "name another" if recursive else "name another, or look into the folders below with --recursive"
-        )
-        raise UserError(f"--image_path={folder} holds no photo: {hint}")
-    check_writable(output)
-    remove_leftovers(output)
     budget = PixelBudget(_PIXELS_PER_CORE * num_cores())
 
-    def color(path: Path) -> Result:
-        name = path.relative_to(folder)
-        if (output / name).exists() and not overwrite:
-            return Result(name.as_posix(), "skipped")
+    def within_budget(path: Path, target: Path) -> str:
         with budget.hold(count_pixels(path)):
-            reason = _color(colorize, path, output / name, quality)
-        return Result(name.as_posix(), "failed" if reason else "colored", reason)
+            return color(path, target)
 
-    results = _color_all(color, share(paths))
+    def color_one(path: Path) -> Result:
+        target = target_of(job.output / path.relative_to(job.folder))
+        return job.run(within_budget, path, target=target, is_there=target.exists())
+
+    results = _color_all(color_one, share(paths))
     return [result for part in gather(results) for result in part]
+
+
+def target_of(place: Path) -> Path:
+    """The file that a photo goes to: its own name, and .png where its format is not written, or is GIF.
+
+    For the 256 colours of a GIF are few.
+    """
+    is_kept = WRITTEN.get(place.suffix.lower(), "GIF") != "GIF"
+    return place if is_kept else place.with_name(f"{place.name}.png")
+
+
+def files_to_color(folder: Path, output: Path, *, recursive: bool) -> Files:
+    """The files of a folder, without those of an output folder inside it.
+
+    Raises:
+        UserError: there is no photo or clip, or originals would be written over.
+    """
+    folder, output = folder.resolve(), output.resolve()
+    if output == folder:
+        raise UserError(f"--output_dir={output} is the folder of the photos: name another")
+    files = sort_files(folder, recursive=recursive)
+    if folder in output.parents:
+        files = files.outside(output)
+    sources = {*files.photos, *files.clips}
+    if not sources:
+        hint = "" if recursive else ", or look into the folders below with --recursive"
+        raise UserError(f"--image_path={folder} holds no photo: name another{hint}")
+    targets = Counter(target_of(output / path.relative_to(folder)) for path in files.photos)
+    targets.update(output / path.relative_to(folder) for path in files.clips)
+    for target, num in targets.items():
+        if target in sources:
+            raise UserError(f"--output_dir={output} would write over {target.name}: name another")
+        if num > 1:
+            raise UserError(f"{num} photos would become {target}: rename all but one")
+    return files
 
 
 def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
@@ -141,54 +186,19 @@ def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[R
     return [future.result() for future in futures]
 
 
-def photos_to_color(
-    folder: Path, output: Path, *, recursive: bool, suffixes: tuple[str, ...] = SUFFIXES
-) -> list[Path]:
-    """The photos of a folder, or other files by their endings, without those of an output folder inside it.
+def _attempt(color: Color, path: Path, target: Path) -> tuple[str, str]:
+    """Why it failed, or '', and a warning.
 
     Raises:
-        UserError: the two are one, and the originals would be written over.
-    """
-    folder, output = folder.resolve(), output.resolve()
-    if output == folder:
-        raise UserError(f"--output_dir={output} is the folder of the photos: name another")
-    paths = find_photos(folder, recursive=recursive, suffixes=suffixes)
-    if folder in output.parents:
-        paths = [path for path in paths if output not in path.parents]
-    sources = set(paths)
-    for path in paths:
-        if output / path.relative_to(folder) in sources:
-            raise UserError(f"--output_dir={output} would write over {path.name}: name another")
-    return paths
-
-
-def write_report(output: Path, results: list[Result]) -> None:
-    """Write report.csv."""
-    write_csv(output / REPORT, [vars(result) for result in results], COLUMNS)
-
-
-def _color(colorize: Callable[[Path], Picture], path: Path, target: Path, quality: int) -> str:
-    """Why it failed, or ''.
-
-    Raises:
-        UserError: the place cannot be written, as with a full disk: no other photo would fare better.
+        PlaceError: the place cannot be written, as with a full disk: no other photo would fare better.
     """
     try:
-        picture = colorize(path)
+        return "", color(path, target)
+    except PlaceError:
+        raise
     except UserError as error:
-        return str(error)
+        return str(error), ""
     except (MemoryError, RuntimeError) as error:
-        return _too_large(path, error)
-    try:
-        save_picture(target, picture, quality=quality)
-    except PhotoError as error:
-        return str(error)
-    except (MemoryError, RuntimeError) as error:
-        return _too_large(path, error)
-    return ""
-
-
-def _too_large(path: Path, error: Exception) -> str:
-    if not is_out_of_memory(error):
-        raise error
-    return f"{path} is too large for the memory of this machine"
+        if not is_out_of_memory(error):
+            raise
+        return f"{path} is too large for the memory of this machine", ""

@@ -14,7 +14,8 @@ from core.errors import UserError
 from data.color import gray_to_rgb
 from data.listing import find_photos
 from inference.chroma import lightness_seen
-from media.decode import PhotoError, is_gray, load_photo
+from media.decode import PhotoError, is_gray
+from media.photo import load_photo
 from media.picture import Picture, from_image
 from models.timm_encoder import TimmEncoder
 

@@ -9,7 +9,7 @@ from config import Config
 from core.errors import UserError
 
 
-def check_samples(config: Config, weights: LoadedModel) -> None:
+def check_samples(config: Config, weights: LoadedModel, num_pages: int = 1) -> None:
     """
     Raises:
         UserError: --samples or --sample_seed with a model that draws nothing, or with a flag at odds with it.
@@ -21,6 +21,8 @@ def check_samples(config: Config, weights: LoadedModel) -> None:
         raise UserError(
             f"{flag}: {weights.name} draws nothing, its colours are always the same: leave it out"
         )
+    if num_pages > 1:
+        raise UserError(f"{flag} is for one picture, and {config.image_path} holds {num_pages}: leave it out")
     if config.views > 1:
         raise UserError(f"{flag}: a mean over views is none of the drawn colours: leave --views out")
     for other in ("save_chroma", "save_confidence"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,18 +37,8 @@ def side_by_side(
     Raises:
         UserError: a photo, or every photo, cannot be read.
     """
-    rows = []
-    for path in paths:
-        try:
-            original = load_picture(path, max_pixels=max_pixels)
-        except PhotoError as error:
-            if not skip_unreadable:
-                raise
-            log.warning("left out: %s", error)
-        else:
-            rows.append(_row(colorizers, original))
-    if not rows:
-        raise UserError("none of the photos could be read: see the warnings above")
+    originals = read_each(paths, max_pixels=max_pixels, skip_unreadable=skip_unreadable)
+    rows = [_row(colorizers, original) for _, original in originals]
     titles = ["gray", *colorizers, "photo"]
     if all(row[-1] is None for row in rows):
         titles, rows = titles[:-1], [row[:-1] for row in rows]
@@ -68,7 +58,7 @@ def contact_sheet(
         upsample: a name of `UPSAMPLERS`.
         saturation: factor of the chroma.
     """
-    small = _shrink(original)
+    small = shrink(original, _SIDE)
     row: list[np.ndarray | None] = [without_color(small).pixels]
     for chroma in colorings.values():
         chroma = replace(chroma, size=small.size)
@@ -77,20 +67,45 @@ def contact_sheet(
     return Picture(montage([row], ["gray", *colorings]), None, mark_inferred(Metadata(), by))
 
 
-def _row(colorizers: Mapping[str, Colorizer], original: Picture) -> list[np.ndarray | None]:
-    """Small pictures of a photo; None in place of the photo itself where it has no colour."""
-    small = _shrink(original)
-    row: list[np.ndarray | None] = [without_color(small).pixels]
+def read_each(
+    paths: Sequence[Path], *, max_pixels: int, skip_unreadable: bool
+) -> Iterator[tuple[Path, Picture]]:
+    """Photos one after the other, with the arguments and errors of `side_by_side`."""
+    num = 0
+    for path in paths:
+        try:
+            original = load_picture(path, max_pixels=max_pixels)
+        except PhotoError as error:
+            if not skip_unreadable:
+                raise
+            log.warning("left out: %s", error)
+        else:
+            num += 1
+            yield path, original
+    if not num:
+        raise UserError("none of the photos could be read: see the warnings above")
+
+
+def color_small(colorizers: Mapping[str, Colorizer], original: Picture, small: Picture) -> list[np.ndarray]:
+    """A photo as each model colors it: (h, w, 3) uint8 of the size of `small`, a smaller copy of it."""
+    pictures = []
     for colorizer in colorizers.values():
         chroma = replace(colorizer.infer(original), size=small.size)  # the model sees the photo as it is
         colored = apply_chroma(small, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
-        row.append(colored.pixels)
-    return [*row, None if is_gray(Image.fromarray(small.pixels)) else small.pixels]
+        pictures.append(colored.pixels)
+    return pictures
 
 
-def _shrink(original: Picture) -> Picture:
-    """A photo in 8 bits, on white where transparent, its long side at most `_SIDE`."""
-    scale = min(1, _SIDE / max(original.size))
+def shrink(original: Picture, side: int) -> Picture:
+    """A photo in 8 bits, on white where transparent, its long side at most `side` pixels."""
+    scale = min(1, side / max(original.size))
     width, height = (max(1, round(scale * length)) for length in original.size)
-    small = original.preview(_SIDE).resize((width, height), Image.Resampling.LANCZOS)
+    small = original.preview(side).resize((width, height), Image.Resampling.LANCZOS)
     return from_image(small, "the photo")
+
+
+def _row(colorizers: Mapping[str, Colorizer], original: Picture) -> list[np.ndarray | None]:
+    """Small pictures of a photo; None in place of the photo itself where it has no colour."""
+    small = shrink(original, _SIDE)
+    photo = None if is_gray(Image.fromarray(small.pixels)) else small.pixels
+    return [without_color(small).pixels, *color_small(colorizers, original, small), photo]

@@ -1,4 +1,4 @@
-"""Files <-> pixels: decode whatever photo a person has, name the file in every error."""
+"""Files -> pixels by Pillow: what it opens, and how every error names the file."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from core.errors import UserError
+from media.formats import HEIF_BRANDS, WRITTEN, kind_of_bytes
+from media.metadata import profile_of
 
 log = logging.getLogger(__name__)
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 
 # What Pillow's decoders raise on broken files, each seen on mutated photographs.
 _DECODER_ERRORS = (
@@ -52,20 +52,8 @@ class PhotoError(UserError):
     """A photo that cannot be read; the message names the file."""
 
 
-def load_photo(path: Path, *, max_pixels: int, box: tuple[int, int, int, int] | None = None) -> Image.Image:
-    """Decode a photo as a person sees it: upright, sRGB, 8 bits, on white where transparent.
-
-    Args:
-        path: any format that Pillow reads; of several frames the first.
-        max_pixels: larger photos are refused before they are decoded.
-        box: (left, upper, right, lower) pixels of the upright photo to keep.
-    Returns:
-        An RGB image in sRGB.
-    Raises:
-        PhotoError: missing, not a regular file, not a photo, damaged, or too large.
-    """
-    with open_photo(path) as file:
-        return decode(file, name=str(path), max_pixels=max_pixels, box=box)
+class UnknownKind(Exception):
+    """A file that may well be intact, of a kind that nothing here reads; says which."""
 
 
 def open_photo(path: Path) -> io.BufferedReader:
@@ -83,20 +71,6 @@ def open_photo(path: Path) -> io.BufferedReader:
         raise PhotoError(f"cannot read {path} ({error.strerror or error}): check its rights") from error
 
 
-def decode(
-    file: BinaryIO,
-    *,
-    name: str,
-    max_pixels: int,
-    box: tuple[int, int, int, int] | None = None,
-) -> Image.Image:
-    """`load_photo` for an open binary file; `name` is what errors call it."""
-    with decoding_errors(name, max_pixels), opened(file, max_pixels) as image:
-        image.load()
-        rgb = to_srgb(image, name)
-    return rgb.crop(box) if box else rgb
-
-
 @contextlib.contextmanager
 def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
     """Open a picture of at most so many pixels; within `decoding_errors`."""
@@ -104,12 +78,25 @@ def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow's own, for the whole process
         try:
             picture = Image.open(file, formats=_readable_formats())
+        except Image.UnidentifiedImageError as error:
+            file.seek(0)
+            head = file.read(64)
+            if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
+                raise UnknownKind("HEIC needs pillow-heif: pip install .[heif]") from error
+            if kind_of_bytes(head) == "photo":
+                raise UnknownKind("a header that is damaged, or of a rare kind") from error
+            raise
         finally:
             Image.MAX_IMAGE_PIXELS = limit
     with picture as image:
-        if image.width * image.height > max_pixels:
-            raise Image.DecompressionBombError
+        check_pixels(image, max_pixels)
         yield image
+
+
+def check_pixels(image: Image.Image, max_pixels: int) -> None:
+    """Refuse a picture that is too large, before it is decoded; within `decoding_errors`."""
+    if image.width * image.height > max_pixels:
+        raise Image.DecompressionBombError
 
 
 @contextlib.contextmanager
@@ -122,7 +109,11 @@ def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
             f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"
         ) from error
     except Image.UnidentifiedImageError as error:
-        raise PhotoError(f"{name} is not a photo in a format known here: use JPEG, PNG or TIFF") from error
+        raise PhotoError(f"{name} is not a photo in a format known here: name another") from error
+    except UnknownKind as error:
+        raise PhotoError(
+            f"{name} cannot be read here ({error}): save it anew with another program"
+        ) from error
     except _DECODER_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name} is damaged ({reason}): get an intact copy") from error
@@ -131,34 +122,28 @@ def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
 @functools.cache
 def _readable_formats() -> tuple[str, ...]:
     """Formats of pictures; not all of Pillow's, some of which start other programs (EPS: Ghostscript)."""
-    wanted = ["JPEG", "MPO", "PNG", "WEBP", "BMP", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "TGA"]
+    wanted = ["JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF"]
+    wanted.append("TGA")  # last: it has no first bytes of its own
     Image.init()
+    with contextlib.suppress(ImportError):
+        import pillow_heif  # an extra
+
+        pillow_heif.register_heif_opener()
     return tuple(name for name in wanted if name in Image.OPEN)
 
 
-def to_srgb(image: Image.Image, name: str = "the picture") -> Image.Image:
-    """Any Pillow image as a person sees it: upright, sRGB, 8 bits, on white where transparent.
+def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:
+    """Any Pillow image as a person sees it: upright, sRGB, 8 bits, and its alpha, in mode L, if it has one.
 
     Args:
         image: of any mode; floats are in [0, 1].
         name: what warnings call it.
     """
-    rgb, alpha = split_alpha(image, name)
-    if alpha is not None:
-        white = Image.new("RGB", rgb.size, "white")
-        rgb = Image.composite(rgb, white, alpha)
-    rgb = image.copy() if rgb is image else rgb
-    rgb.info.clear()  # the profile is applied: nobody must apply it again
-    return rgb
-
-
-def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image | None]:
-    """`to_srgb`, but with the alpha apart: an RGB image, which may be `image` itself, and one of mode L."""
     # Pillow inverts such TIFFs of 8 bits, but not of 16. The tag is lost with the first copy.
     inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # for it makes a copy in any case
         image = ImageOps.exif_transpose(image)
-    profile = image.info.get("icc_profile")
+    profile = profile_of(image.info, is_gray=image.mode in ("1", "L", "LA", "I", "F"))
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bit(image, inverted)
     if image.mode in ("La", "RGBa"):  # premultiplied
@@ -204,10 +189,9 @@ def photo_format(path: Path) -> str:
     Raises:
         UserError: the ending is none that the project writes.
     """
-    if path.suffix.lower() not in SUFFIXES:
-        raise UserError(f"cannot write {path}: its ending must be one of {', '.join(SUFFIXES)}")
-    Image.init()
-    return Image.EXTENSION[path.suffix.lower()]
+    if path.suffix.lower() not in WRITTEN:
+        raise UserError(f"cannot write {path}: its ending must be one of {', '.join(WRITTEN)}")
+    return WRITTEN[path.suffix.lower()]
 
 
 def _to_8_bit(image: Image.Image, inverted: bool) -> Image.Image:

@@ -5,20 +5,24 @@ from __future__ import annotations
 import io
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, PngImagePlugin, TiffImagePlugin
+from PIL import ExifTags, Image, TiffImagePlugin
 
 from core.distributed import num_cores
 from core.files import write_bytes
+from media.attach import jpeg_segment, png_texts, warn_of_losses
 from media.decode import PhotoError, photo_format
-from media.metadata import DIRECTORIES, srgb_profile
+from media.metadata import DIRECTORIES, IPTC_TAG, Metadata, srgb_profile
 from media.picture import STRIP_PIXELS, Picture, on_white, to_dtype
+
+ANIMATED = ("PNG", "WEBP", "GIF")
+"""Formats that hold animations."""
 
 
 def save_picture(path: Path, original: Picture, *, quality: int) -> None:
@@ -36,36 +40,114 @@ def save_picture(path: Path, original: Picture, *, quality: int) -> None:
     """
     file_format = photo_format(path)
     try:
+        warn_of_losses(original.metadata, file_format)
         if file_format == "PNG" and original.pixels.dtype != np.uint8:
             parts: Sequence[bytes | memoryview] = _deep_png(original)
         elif file_format == "TIFF":
-            parts = _tiff(original)
+            parts = _tiff(original, 0)
         else:
             parts = [_shallow(file_format, original, quality)]
     except (OSError, ValueError, struct.error) as error:  # such as a WebP beyond 16 383 pixels
-        raise PhotoError(f"{path} cannot hold this picture ({error}): use .png") from error
+        raise _cannot_hold(path, error) from error
     write_bytes(path, *parts)
+
+
+def save_pages(path: Path, pictures: Iterable[Picture]) -> None:
+    """Write a TIFF of several pages, each taken when those before it are packed.
+
+    Raises:
+        PhotoError: they are too much for a TIFF.
+        UserError: the place cannot be written.
+    """
+    parts: list[bytes] = []
+    at = link = 0  # where the next page begins, and which part is the directory of the last
+    try:
+        for picture in pictures:
+            page = _tiff(picture, at)
+            if parts:
+                parts[link] = _with_link(parts[link], at)
+            link = len(parts) if parts else 1
+            parts += page
+            at += sum(map(len, page))
+            if at % 2:
+                parts.append(b"\0")
+                at += 1
+    except struct.error as error:
+        raise _cannot_hold(path, error) from error
+    write_bytes(path, *parts)
+
+
+def _with_link(directory: bytes, offset: int) -> bytes:
+    """A directory of a TIFF that says where the next one is."""
+    linked = bytearray(directory)
+    struct.pack_into("<I", linked, 2 + 12 * struct.unpack_from("<H", linked)[0], offset)
+    return bytes(linked)
+
+
+def save_animation(
+    path: Path, pictures: Iterable[Picture], durations: Sequence[int], loops: int, *, quality: int
+) -> None:
+    """Write an animation: GIF, WebP or PNG by the ending.
+
+    Args:
+        path: where to.
+        pictures: its frames, of one size.
+        durations: how long each is shown, ms.
+        loops: how often all are shown, 0: for ever.
+        quality: of WebP, 1 to 100.
+    Raises:
+        PhotoError: the format holds no animations, or not this one.
+        UserError: the place cannot be written.
+    """
+    file_format = photo_format(path)
+    if file_format not in ANIMATED:
+        raise PhotoError(f"{path} cannot hold an animation: use .png, .webp or .gif")
+    pictures = iter(pictures)
+    first = next(pictures)
+    warn_of_losses(first.metadata, file_format)
+    options = _options(file_format, first.metadata, quality) | {"duration": list(durations)}
+    if file_format != "GIF" or loops != 1:  # a GIF that is shown once says nothing of it
+        options["loop"] = loops
+    if file_format == "GIF":
+        options["disposal"] = 2  # each frame stands for itself, also where it is transparent
+    options["append_images"] = [_to_image(picture, has_alpha=True) for picture in pictures]
+    buffer = io.BytesIO()
+    try:
+        _to_image(first, has_alpha=True).save(buffer, file_format, save_all=True, **options)
+    except (OSError, ValueError, struct.error) as error:
+        raise _cannot_hold(path, error) from error
+    write_bytes(path, buffer.getvalue())
+
+
+def _cannot_hold(path: Path, error: Exception) -> PhotoError:
+    other = ".tif" if path.suffix.lower() == ".png" else ".png"
+    return PhotoError(f"{path} cannot hold this picture ({error}): use {other}")
 
 
 def _shallow(file_format: str, original: Picture, quality: int) -> bytes:
     """A file of 8 bits."""
-    metadata = original.metadata
-    options: dict[str, Any] = {"icc_profile": srgb_profile(), "exif": metadata.exif}
+    buffer = io.BytesIO()
+    image = _to_image(original, has_alpha=file_format not in ("JPEG", "BMP"))
+    image.save(buffer, file_format, **_options(file_format, original.metadata, quality))
+    return buffer.getvalue()
+
+
+def _options(file_format: str, metadata: Metadata, quality: int) -> dict[str, Any]:
+    """What Pillow is to be told."""
+    options: dict[str, Any] = {"dpi": metadata.dpi} if metadata.dpi else {}
+    if file_format in ("BMP", "GIF"):
+        return options
+    options |= {"icc_profile": srgb_profile(), "exif": metadata.exif}
     options |= {"xmp": metadata.xmp} if metadata.xmp else {}
-    options |= {"dpi": metadata.dpi} if metadata.dpi else {}
     if file_format in ("JPEG", "WEBP"):
         options["quality"] = quality
     if file_format == "JPEG":
         options["subsampling"] = 0  # colours are what this is about
-    if file_format == "PNG" and metadata.xmp:
-        text = PngImagePlugin.PngInfo()
-        text.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
-        options["pnginfo"] = text
-    if file_format == "BMP":
-        options = {key: value for key, value in options.items() if key == "dpi"}
-    buffer = io.BytesIO()
-    _to_image(original, has_alpha=file_format not in ("JPEG", "BMP")).save(buffer, file_format, **options)
-    return buffer.getvalue()
+        options["extra"] = jpeg_segment(metadata)
+        options["comment"] = dict(metadata.texts).get("Comment", "")
+    if file_format == "PNG":
+        options["pnginfo"] = png_texts(metadata)
+    return options
 
 
 def _to_image(original: Picture, *, has_alpha: bool) -> Image.Image:
@@ -92,8 +174,7 @@ def _deep_png(original: Picture) -> list[bytes | memoryview]:
     if metadata.dpi:
         per_metre = [round(d / 0.0254) for d in metadata.dpi]
         chunks.append((b"pHYs", struct.pack(">IIB", *per_metre, 1)))
-    if metadata.xmp:
-        chunks.append((b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp))
+    chunks += [chunk[:2] for chunk in png_texts(metadata).chunks]
     if metadata.exif:
         chunks.append((b"eXIf", metadata.exif.removeprefix(b"Exif\0\0")))
     own = b"".join(
@@ -104,8 +185,13 @@ def _deep_png(original: Picture) -> list[bytes | memoryview]:
     return [data[:first], own, data[first:]]
 
 
-def _tiff(original: Picture) -> list[bytes]:
-    """A TIFF of any depth in deflated strips; Pillow writes no colours of more than 8 bits."""
+def _tiff(original: Picture, offset: int) -> list[bytes]:
+    """A TIFF of any depth in deflated strips; Pillow writes no colours of more than 8 bits.
+
+    Args:
+        original: the photo.
+        offset: where in the file it begins; 0: with the header.
+    """
     samples = _samples(original, original.pixels.dtype.name)
     samples = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
     height, width, num = samples.shape
@@ -146,6 +232,8 @@ def _tiff(original: Picture) -> list[bytes]:
         directory[tag] = exif.get_ifd(tag) if tag in DIRECTORIES else value
     for tag, value in tags.items():
         directory[tag] = value
+    if metadata.iptc:
+        directory[IPTC_TAG] = metadata.iptc
     # Pillow adds to the offsets of the strips where the directory ends.
-    header = struct.pack("<2sHI", b"II", 42, 8)
-    return [header, directory.tobytes(8), *strips]
+    header = [] if offset else [struct.pack("<2sHI", b"II", 42, 8)]
+    return [*header, directory.tobytes(offset or 8), *strips]

@@ -7,7 +7,8 @@ import functools
 import re
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import sub
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -36,7 +37,13 @@ _OF_THE_OLD_FILE = (
     ExifTags.Base.ExifImageWidth,
     ExifTags.Base.ExifImageHeight,
 )
+IPTC_TAG = 33723  # of a TIFF
+IPTC_RESOURCE, _IPTC_START = 0x0404, b"\x1c"
+_NO_TEXTS = ("XML:com.adobe.xmp", "Software", "Raw profile type exif", "Raw profile type iptc")
+_NO_COMMENTS = ("b'Created by OpenJPEG", "Created by OpenJPEG")
 _SRGB = 1
+_USUAL_GAMMA, _SAME_GAMMA, _SAME_POINT = 2.2, 0.03, 0.005
+_SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue
 _TURNED = range(5, 9)  # orientations that exchange width and height
 # What a lying EXIF block makes Pillow raise.
 _UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error)
@@ -53,11 +60,15 @@ class Metadata:
         exif: a block as Pillow takes it, or b"".
         xmp: a packet, or b"".
         dpi: horizontal and vertical, or None.
+        iptc: records of IPTC-IIM, or b"".
+        texts: of PNG, GIF and JPEG: keyword and text; a comment is one of the keyword Comment.
     """
 
     exif: bytes = b""
     xmp: bytes = b""
     dpi: tuple[float, float] | None = None
+    iptc: bytes = b""
+    texts: tuple[tuple[str, str], ...] = ()
 
 
 def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, int]:
@@ -65,7 +76,7 @@ def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, 
 
     Args:
         exif: of an opened picture.
-        info: of an opened picture: xmp, dpi.
+        info: of an opened picture: xmp, dpi, photoshop or iptc, comment, and the texts of a PNG.
     Returns:
         The metadata of the photo when it is upright, and its EXIF orientation, 1 to 8.
     """
@@ -77,7 +88,36 @@ def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, 
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     dpi = _sane_dpi(info.get("dpi"))
     dpi = dpi[::-1] if dpi and orientation in _TURNED else dpi
-    return Metadata(block, xmp if isinstance(xmp, bytes) else b"", dpi), orientation
+    xmp = xmp if isinstance(xmp, bytes) else b""
+    return Metadata(block, xmp, dpi, _read_iptc(info), _read_texts(info)), orientation
+
+
+def info_of(image: Image.Image) -> dict[Any, Any]:
+    """What `read_metadata` is to know of a picture that was opened and loaded."""
+    tags = getattr(image, "tag_v2", {})
+    return {**image.info, "texts": getattr(image, "text", None), "iptc": tags.get(IPTC_TAG)}
+
+
+def profile_of(info: Mapping[Any, Any], *, is_gray: bool) -> bytes | None:
+    """The ICC profile of an opened picture, or one made of a PNG's gAMA and cHRM; None: sRGB.
+
+    Source: PNG, third edition, 11.3.2: a profile and sRGB go before gAMA and cHRM.
+    """
+    profile, gamma = info.get("icc_profile"), info.get("gamma")
+    is_usual = "srgb" in info or not gamma or abs(gamma * _USUAL_GAMMA - 1) < _SAME_GAMMA
+    points = info.get("chromaticity")
+    has_points = points and "srgb" not in info and max(map(abs, map(sub, points, _SRGB_POINTS))) > _SAME_POINT
+    if profile or (is_usual and not has_points):
+        return profile
+    import imagecodecs  # here, because few photos need it
+
+    exponent = 1 / gamma if gamma else _USUAL_GAMMA
+    if is_gray:
+        return bytes(imagecodecs.cms_profile("gray", gamma=exponent))
+    x, y, *primaries = points or _SRGB_POINTS
+    return bytes(
+        imagecodecs.cms_profile("rgb", whitepoint=(x, y), primaries=tuple(primaries), gamma=exponent)
+    )
 
 
 @functools.cache
@@ -101,7 +141,42 @@ def mark_inferred(metadata: Metadata, by: str) -> Metadata:
         if isinstance(value, str):
             exif[tag] = value.encode("latin-1", "replace")
     exif[ExifTags.Base.Software] = f"{by}: colours inferred"
-    return Metadata(exif.tobytes(), _mark_xmp(metadata.xmp, by), metadata.dpi)
+    return replace(metadata, exif=exif.tobytes(), xmp=mark_xmp(metadata.xmp, by))
+
+
+def _read_iptc(info: Mapping[Any, Any]) -> bytes:
+    """Of a JPEG's or a PNG's Photoshop resources, or a TIFF's tag."""
+    found = info.get("iptc") or _of_png(info.get("texts") or {})
+    if isinstance(resources := info.get("photoshop"), dict):
+        found = resources.get(IPTC_RESOURCE, b"")
+    if isinstance(found, tuple) and all(isinstance(word, int) for word in found):  # TIFF readers differ
+        with contextlib.suppress(struct.error):
+            found = struct.pack(f"<{len(found)}I", *found)
+    return found if isinstance(found, bytes) and found.startswith(_IPTC_START) else b""
+
+
+def _of_png(texts: Mapping[str, str]) -> bytes:
+    """IPTC from the text that `media.attach` and other programs write."""
+    with contextlib.suppress(ValueError, struct.error):
+        block = bytes.fromhex(
+            str(texts.get("Raw profile type iptc", "")).partition("iptc\n")[2].partition("\n")[2]
+        )
+        kind, number, _, length = struct.unpack_from(">4sH2sI", block)
+        if (kind, number) == (b"8BIM", IPTC_RESOURCE):
+            return block[12 : 12 + length]
+    return b""
+
+
+def _read_texts(info: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
+    texts = {key: value for key, value in (info.get("texts") or {}).items() if key not in _NO_TEXTS}
+    comment = info.get("comment")
+    if comment and not str(comment).startswith(_NO_COMMENTS):
+        texts["Comment"] = comment
+    return tuple(
+        (str(key), value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value))
+        for key, value in texts.items()
+        if isinstance(value, (str, bytes))
+    )
 
 
 def _sane_dpi(dpi: Any) -> tuple[float, float] | None:
@@ -128,7 +203,8 @@ def _clean(old: Image.Exif) -> bytes:
     return new.tobytes() if len(new) or new._ifds else b""
 
 
-def _mark_xmp(xmp: bytes, by: str) -> bytes:
+def mark_xmp(xmp: bytes, by: str) -> bytes:
+    """A packet, or one made anew, that says that the colours are inferred, and by what."""
     text = xmp.decode("utf-8", "replace").rstrip("\0 \n")
     if "</rdf:RDF>" not in text:
         text = _EMPTY_XMP

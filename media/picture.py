@@ -16,9 +16,12 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from media.decode import PhotoError, decoding_errors, open_photo, opened, split_alpha
-from media.deep import FULL, read_deep
-from media.metadata import Metadata, read_metadata, srgb_profile
+from media.damaged import loaded
+from media.decode import PhotoError, check_pixels, decoding_errors, open_photo, opened, split_alpha
+from media.deep import read_deep
+from media.metadata import Metadata, info_of, read_metadata, srgb_profile
+from media.pages import page_number
+from media.white import FULL
 
 log = logging.getLogger(__name__)
 
@@ -75,20 +78,27 @@ class Picture:
         return Image.fromarray(parts[0] if len(parts) == 1 else np.concatenate(parts))
 
 
-def load_picture(path: Path, *, max_pixels: int) -> Picture:
+def load_picture(path: Path, *, max_pixels: int, page: int = 0) -> Picture:
     """Decode a photo at the depth of its file.
 
     Args:
-        path: any format that `media.decode.load_photo` reads.
+        path: any format of `media.formats`.
         max_pixels: larger photos are refused before they are decoded.
+        page: of a file that holds several pictures, as `media.pages` numbers them.
     Raises:
         PhotoError: missing, not a regular file, not a photo, damaged, or too large.
     """
-    name = str(path)
-    with open_photo(path) as file, decoding_errors(name, max_pixels):
-        deep = read_deep(file, max_pixels)
+    with open_photo(path) as file:
+        return read_picture(file, name=str(path), max_pixels=max_pixels, page=page)
+
+
+def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -> Picture:
+    """`load_picture` for an open binary file; `name` is what errors call it."""
+    with decoding_errors(name, max_pixels):
+        number = page_number(file, page)
+        deep = read_deep(file, max_pixels, number, name)
         if deep is None:
-            rgb, mask, metadata = _read_shallow(file, max_pixels, name)
+            rgb, mask, metadata = _read_shallow(file, max_pixels, number, name)
             return Picture(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
@@ -97,12 +107,14 @@ def load_picture(path: Path, *, max_pixels: int) -> Picture:
 
 
 def _read_shallow(
-    file: BinaryIO, max_pixels: int, name: str
+    file: BinaryIO, max_pixels: int, number: int, name: str
 ) -> tuple[Image.Image, Image.Image | None, Metadata]:
-    """A file of 8 bits: RGB, alpha. On return what was in the file's own colours is out of memory."""
-    with opened(file, max_pixels) as image:
-        image.load()
-        metadata, _ = read_metadata(image.getexif(), image.info)
+    """A picture of 8 bits: RGB, alpha. On return what was in the file's own colours is out of memory."""
+    with loaded(file, max_pixels, number, name) as image:
+        check_pixels(image, max_pixels)  # pages differ
+        if image.mode == "1":
+            log.warning("%s is a 1-bit scan: its black and white take no colour", name)
+        metadata, _ = read_metadata(image.getexif(), info_of(image))
         return *split_alpha(image, name), metadata
 
 
@@ -132,6 +144,8 @@ def from_array(array: np.ndarray) -> Picture:
         ValueError: another shape or dtype.
     """
     samples = np.asarray(array)
+    if not samples.size:
+        raise ValueError(f"expected a photo, got an empty array of shape {samples.shape}")
     if samples.dtype.kind == "f":
         samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
     if samples.ndim == 2:

@@ -40,6 +40,7 @@ _ROWS: dict[str, Row] = {
         "coltran2021.ColTran2021", ColTran2021Settings, "coltran_objective.ColTran2021Objective"
     ),
     "unet": Row("unet.UNet", UNetSettings, "unet_objective.UNetObjective"),
+    "unet_hints": Row("unet_hints.HintedUNet", UNetSettings, "unet_hints.HintedUNetObjective"),
 }
 
 WITHOUT_WEIGHTS = ("levin2004", "irony2005")

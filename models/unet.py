@@ -60,7 +60,11 @@ class UNet(ColorizationModel):
 
     def forward(self, L: Tensor) -> Output:
         """L* (N, 1, H, W), any height and width -> what both heads say."""
-        x4, x8, x16, x32 = self.encoder(gray_to_rgb(L))
+        return self.decode(self.encoder(gray_to_rgb(L)), L)
+
+    def decode(self, maps: list[Tensor], L: Tensor) -> Output:
+        """The encoder's four feature maps for L* -> what both heads say."""
+        x4, x8, x16, x32 = maps
         x = self.bottom(x32) + self.whole(x32)  # (N, wide, H'/32, W'/32)
         for up, skip in zip(self.decoder, (x16, x8, x4), strict=True):
             x = up(x, skip)  # (N, wide, H'/16, W'/16), (N, middle, H'/8, W'/8), (N, narrow, H'/4, W'/4)

@@ -16,13 +16,16 @@ from models.timm_encoder import TimmEncoder, packaged_weights
 
 ENCODER = "tf_efficientnet_lite0"
 """Not the one that unet is built on: a loss over that one's features would be judged by itself."""
-DEFINITION = (
+DISTANCE = (
     "squared Fréchet distance of two Gaussians with the means and covariances of the features of colored and "
     f"of the same true photos: the mean over the photo of the last feature map of {ENCODER} with ImageNet "
     "weights; 0 for the true colours. It is biased upward, the more the fewer the photos: to be compared "
-    "only between rows of the same photos. ±: standard deviation over resamples of the photos, drawn in "
-    "pairs; they hold fewer different photos and lie higher, so that their quantiles are no interval. The "
-    "features are not those of the Inception network of the FID, nor are the values"
+    "only between rows of the same photos."
+)
+OTHER_FEATURES = "The features are not those of the Inception network of the FID, nor are the values"
+DEFINITION = (
+    f"{DISTANCE} ±: standard deviation over resamples of the photos, drawn in pairs; they hold fewer "
+    f"different photos and lie higher, so that their quantiles are no interval. {OTHER_FEATURES}"
 )
 _RESAMPLES = 50
 

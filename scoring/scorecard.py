@@ -43,6 +43,12 @@ HEADS = {
     "colorfulness": ("colourfulness", 1),
     "colorfulness_gap": ("colourfulness gap ↓", 1),
     "chroma_ratio": ("chroma / true", 2),
+    "frechet": ("Fréchet distance ↓", 2),
+    "kid": ("KID ↓", 4),
+    "best_psnr": ("best PSNR ↑ dB", 2),
+    "mean_psnr": ("mean PSNR ↑ dB", 2),
+    "diversity": ("ΔE2000 of samples", 2),
+    "within_spread": ("within spread", 2),
 }
 """Metric -> head of its column, with the direction that is better, and digits after the point."""
 _RESAMPLES = 2000

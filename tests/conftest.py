@@ -70,13 +70,17 @@ def swapped_profile() -> bytes:
 def flags_of(name: str) -> list[str]:
     """What a training of a model is to be told here: the models of some hundred layers are kept small."""
     own = {"model1": [], "model2": ["--encoder_weights=random"]}
-    own["unet"] = ["--preset=small", "--encoder=tf_efficientnet_lite0", "--encoder_weights=random"]
+    own["unet"] = own["unet_hints"] = [
+        "--preset=small",
+        "--encoder=tf_efficientnet_lite0",
+        "--encoder_weights=random",
+    ]
     return [f"--model={name}", *own.get(name, ["--preset=small"])]
 
 
 def small_model(name: str, **settings: Any) -> ColorizationModel:
     """A model of few channels, with random weights and, where it has one, a small encoder."""
-    encoder = {"encoder": "tf_efficientnet_lite0"} if name == "unet" else {}
+    encoder = {"encoder": "tf_efficientnet_lite0"} if name.startswith("unet") else {}
     return build_model(name, preset="small", **encoder, **settings)
 
 

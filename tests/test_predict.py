@@ -12,7 +12,7 @@ from checkpoint import shipped
 from checkpoint.file import save_weights
 from core.runs import BEST
 from data.color import chroma
-from media.decode import load_photo
+from media.photo import load_photo
 from media.picture import from_image
 from models.registry import build_model
 from predict import Colorizer

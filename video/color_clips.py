@@ -3,57 +3,55 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 
-from core.distributed import gather, share
-from inference.folder import Result, photos_to_color
-from media.clip import SUFFIXES
+from core.distributed import gather, share, world
+from core.errors import UserError
+from inference.folder import Color, Job
+from inference.report import Result
 from media.encode_clip import CONTAINERS, endings_for
-from media.ffmpeg import ClipError
 
 
-def clips_to_color(folder: Path, output: Path, *, recursive: bool) -> list[Path]:
-    """The clips of a folder, without those of an output folder inside it.
-
-    Raises:
-        UserError: the originals would be written over.
-    """
-    return photos_to_color(folder, output, recursive=recursive, suffixes=SUFFIXES)
-
-
-def color_clips(
-    color: Callable[[Path, Path], None], folder: Path, output: Path, *, recursive: bool, overwrite: bool
-) -> list[Result]:
+def color_clips(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
     """Color the clips of a folder.
 
     They keep their names; where clips of that ending are not written, one that can hold the audio is added.
-    What cannot be read costs a line, and what is there already is skipped.
+    What cannot be read or written costs a line, and what is there already is skipped.
 
     Args:
-        color: colors a clip, given the file and the one to write.
-        folder: where the clips are.
-        output: where they go.
-        recursive: whether the folders below count too.
-        overwrite: color also what is there already.
+        color: a clip.
+        paths: of all clips.
+        job: where they go.
     Returns:
         One result per clip, by name, those of all processes.
     Raises:
         UserError: a place cannot be written.
     """
-    folder, output = folder.resolve(), output.resolve()
+
+    def color_to_its_container(path: Path, place: Path) -> str:
+        targets = _targets(place)
+        ending = "" if len(targets) == 1 else endings_for(path)[0]
+        return color(path, place.with_name(place.name + ending))
+
     results = []
-    for path in share(clips_to_color(folder, output, recursive=recursive)):
-        name = path.relative_to(folder)
-        status, reason = "skipped", ""
-        if overwrite or not any(target.exists() for target in _targets(output / name)):
-            try:
-                color(path, _target(path, output / name))
-                status = "colored"
-            except ClipError as error:
-                status, reason = "failed", str(error)
-                print(reason, file=sys.stderr)
-        results.append(Result(name.as_posix(), status, reason))
+    for path in share(paths):
+        place = job.output / path.relative_to(job.folder)
+        is_there = any(target.exists() for target in _targets(place))
+        result = job.run(color_to_its_container, path, target=place, is_there=is_there)
+        if result.reason:
+            print(result.reason, file=sys.stderr)
+        results.append(result)
+    return [result for part in gather(results) for result in part]
+
+
+def leave_out_clips(paths: Sequence[Path], job: Job, error: UserError) -> list[Result]:
+    """Clips of which none can be colored here, for one reason that is told once."""
+    if paths and world().is_main:
+        print(f"{len(paths)} clips are left out: {error}", file=sys.stderr)
+    results = [Result(path.relative_to(job.folder).as_posix(), "failed", str(error)) for path in share(paths)]
+    for result in results:
+        job.report.add(result)
     return [result for part in gather(results) for result in part]
 
 
@@ -62,8 +60,3 @@ def _targets(place: Path) -> list[Path]:
     if place.suffix.lower() in CONTAINERS:
         return [place]
     return [place.with_name(place.name + ending) for ending in CONTAINERS]
-
-
-def _target(path: Path, place: Path) -> Path:
-    targets = _targets(place)
-    return targets[0] if len(targets) == 1 else place.with_name(place.name + endings_for(path)[0])

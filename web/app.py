@@ -16,6 +16,8 @@ from starlette.staticfiles import StaticFiles
 
 from core.errors import UserError
 from web.asking import TooLong
+from web.corrections import Corrections
+from web.desk import Desk
 from web.guard import Guard
 from web.page import Page
 from web.sessions import Busy, Gone, Sessions
@@ -26,23 +28,27 @@ _SWEEP_SECONDS = 30
 _STATUS: dict[type[Exception], int] = {Gone: 404, TooLong: 413, Busy: 503}
 
 
-def build_app(page: Page, *, hosts: frozenset[str]) -> Starlette:
+def build_app(desk: Desk, *, hosts: frozenset[str]) -> Starlette:
     """The server.
 
     Args:
-        page: its handlers.
+        desk: what its handlers share.
         hosts: as of `Guard`.
     """
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(_sweep(page.sessions))
+        task = asyncio.create_task(_sweep(desk.sessions))
         yield
         task.cancel()
 
-    index = Route("/", lambda _: FileResponse(STATIC / "index.html"))
     return Starlette(
-        routes=[index, Mount("/static", StaticFiles(directory=STATIC)), *page.routes()],
+        routes=[
+            Route("/", lambda _: FileResponse(STATIC / "index.html")),
+            Mount("/static", StaticFiles(directory=STATIC)),
+            *Page(desk).routes(),
+            *Corrections(desk).routes(),
+        ],
         middleware=[Middleware(Guard, hosts=hosts)],
         exception_handlers={UserError: _say, MemoryError: _say_too_large},
         lifespan=lifespan,

@@ -57,11 +57,11 @@ def _serve(config: Config, weights: LoadedModel) -> None:
         import uvicorn
 
         from web.app import build_app
-        from web.page import Page
+        from web.desk import Desk
         from web.studio import Studio
 
-        page = Page(Studio(config, weights), sessions, max_upload=config.max_upload * 10**6)
-        app = build_app(page, hosts=_names(config.host))
+        desk = Desk(Studio(config, weights), sessions, max_upload=config.max_upload * 10**6)
+        app = build_app(desk, hosts=_names(config.host))
         for number in (signal.SIGINT, signal.SIGTERM):  # so that the folder goes whichever ends it
             signal.signal(number, _interrupt)
         host = f"[{config.host}]" if ":" in config.host else config.host

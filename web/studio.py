@@ -5,13 +5,11 @@ All that is known of a photo are files in its folder, so that nothing of a perso
 
 from __future__ import annotations
 
-import math
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image
 
 from checkpoint.file import LoadedModel, load_weights
@@ -20,41 +18,24 @@ from config import Config
 from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
-from inference.guided import Scribbler, shipped_encoder, with_hints
+from inference.guided import Scribbler, with_hints
 from inference.hints import Hints
-from inference.reference import Reference, encoder_features
 from media.encode import save_picture
 from media.picture import Picture, from_array, from_image, load_picture
 from web.files import doubt_layer, jpeg
 from web.guiding import fingerprint, guidance_of, hints_of, keep_reference
 from web.likely import likely_colors
+from web.matching import full_scribbler, match, preview_scribbler, small_enough
 from web.photo import Photo
 from web.sessions import Gone
+from web.wish import Wish
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""
 
 _PREVIEW_SIDE = 1024
-_SOLVED_PIXELS = 2**17
 _KEPT_LOOKS = 24  # of each photo
 _VIVIDNESSES = (0.0, 0.5, 1.0)
-
-
-@dataclass(frozen=True)
-class Wish:
-    """How a photo is to be colored.
-
-    Attributes:
-        model: a name of `Studio.choices`.
-        vividness: of a model that has that setting; others leave it alone.
-        saturation: factor of the model's chroma.
-        is_plain: whatever a person says about the photo.
-    """
-
-    model: str
-    vividness: float = 0.0
-    saturation: float = 1.0
-    is_plain: bool = False
 
 
 class Studio:
@@ -111,18 +92,17 @@ class Studio:
         accepts = frozenset() if wish.is_plain else colorizer.model.accepts
         guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
         chroma = colorizer.infer(self._open(photo), guidance)
-        save_chroma(self._look_path(photo, wish), chroma)
+        path = self._look_path(photo, wish)
+        save_chroma(path, chroma)
         for old in sorted(photo.looks.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOOKS]:
             old.unlink(missing_ok=True)
-        return chroma
+        return replace(chroma, L=None)  # as it is read back, so that a preview is the same every time
 
     def preview(self, photo: Photo, chroma: Chroma, wish: Wish) -> bytes:
         """A small colored picture, a JPEG, without the network."""
-        gray, scribbler = _gray(photo), None
-        if photo.matched.exists() and self._is_matched(photo, wish):
-            matched = torch.from_numpy(np.load(photo.matched))
-            scribbler = lambda *_: matched  # noqa: E731
-        colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, _small(gray))
+        gray = _gray(photo)
+        scribbler = preview_scribbler(photo) if self._is_matched(photo, wish) else None
+        colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, small_enough(gray))
         return jpeg(colored.pixels, quality=self.config.quality)
 
     def refer(self, photo: Photo, upload: Path) -> None:
@@ -133,9 +113,7 @@ class Studio:
         """
         reference = keep_reference(photo, upload, max_pixels=self.config.max_pixels)
         if reference is not None:
-            small = _small(_gray(photo))
-            matched = self._reference(reference)(small, small.size[1], small.size[0])
-            np.save(photo.matched, matched.numpy())
+            match(photo, reference, small_enough(_gray(photo)))
 
     def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
         """Colours to suggest at a place, by all models; see `likely_colors`.
@@ -162,9 +140,8 @@ class Studio:
         Raises:
             UserError: also where the format cannot hold it.
         """
-        original, scribbler = self._open(photo), None
-        if self._is_matched(photo, wish):
-            scribbler = self._reference(load_picture(photo.reference, max_pixels=self.config.max_pixels))
+        original, limit = self._open(photo), self.config.max_pixels
+        scribbler = full_scribbler(photo, max_pixels=limit) if self._is_matched(photo, wish) else None
         colored = self._color(original, chroma, wish, hints_of(photo), scribbler, original)
         path = photo.full(ending)
         try:
@@ -194,9 +171,6 @@ class Studio:
     def _is_matched(self, photo: Photo, wish: Wish) -> bool:
         """Whether the colours of a reference are matched, which the model does not take itself."""
         return photo.reference.exists() and "reference" not in self._colorizer(wish.model).model.accepts
-
-    def _reference(self, picture: Picture) -> Scribbler:
-        return Reference(picture, encoder_features(shipped_encoder())).scribbles
 
     def _asked(self, wish: Wish) -> Colorizer:
         colorizer = self._colorizer(wish.model)
@@ -234,14 +208,6 @@ def _gray(photo: Photo) -> Picture:
             return from_image(image, photo.upload.name)
     except FileNotFoundError as error:
         raise Gone("this photo is here no more: drop it again") from error
-
-
-def _small(gray: Picture) -> Picture:
-    """A preview at the size at which given colours are spread in less than a second."""
-    image = Image.fromarray(gray.pixels)
-    scale = min(1.0, math.sqrt(_SOLVED_PIXELS / math.prod(image.size)))
-    width, height = (max(1, int(scale * side)) for side in image.size)
-    return from_array(np.asarray(image.resize((width, height))))
 
 
 def _by_name(error: UserError, path: Path) -> UserError:

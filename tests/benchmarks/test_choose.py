@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from benchmarks.choose import COLUMNS, load_row, main
-from benchmarks.set_scores import REAL, shift_ratio
+from benchmarks.set_scores import shift_ratio
 from checkpoint.file import save_weights
 from config import Config
 from core.errors import UserError
@@ -13,6 +13,7 @@ from core.runs import write_config
 from data.pipeline import draw_split, open_listing
 from models.registry import build_model
 from scoring.scorecard import FLOORS
+from scoring.sets import REAL
 
 
 @pytest.fixture

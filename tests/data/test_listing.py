@@ -21,8 +21,8 @@ def names(root):
 
 
 def test_recursive_sorted_and_of_any_letter_case(tmp_path):
-    wanted = ["a/b/2.JPEG", "a/1.jpg", "z.PNG", "B.tif", "c.webp", "d.bmp", "e.TIFF"]
-    touch(tmp_path, *wanted, "notes.txt", "x.gif", ".hidden.jpg", ".git/y.jpg", "a/.cache/z.png")
+    wanted = ["a/b/2.JPEG", "a/1.jpg", "z.PNG", "B.tif", "c.webp", "d.bmp", "e.TIFF", "f.gif", "g.jxl"]
+    touch(tmp_path, *wanted, "notes.txt", ".hidden.jpg", ".git/y.jpg", "a/.cache/z.png")
     assert names(tmp_path) == sorted(wanted)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 
 from core import files
 from core.files import read_csv
-from media.decode import load_photo
+from media.photo import load_photo
 
 PHOTO = Image.fromarray(skimage.data.chelsea()[100:132, 100:148])
 NUM = 12

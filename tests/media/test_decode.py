@@ -11,7 +11,8 @@ import skimage.data
 from conftest import swapped_profile
 from PIL import Image, ImageCms
 
-from media.decode import PhotoError, is_gray, load_photo, resize
+from media.decode import PhotoError, is_gray, resize
+from media.photo import load_photo
 
 PIXELS = skimage.data.coffee()[100:180, 150:270]  # (80, 120, 3)
 

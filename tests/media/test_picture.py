@@ -12,9 +12,10 @@ from conftest import swapped_profile
 from PIL import ExifTags, Image, ImageCms
 
 from core.errors import UserError
-from media.decode import PhotoError, load_photo, photo_format
+from media.decode import PhotoError, photo_format
 from media.encode import save_picture
 from media.metadata import Metadata, mark_inferred, srgb_profile
+from media.photo import load_photo
 from media.picture import (
     Picture,
     beside,
@@ -215,9 +216,13 @@ def test_planes_apart(tmp_path):
 
 
 def test_floats_beyond_the_range(tmp_path):
-    values = np.array([[-1.0, 0.5], [np.nan, 7.0]], np.float32)
+    """Single highlights beyond 1 are cut off."""
+    values = np.full((20, 20), 0.5, np.float32)
+    values[0, :3] = -1.0, np.nan, 7.0
     tifffile.imwrite(tmp_path / "x.tif", values, photometric="minisblack")
-    assert load(tmp_path / "x.tif").pixels[..., 0].tolist() == [[0, 0.5], [0, 1]]
+    found = load(tmp_path / "x.tif").pixels[..., 0]
+    assert found[0, :4].tolist() == [0, 0, 1, 0.5]
+    assert (found[1:] == 0.5).all()
 
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])

@@ -30,6 +30,8 @@ pytestmark = pytest.mark.skipif(
     not (CHROMIUM.exists() and DRIVER.exists()), reason=f"needs {CHROMIUM} and {DRIVER}"
 )
 GRAY = (skimage.color.rgb2gray(skimage.data.coffee()) * 65535).round().astype(np.uint16)
+PLACE = (160, 300)
+"""Row and column within the cup, of middle lightness."""
 PIXELS = """const image = document.getElementById("color"), canvas = document.createElement("canvas");
 [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
 canvas.getContext("2d").drawImage(image, 0, 0);
@@ -151,14 +153,15 @@ def test_a_dot_colors_what_it_is_on(driver, photo):
     """With the mouse: draw, choose another colour, undo, redo."""
     canvas = correct(driver, photo, "dot")
     plain = shown(driver)
-    change(driver, lambda: ActionChains(driver).move_to_element(canvas).click().perform())
+    up = round(canvas.size["height"] * (200 - PLACE[0]) / 400)
+    change(driver, lambda: ActionChains(driver).move_to_element_with_offset(canvas, 0, -up).click().perform())
     swatches = wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "#likely button"))
     script = "arguments[0].value = '#2030d0'; arguments[0].dispatchEvent(new Event('change'))"
     change(driver, lambda: driver.execute_script(script, element(driver, "picker")))
     blue = shown(driver)
-    assert blue[200, 300, 2] < -15 < plain[200, 300, 2]
+    assert blue[*PLACE, 2] < -15 < plain[*PLACE, 2]
     change(driver, swatches[0].click)
-    assert shown(driver)[200, 300, 2] > blue[200, 300, 2] + 10
+    assert shown(driver)[*PLACE, 2] > blue[*PLACE, 2] + 10
     change(driver, element(driver, "undo").click)
     assert np.array_equal(shown(driver), blue)
     for _ in range(2):
@@ -177,10 +180,10 @@ def test_a_stroke_with_the_keyboard(driver, photo, tmp_path):
     """And its hints as files: saved, cleared, loaded, both ways."""
     canvas = correct(driver, photo, "brush")
     plain = shown(driver)
-    stroke = [Keys.ENTER, *[Keys.SHIFT + Keys.ARROW_RIGHT] * 4, Keys.ENTER]
+    stroke = [Keys.SHIFT + Keys.ARROW_UP] * 3 + [Keys.ENTER, Keys.SHIFT + Keys.ARROW_RIGHT, Keys.ENTER]
     change(driver, lambda: canvas.send_keys(*stroke))
     painted = shown(driver)
-    assert np.abs(painted[200, 320] - plain[200, 320]).max() > 5
+    assert np.abs(painted[155, 310] - plain[155, 310]).max() > 5
     for kind, name in (("points", "old photo_hints.json"), ("strokes", "old photo_hints.png")):
         element(driver, f"save-{kind}").click()
         path = downloaded(driver, tmp_path, name)
@@ -207,7 +210,7 @@ def test_a_region_is_kept_and_done_again(driver, photo):
     kept = shown(driver)
     middle = np.s_[140:160, 230:250]
     assert np.abs(kept[middle] - before[middle]).mean() < 2
-    assert np.hypot(*kept[350:, 500:, 1:].mean(axis=(0, 1))) < 2
+    assert np.hypot(*kept[350:, 500:, 1:].mean(axis=(0, 1))) < 4
     change(driver, element(driver, "redo-region").click)
     assert np.abs(shown(driver)[middle] - kept[middle])[..., 1:].mean() > 2
     change(driver, element(driver, "clear-region").click)

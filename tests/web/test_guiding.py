@@ -18,7 +18,8 @@ from media.encode import save_picture
 from media.picture import Picture
 from web.guiding import hints_of, keep_points, keep_strokes
 from web.photo import Photo
-from web.studio import Studio, Wish
+from web.studio import Studio
+from web.wish import Wish
 
 POINTS = [{"x": 100, "y": 80, "color": "#d02020", "radius": 12}]
 

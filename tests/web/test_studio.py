@@ -17,7 +17,8 @@ from media.picture import Picture, load_picture
 from web.files import pack
 from web.photo import Photo
 from web.sessions import Gone
-from web.studio import ENDINGS, Studio, Wish
+from web.studio import ENDINGS, Studio
+from web.wish import Wish
 
 COFFEE = skimage.data.coffee()[100:300, 100:400]
 

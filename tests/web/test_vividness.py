@@ -13,7 +13,8 @@ from media.encode import save_picture
 from media.picture import Picture
 from models.registry import build_model
 from web.photo import Photo
-from web.studio import Studio, Wish
+from web.studio import Studio
+from web.wish import Wish
 
 
 @pytest.fixture(scope="module")

@@ -75,7 +75,7 @@ async function showDoubt(photo, signal) {
   const about = `${model} ${vividness}`;
   if (!element("overlay").checked) return viewer.setDoubt(null);
   if (photo.doubtOf !== about) {
-    photo.doubt = await api.doubt(photo, { model, vividness }, signal);
+    photo.doubt = await api.doubt(photo, look(), signal);
     photo.doubtOf = about;
   }
   return viewer.setDoubt(photo.doubt);

@@ -1,0 +1,86 @@
+"""A study in a file: a page that shows one photo as two models color it, and asks which is better."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+import itertools
+import json
+from collections.abc import Mapping, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from inference.colorizer import Colorizer
+from inference.side_by_side import color_small, read_each, shrink
+
+_SIDE = 640  # pixels of each picture's long side
+
+
+def blind_page(
+    colorizers: Mapping[str, Colorizer],
+    paths: Sequence[Path],
+    *,
+    seed: int,
+    quality: int,
+    max_pixels: int,
+    skip_unreadable: bool,
+) -> str:
+    """One HTML page with all that it needs, which asks nothing of any host.
+
+    Every pair of models is shown once for each photo. The choices stay in the browser, from which they are
+    downloaded; the page counts them, and those of other people who had the same page, by the model of Bradley
+    and Terry. Names of models stand in the page's source, but are not shown before the results are.
+
+    Args:
+        colorizers: label -> model, two or more.
+        paths: of the photos.
+        seed: of the order of the pairs, and of what is left and right.
+        quality: of the pictures, JPEG, 1 to 100.
+        max_pixels: larger photos are refused.
+        skip_unreadable: a photo that cannot be read costs a warning, unless none can.
+    Raises:
+        UserError: a photo, or every photo, cannot be read.
+    """
+    photos, pictures = [], []
+    for path, original in read_each(paths, max_pixels=max_pixels, skip_unreadable=skip_unreadable):
+        photos.append(path.name.encode("utf-8", "replace").decode())
+        colored = color_small(colorizers, original, shrink(original, _SIDE))
+        pictures.append([_data_uri(pixels, quality) for pixels in colored])
+    models = [{"label": label, "sha256": c.weights.sha256} for label, c in colorizers.items()]
+    study = {"seed": seed, "models": models, "photos": photos, "pictures": pictures}
+    study |= {"pairs": order_of_pairs(len(photos), len(models), seed)}
+    return _fill(study | {"id": hashlib.sha256(json.dumps(study).encode()).hexdigest()[:16]})
+
+
+def order_of_pairs(num_photos: int, num_models: int, seed: int) -> list[tuple[int, int, int]]:
+    """(photo, model on the left, model on the right): every two models once for each photo, shuffled."""
+    rng = np.random.default_rng(seed)
+    pairs = list(itertools.product(range(num_photos), itertools.combinations(range(num_models), 2)))
+    order = [pairs[i] for i in rng.permutation(len(pairs))]
+    swapped = rng.random(len(pairs)) < 0.5
+    return [
+        (photo, *(pair[::-1] if swap else pair)) for (photo, pair), swap in zip(order, swapped, strict=True)
+    ]
+
+
+def _data_uri(pixels: np.ndarray, quality: int) -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)  # colours are what counts
+    return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def _fill(study: dict[str, Any]) -> str:
+    """The page, with the study and its scripts in their places."""
+    folder = files("inference") / "static"
+    page, fit, flow = (
+        (folder / name).read_text(encoding="utf-8") for name in ("blind.html", "bradley_terry.js", "blind.js")
+    )
+    data = json.dumps(study).replace("<", "\\u003c")  # a name may hold what ends a script
+    for place, text in {"{fit}": fit, "{flow}": flow, "{study}": data}.items():
+        page = page.replace(place, text)
+    return page

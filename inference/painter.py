@@ -1,0 +1,103 @@
+"""Photos as files: read, colored as a configuration says, looked at once more, and written."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from config import VERSION, Config
+from inference.borders import find_photo, infer_within
+from inference.chroma import Chroma, apply_chroma, without_color
+from inference.colorizer import Colorizer
+from inference.guided import Guide
+from inference.suspicion import suspicion
+from media.decode import photo_format
+from media.encode import save_animation, save_pages, save_picture
+from media.pages import Pages, look_for_pages
+from media.picture import Picture, beside, load_picture
+from media.sidecar import copy_sidecar
+
+log = logging.getLogger(__name__)
+
+_GIVEN = ("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality")
+
+
+class Painter:
+    """Colors photos with a model, and with what a person gives."""
+
+    def __init__(self, config: Config, guide: Guide, colorizer: Colorizer | None = None) -> None:
+        """
+        Args:
+            config: how to read, join and write.
+            guide: what a person gives.
+            colorizer: None: the colours come from `guide` alone.
+        """
+        self.config, self.guide, self.colorizer = config, guide, colorizer
+
+    @property
+    def about(self) -> str:
+        """The program, and the model or what stands for one."""
+        return self.colorizer.about if self.colorizer else f"colorizer {VERSION}, {self.config.model}"
+
+    def settings(self, *names: str) -> str:
+        """JSON of all that pictures depend on besides the photo and the model: always, and of these flags."""
+        own = {name: self.config.to_dict()[name] for name in (*_GIVEN, *names)}
+        return json.dumps({**own, **(self.colorizer.settings if self.colorizer else {})}, sort_keys=True)
+
+    def look(self, original: Picture) -> Chroma | None:
+        """The model's colours for a photo, if there is one."""
+        colorizer, guide = self.colorizer, self.guide
+        if colorizer is None:
+            return None
+        if self.config.hints:  # whose places are those of the whole picture
+            return guide.look(colorizer, original)
+        return infer_within(original, find_photo(original), lambda photo: guide.look(colorizer, photo))
+
+    def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
+        """The picture to write, and what looks wrong with it, or ''; there is a line about it then."""
+        config = self.config
+        colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
+        warning = suspicion(colored, config.saturation * chroma.ab)
+        if warning:
+            log.warning("%s: what comes out is %s; look at it", name, warning)
+        return beside(without_color(original), colored) if config.side_by_side else colored, warning
+
+    def color_file(self, path: Path, target: Path) -> str:
+        """Color what is in a file, all its pages or frames; returns what looks wrong with it, or ''.
+
+        Raises:
+            UserError: it cannot be read, colored or written.
+        """
+        pages, quality = look_for_pages(path), self.config.quality
+        warnings: dict[str, None] = {}
+        pictures = self._color_pages(path, pages, warnings)
+        if pages.is_animation:
+            save_animation(target, pictures, pages.durations, pages.loops, quality=quality)
+        elif pages.num > 1 and photo_format(target) == "TIFF":
+            save_pages(target, pictures)
+        else:
+            for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
+                save_picture(page_target, picture, quality=quality)
+        copy_sidecar(path, target, self.about, overwrite=self.config.overwrite)
+        return "; ".join(warnings)
+
+    def _color_pages(self, path: Path, pages: Pages, warnings: dict[str, None]) -> Iterator[Picture]:
+        """Each page when it is asked for; what looks wrong joins `warnings`."""
+        for number in range(pages.num):
+            original = load_picture(path, max_pixels=self.config.max_pixels, page=number)
+            picture, warning = self.finish(original, self.guide(original, self.look(original)), path)
+            if warning:
+                warnings[warning if pages.num == 1 else f"picture {number + 1}: {warning}"] = None
+            del original  # encoding takes memory of its own
+            yield picture
+
+
+def targets_of(target: Path, pages: Pages) -> list[Path]:
+    """The files that are written: one for each page where the format holds one picture."""
+    if pages.num == 1 or pages.is_animation or photo_format(target) == "TIFF":
+        return [target]
+    digits = len(str(pages.num))
+    numbers = range(1, pages.num + 1)
+    return [target.with_name(f"{target.stem}_{number:0{digits}}{target.suffix}") for number in numbers]

@@ -1,0 +1,138 @@
+"""report.csv of a colored folder: what became of each file, written as it is done."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Collection, Iterable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from core.console import Tell
+from core.distributed import barrier, world
+from core.errors import PlaceError, UserError
+from core.files import csv_text, read_csv, write_csv
+
+REPORT = "report.csv"
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a photo or a clip.
+
+    Attributes:
+        name: below the folder, with '/'.
+        status: 'colored', 'skipped' because it was there, or 'failed'.
+        reason: why it failed.
+        warning: what looks wrong with the picture that came out, or ''.
+        seconds: that it took.
+        weights, settings: what the colours were made with; '' where nobody knows.
+    """
+
+    name: str
+    status: str
+    reason: str = ""
+    warning: str = ""
+    seconds: float = 0.0
+    weights: str = ""
+    settings: str = ""
+
+
+COLUMNS = tuple(field.name for field in fields(Result))
+
+
+class Report:
+    """Rows of report.csv, appended as files are done: they are there after a kill.
+
+    What earlier runs wrote stays, each file's last row; several processes append to one file.
+    """
+
+    def __init__(self, output: Path, tell: Tell) -> None:
+        """
+        Raises:
+            UserError: the place cannot be written.
+        """
+        self._path, self._tell, self._lock = output / REPORT, tell, threading.Lock()
+        self._told: set[str] = set()
+        self._earlier = _read(self._path)
+        barrier()  # all have read it
+        if world().is_main:
+            write_csv(self._path, [asdict(row) for row in self._earlier.values()], COLUMNS)
+        barrier()
+
+    def made_by(self, name: str) -> tuple[str, str]:
+        """Weights and settings that a picture which is there was made with, or ''."""
+        row = self._earlier.get(name)
+        return (row.weights, row.settings) if row else ("", "")
+
+    def add(self, result: Result) -> None:
+        """Take down what became of a file.
+
+        Raises:
+            UserError: the place cannot be written.
+        """
+        row = csv_text([asdict(result)], COLUMNS).partition("\n")[2]
+        data = row.encode("utf-8", "surrogateescape")
+        with self._lock:
+            self._say(result)
+            try:
+                # In one call, so that rows of several processes do not mix.
+                with open(self._path, "ab", buffering=0) as file:
+                    file.write(data)
+            except OSError as error:
+                raise PlaceError(f"cannot write {self._path}: {error.strerror}; free the place") from error
+
+    def finish(self, results: Iterable[Result]) -> None:
+        """Write all rows in order of name; the main process does.
+
+        Args:
+            results: of all processes.
+        """
+        rows = dict(self._earlier)
+        for result in results:
+            rows[result.name] = result
+            if result.name not in self._told:
+                self._say(result)
+        write_csv(self._path, [asdict(rows[name]) for name in sorted(rows)], COLUMNS)
+
+    def _say(self, result: Result) -> None:
+        self._told.add(result.name)
+        self._tell({key: getattr(result, key) for key in ("name", "status", "seconds", "reason", "warning")})
+
+
+def warn_of_mixture(results: Iterable[Result], now: Collection[tuple[str, str]]) -> str:
+    """Whether files that were there were made otherwise than those of this run are.
+
+    Args:
+        results: of the run.
+        now: weights and settings of the run.
+    Returns:
+        What to do, or ''.
+    """
+    there = [result for result in results if result.status == "skipped" and result.weights]
+    others = [result for result in there if (result.weights, result.settings) not in now]
+    if not others:
+        return ""
+    weights = sorted({result.weights for result in others} - {weights for weights, _ in now})
+    how = f"other weights ({'; '.join(weights)})" if weights else "other settings"
+    return (
+        f"{len(others)} files that were there were made with {how}: --overwrite colors them again, another "
+        f"--output_dir keeps both; {REPORT} says which"
+    )
+
+
+def _read(path: Path) -> dict[str, Result]:
+    """The last row of each file; a row that a kill cut short is left out."""
+    if not path.is_file():
+        return {}
+    rows = {}
+    try:
+        for row in read_csv(path):
+            values: dict[str, Any] = {key: row.get(key) for key in COLUMNS}
+            if None not in values.values():
+                rows[values["name"]] = Result(**{**values, "seconds": float(values["seconds"])})
+    except (UserError, ValueError) as error:
+        print(f"{path} cannot be read and starts anew ({error})", file=sys.stderr)
+        return {}
+    return rows

@@ -1,0 +1,70 @@
+"""What decodes of a photo that was cut short, for those who want it rather than nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import Iterator
+from typing import BinaryIO
+
+import numpy as np
+from PIL import Image, ImageFile
+
+from media.decode import opened
+
+log = logging.getLogger(__name__)
+
+_use = threading.Event()
+_loading = threading.Lock()
+
+
+@contextlib.contextmanager
+def using_damaged(wanted: bool) -> Iterator[None]:
+    """Within the block `load` takes what is there of a photo, if that is wanted."""
+    if wanted:
+        _use.set()
+    try:
+        yield
+    finally:
+        _use.clear()
+
+
+@contextlib.contextmanager
+def loaded(file: BinaryIO, max_pixels: int, number: int, name: str) -> Iterator[Image.Image]:
+    """Picture number `number` of a file, decoded; within `media.decode.decoding_errors`."""
+    with contextlib.ExitStack() as stack:
+        image = stack.enter_context(opened(file, max_pixels))
+        try:
+            if not _use.is_set():
+                _load(image, number)
+            else:
+                with _loading:  # Pillow's switch is for all threads
+                    _load(image, number)
+        except OSError:
+            if not _use.is_set():
+                raise
+            file.seek(0)
+            image = stack.enter_context(opened(file, max_pixels))
+            with _loading:
+                ImageFile.LOAD_TRUNCATED_IMAGES = True
+                try:
+                    _load(image, number)
+                finally:
+                    ImageFile.LOAD_TRUNCATED_IMAGES = False
+            log.warning("%s is damaged; about %d %% of it is there and is colored", name, _percent(image))
+        yield image
+
+
+def _load(image: Image.Image, number: int) -> None:
+    if number:
+        image.seek(number)
+    image.load()
+
+
+def _percent(image: Image.Image) -> int:
+    """Of a picture's rows those above the plain rest that decoders leave."""
+    rows = np.asarray(image).reshape(image.height, -1)
+    is_plain = (rows == rows[-1]).all(axis=1) & (np.ptp(rows[-1].reshape(image.width, -1), axis=0) == 0).all()
+    filled = np.flatnonzero(~is_plain)
+    return round(100 * (filled[-1] + 1) / image.height) if filled.size else 0

@@ -1,0 +1,80 @@
+"""Files of several pictures: the pages of a TIFF, the frames of an animation."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+from media.decode import decoding_errors, open_photo, opened
+from media.tiff import STARTS, list_pages
+
+log = logging.getLogger(__name__)
+
+_ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
+
+
+@dataclass(frozen=True)
+class Pages:
+    """How many pictures a file holds.
+
+    Attributes:
+        num: pictures to color.
+        durations: of an animation's frames, ms; () of pages.
+        loops: how often an animation is shown, 0: for ever.
+    """
+
+    num: int
+    durations: tuple[int, ...] = ()
+    loops: int = 0
+
+    @property
+    def is_animation(self) -> bool:
+        """Whether the pictures are frames, not pages."""
+        return bool(self.durations)
+
+
+def look_for_pages(path: Path) -> Pages:
+    """Pages or frames of a file, none of them decoded but an animation's.
+
+    Raises:
+        PhotoError: the file cannot be read.
+    """
+    with open_photo(path) as file, decoding_errors(str(path), sys.maxsize):
+        start = file.read(12)
+        file.seek(0)
+        if start[:4] in STARTS:
+            return Pages(max(1, len(list_pages(file))))
+        if not _may_hold_several(start):
+            return Pages(1)
+        with opened(file, sys.maxsize) as image:
+            num = getattr(image, "n_frames", 1)
+            if num > 1 and image.format in _ANIMATED:
+                loops = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
+                durations = []
+                for number in range(num):
+                    image.seek(number)
+                    image.load()  # a WebP knows no duration before
+                    durations.append(round(float(image.info.get("duration", 0))))
+                return Pages(num, tuple(durations), loops)
+            if num > 1:  # such as the two of a stereo camera
+                log.warning("%s holds %d pictures: the first is colored, the others are left out", path, num)
+    return Pages(1)
+
+
+def page_number(file: BinaryIO, page: int) -> int:
+    """Where in its file the picture is that counts as number `page`: previews do not."""
+    start = file.read(4)
+    file.seek(0)
+    if start not in STARTS:
+        return page
+    pages = list_pages(file)
+    file.seek(0)
+    return pages[page] if page < len(pages) else page
+
+
+def _may_hold_several(start: bytes) -> bool:
+    """A baseline JPEG, as most photos are, need not be opened for it, but what cameras add a picture to."""
+    return start.startswith((b"GIF8", b"\x89PNG", b"RIFF", b"\xff\xd8\xff")) or start[4:8] == b"ftyp"

@@ -1,0 +1,61 @@
+"""unet_hints: the unet, which sees a person's hints at every scale of its encoder's features.
+
+The idea of Zhang et al. 2017 on a pretrained encoder. What the hints add to the features is 0 before the
+first step: a training starts as that of the unet does.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from data.batch import Batch
+from data.color import AB_SCALE, gray_to_rgb
+from data.hints import simulate_hints
+from models.base import ColorizationModel
+from models.inputs import Inputs
+from models.layers import pad_to_stride
+from models.settings import UNetSettings
+from models.timm_encoder import STRIDES
+from models.unet import Output, UNet
+from models.unet_objective import UNetObjective
+
+
+class HintedUNet(UNet):
+    """A unet to whose skip connections, and to whose deepest features, the hints there are added."""
+
+    summary: ClassVar[str] = "the U-Net on a pretrained encoder, which sees a person's hints too"
+    accepts: ClassVar[frozenset[str]] = frozenset({"hints"})
+
+    def __init__(self, settings: UNetSettings) -> None:
+        super().__init__(settings)
+        self.hints = nn.ModuleList(nn.Conv2d(3, c, 1, bias=False) for c in self.encoder.channels)
+        for weight in self.hints.parameters():
+            nn.init.zeros_(weight)
+
+    def forward(self, L: Tensor, hints: Tensor | None = None) -> Output:
+        """L* (N, 1, H, W) and hints (N, 3, H, W) as of `Inputs` -> what both heads say."""
+        maps = self.encoder(gray_to_rgb(L))
+        given = torch.zeros_like(L).expand(-1, 3, -1, -1) if hints is None else hints
+        small = pad_to_stride(given)
+        added = [layer(_pooled(small, s)) for layer, s in zip(self.hints, STRIDES, strict=True)]
+        return self.decode([a + b for a, b in zip(maps, added, strict=True)], L)
+
+
+class HintedUNetObjective(UNetObjective):
+    """What the unet learns from, with simulated hints."""
+
+    def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
+        """With hints of the photos' own seeds; in validation the same ones in every epoch."""
+        assert batch.seeds is not None
+        return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))
+
+
+def _pooled(hints: Tensor, stride: int) -> Tensor:
+    """(N, 3, H, W) -> (N, 3, H / stride, W / stride): mean a* and b* / 128 of what is given; where any is."""
+    mean = F.avg_pool2d(hints, stride)
+    share = mean[:, 2:]
+    return torch.cat((mean[:, :2] / (AB_SCALE * share.clamp_min(1e-6)), (share > 0).to(share)), dim=1)

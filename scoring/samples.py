@@ -1,0 +1,106 @@
+"""Scores of models that draw their colours: PSNR to one truth cannot judge one of many good answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import metrics
+from data.batch import Batch
+from data.color import join, lab_to_rgb, rgb_to_lab
+from models.base import ColorizationModel
+from models.inputs import Inputs
+from scoring.scorecard import bootstrap, print_rows
+
+SCORES = ("best_psnr", "mean_psnr", "diversity", "within_spread")
+DEFINITIONS = {
+    "best_psnr": "of the samples of a photo the one nearest to the truth, which has to be known to find it",
+    "mean_psnr": "mean over the samples of a photo",
+    "diversity": "mean CIEDE2000 of two samples of a photo, over pixels and pairs",
+    "within_spread": "share of photos whose truth is not the one farthest from the others, in mean "
+    "CIEDE2000, among the samples and itself; `expected` where it is like one more sample: K / (K + 1)",
+}
+
+
+def sample_seeds(seeds: Tensor, sample: int) -> Tensor:
+    """Seeds (N,) int64 of the n-th sample of photos with these seeds; those of sample 0 are the same."""
+    if sample == 0:
+        return seeds
+    drawn = [
+        np.random.SeedSequence((seed, sample)).generate_state(1, np.uint64)[0] for seed in seeds.tolist()
+    ]
+    return torch.tensor([int(value >> np.uint64(2)) for value in drawn])
+
+
+def draw_samples(model: ColorizationModel, batch: Batch, first: Tensor, num: int) -> list[Tensor]:
+    """`num` answers of a random model for each photo: (N, 2, H, W) each, `first` among them.
+
+    Args:
+        model: one that `is_random`.
+        batch: photos with their seeds.
+        first: what it predicts with the photos' own seeds.
+        num: of samples, at least 1.
+    """
+    assert batch.seeds is not None
+    seeds = [sample_seeds(batch.seeds, n) for n in range(1, num)]
+    return [first, *(model.predict(Inputs(batch.L, seeds=s)) for s in seeds)]
+
+
+def score_samples(batch: Batch, samples: Sequence[Tensor]) -> dict[str, Tensor]:
+    """Score several samples of the same photos.
+
+    Args:
+        batch: N photos with their true colours.
+        samples: two or more, (N, 2, H, W) each, CIELAB units.
+    Returns:
+        Name of `SCORES` -> (N,); `within_spread` is 0 or 1.
+    """
+    truth_lab = join(batch.L, batch.ab)
+    rgb = [lab_to_rgb(join(batch.L, ab)) for ab in samples]
+    psnr = torch.stack([metrics.psnr(picture, lab_to_rgb(truth_lab)) for picture in rgb])
+    lab = [*map(rgb_to_lab, rgb), truth_lab]
+    num = len(lab)
+    apart = batch.L.new_zeros(num, num, len(batch))
+    for i, j in combinations(range(num), 2):
+        apart[i, j] = apart[j, i] = metrics.delta_e_2000(lab[i], lab[j])
+    to_others = apart.sum(dim=1)  # of each sample, and of the truth, which is the last
+    pairs = (num - 1) * (num - 2)
+    return {
+        "best_psnr": psnr.amax(dim=0),
+        "mean_psnr": psnr.mean(dim=0),
+        "diversity": apart[:-1, :-1].sum(dim=(0, 1)) / pairs,
+        "within_spread": (to_others[-1] <= to_others[:-1].amax(dim=0)).float(),
+    }
+
+
+def summarize_samples(scores: Mapping[str, Sequence[float]], num: int, *, seed: int) -> dict[str, Any]:
+    """Means with 95 % bootstrap intervals, in the layout of metrics.json.
+
+    Args:
+        scores: one value per photo for each of `SCORES`, whatever else there is.
+        num: of samples for each photo.
+        seed: of the bootstrap.
+    """
+    table = np.array([scores[name] for name in SCORES], dtype=np.float64)
+    low, high = bootstrap(table, seed)
+    rows = zip(SCORES, table.mean(axis=1), low, high, strict=True)
+    card: dict[str, Any] = {
+        name: dict(zip(("mean", "low", "high"), map(float, row), strict=True)) for name, *row in rows
+    }
+    card["within_spread"]["expected"] = num / (num + 1)
+    return card | {"num": num, "definitions": DEFINITIONS}
+
+
+def print_samples(cards: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print what `summarize_samples` returned: label of a model -> its card, all of as many samples."""
+    first = next(iter(cards.values()))
+    expected = first["within_spread"]["expected"]
+    print(
+        f"\n{first['num']} samples of each photo, mean [95 % interval]; expected within spread: {expected:.2f}"
+    )
+    print_rows(cards, SCORES)

@@ -1,0 +1,115 @@
+"""Scores of whole sets of pictures: how far they are from the true photos, as a network sees both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from core.distributed import gather
+from core.errors import UserError
+from data.batch import Batch
+from data.color import join, lab_to_rgb
+from scoring import frechet, kid
+from scoring.scorecard import FLOORS, bootstrap, floors_of, print_rows
+
+REAL = "real"
+"""The row of true photos beside other true photos."""
+TRUTH = "truth"
+_MIN_PHOTOS = 4  # two halves of two
+_Z = 1.96  # of a 95 % interval
+DEFINITIONS = {
+    "frechet": f"{frechet.DISTANCE} Interval: 1.96 standard deviations over resamples of the photos to "
+    f"either side; the resamples themselves, of fewer different photos, lie higher. {frechet.OTHER_FEATURES}",
+    "kid": kid.DEFINITION,
+    REAL: "of one half of the true photos, every other one, to the rest: half as many photos, so that its "
+    "Fréchet distance is biased upward by more than the others",
+}
+
+
+class SetFeatures:
+    """Features of the true photos, of their floors and of pictures of them, collected batch by batch.
+
+    Attributes:
+        see: what looks at the pictures.
+        rows: after `gather`, name -> (N, d) float32 on the CPU; `TRUTH` and the floors are among them.
+    """
+
+    def __init__(self, see: frechet.PhotoFeatures) -> None:
+        self.see = see
+        self.rows: dict[str, Tensor] = {}
+        self._parts: dict[str, list[Tensor]] = {}
+
+    def add(self, batch: Batch, predictions: Mapping[str, Tensor]) -> None:
+        """Look at a batch.
+
+        Args:
+            batch: N photos with their true colours.
+            predictions: row -> (N, 2, H, W) a* and b*, CIELAB units.
+        """
+        for row, ab in {TRUTH: batch.ab, **floors_of(batch.ab), **predictions}.items():
+            self._parts.setdefault(row, []).append(self.see(lab_to_rgb(join(batch.L, ab))))
+
+    def gather(self) -> None:
+        """Put together what all processes have collected."""
+        parts = [part for part in gather({row: torch.cat(p).cpu() for row, p in self._parts.items()}) if part]
+        self.rows = {row: torch.cat([part[row] for part in parts]) for row in (parts[0] if parts else ())}
+
+
+def score_sets(features: SetFeatures, *, seed: int) -> dict[str, Any]:
+    """Distances of every set of pictures to the true photos, in the layout of metrics.json.
+
+    Args:
+        features: gathered.
+        seed: of the bootstrap.
+    Returns:
+        The network that looked at the pictures, the number of photos, definitions, and rows of `distances`.
+    Raises:
+        UserError: the photos are too few.
+    """
+    num = len(features.rows[TRUTH])
+    if num < _MIN_PHOTOS:
+        raise UserError(f"--set_scores needs {_MIN_PHOTOS} photos or more, and these are {num}")
+    return {
+        "features": {"network": frechet.ENCODER, "sha256": features.see.sha256},
+        "num_photos": num,
+        "rows": distances(features.rows, seed=seed),
+        "definitions": DEFINITIONS,
+    }
+
+
+def distances(features: Mapping[str, Tensor], *, seed: int) -> dict[str, dict[str, dict[str, float]]]:
+    """Row -> 'frechet' and 'kid' -> mean, low, high; models first, then the floors, then `REAL`.
+
+    Args:
+        features: row -> (N, d), `TRUTH` and the floors among them, N at least 4.
+        seed: of the bootstrap.
+    """
+    truth = features[TRUTH]
+    rows = [row for row in features if row not in (TRUTH, *FLOORS)]
+    found = {row: _distances(features[row], truth, seed) for row in (*rows, *FLOORS)}
+    half = len(truth) // 2
+    return found | {REAL: _distances(truth[: 2 * half : 2], truth[1::2], seed)}
+
+
+def _distances(pictures: Tensor, truth: Tensor, seed: int) -> dict[str, dict[str, float]]:
+    distance = frechet.frechet(pictures, truth)
+    margin = _Z * frechet.deviation(pictures, truth, seed=seed)
+    terms = kid.kid_terms(pictures, truth).numpy()
+    (low,), (high,) = bootstrap(terms[None], seed)
+    return {
+        "frechet": {"mean": distance, "low": max(0.0, distance - margin), "high": distance + margin},
+        "kid": {"mean": float(terms.mean()), "low": float(low), "high": float(high)},
+    }
+
+
+def print_sets(card: Mapping[str, Any]) -> None:
+    """Print what `score_sets` returned."""
+    network = card["features"]
+    print(
+        f"\nsets of {card['num_photos']} photos, features of {network['network']} ({network['sha256']}), "
+        "[95 % interval]"
+    )
+    print_rows(card["rows"], ("frechet", "kid"))

@@ -1,0 +1,173 @@
+"""report.csv: a row as soon as a file is done, with what made it; what is mixed is told."""
+
+import errno
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from conftest import MAIN
+from PIL import Image
+
+from core import files
+from core.files import read_csv
+from inference.suspicion import suspicion
+from media.picture import Picture
+
+PHOTO = skimage.data.chelsea()[100:132, 100:148]
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Four photos of as many formats, and what is none."""
+    root = tmp_path / "old"
+    root.mkdir()
+    Image.fromarray(PHOTO).save(root / "a.png")
+    Image.fromarray(PHOTO).save(root / "b.jp2")
+    Image.fromarray(PHOTO).save(root / "c.txt", "PNG")
+    Image.fromarray(PHOTO[..., 0]).save(root / "d.ppm")
+    (root / "e.xyz").write_text("something")
+    (root / "f.ts").write_text("const x = 1;")
+    return root
+
+
+def argv(folder, weights, *more):
+    return ["--mode=predict", f"--image_path={folder}", f"--weights={weights}", *more]
+
+
+def rows(folder):
+    return {row["name"]: row for row in read_csv(folder.with_name("old_colorized") / "report.csv")}
+
+
+def test_every_format_and_what_is_left_out(cli, folder, vivid):
+    outcome = cli(*argv(folder, vivid))
+    assert outcome.code == 0, outcome.err
+    assert "4 colored, 0 skipped, 0 failed" in outcome.out
+    assert "2 files were no photos or clips: .ts 1, .xyz 1" in outcome.out
+    output = folder.with_name("old_colorized")
+    names = ["a.png", "b.jp2.png", "c.txt.png", "d.ppm.png", "report.csv"]
+    assert sorted(path.name for path in output.iterdir()) == names
+    for row in rows(folder).values():
+        assert "model1, weights sha256" in row["weights"]
+        assert json.loads(row["settings"])["saturation"] == 1
+        assert float(row["seconds"]) > 0
+
+
+def test_two_settings_in_one_folder_are_told(cli, folder, vivid):
+    assert cli(*argv(folder, vivid)).code == 0
+    (folder.with_name("old_colorized") / "a.png").unlink()
+    assert "were made with" not in cli(*argv(folder, vivid)).err
+    outcome = cli(*argv(folder, vivid, "--saturation=2"))
+    assert "4 files that were there" in outcome.err
+    assert "were made with other settings: --overwrite" in outcome.err
+    saturations = [json.loads(row["settings"])["saturation"] for row in rows(folder).values()]
+    assert saturations == [1, 1, 1, 1]
+    assert "were made with" not in cli(*argv(folder, vivid, "--saturation=2", "--overwrite")).err
+    assert {json.loads(row["settings"])["saturation"] for row in rows(folder).values()} == {2}
+
+
+def test_rows_of_earlier_runs_stay(cli, folder, vivid):
+    (folder / "in").mkdir()
+    (folder / "a.png").rename(folder / "in" / "a.png")
+    assert cli(*argv(folder, vivid, "--recursive")).code == 0
+    before = rows(folder)["in/a.png"]
+    assert cli(*argv(folder, vivid)).code == 0
+    assert rows(folder)["in/a.png"] == before
+
+
+def test_rows_are_there_after_a_full_disk(cli, folder, vivid, monkeypatch):
+    calls = []
+
+    def fail(_):
+        calls.append(None)
+        if len(calls) > 4:  # the place is tried, the report begun, two pictures written
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(files.os, "fsync", fail)
+    assert cli(*argv(folder, vivid)).code == 2
+    done = {path.name for path in folder.with_name("old_colorized").glob("*.png")}
+    assert len(done) == 2
+    assert {row["status"] for row in rows(folder).values()} == {"colored"}
+    assert len(rows(folder)) == 2
+
+
+SLOW = """
+import sys, time
+from inference import report
+add = report.Report.add
+def slow(self, result):
+    add(self, result)
+    print("done", flush=True)
+    time.sleep(60)
+report.Report.add = slow
+import main
+sys.exit(main.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
+def test_rows_are_there_after_a_kill(cli, folder, vivid):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
+    command = [sys.executable, "-c", SLOW, *argv(folder, vivid)]
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
+        assert any(line == "done\n" for line in child.stdout)
+        child.send_signal(signal.SIGKILL)
+    found = rows(folder)
+    assert found
+    assert {row["status"] for row in found.values()} == {"colored"}
+    assert cli(*argv(folder, vivid)).code == 0
+    assert len(rows(folder)) == 4
+
+
+def test_a_row_that_was_cut_short(cli, folder, vivid):
+    assert cli(*argv(folder, vivid)).code == 0
+    report = folder.with_name("old_colorized") / "report.csv"
+    report.write_text(report.read_text() + 'e.png,"co')
+    assert cli(*argv(folder, vivid)).code == 0
+    assert set(rows(folder)) == {"a.png", "b.jp2", "c.txt", "d.ppm"}
+
+
+def test_json_for_programs(cli, folder, vivid):
+    (folder / "bad.jpg").write_bytes(b"no photo")
+    outcome = cli(*argv(folder, vivid, "--progress=json"))
+    assert outcome.code == 1
+    told = [json.loads(line) for line in outcome.out.splitlines()]
+    assert {line["name"]: line["status"] for line in told} == {
+        **dict.fromkeys(("a.png", "b.jp2", "c.txt", "d.ppm"), "colored"),
+        "bad.jpg": "failed",
+    }
+    assert all(line["reason"] for line in told if line["status"] == "failed")
+    outcome = cli(*argv(folder / "bad.jpg", vivid, "--progress=json"))
+    assert outcome.code == 2
+    (line,) = outcome.out.splitlines()
+    assert json.loads(line)["status"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("value", "chroma", "warning"),
+    [(255, 20, "nearly all white"), (3, 20, "nearly all black"), (120, 20, "without colour"), (120, 0, "")],
+)
+def test_what_looks_misread(value, chroma, warning):
+    picture = Picture(np.full((300, 200, 3), value, np.uint8))
+    assert suspicion(picture, torch.full((1, 2, 8, 8), float(chroma))).startswith(warning)
+    assert bool(suspicion(picture, torch.full((1, 2, 8, 8), float(chroma)))) == bool(warning)
+
+
+def test_a_colored_photo_looks_right():
+    assert suspicion(Picture(skimage.data.chelsea()), torch.full((1, 2, 8, 8), 20.0)) == ""
+    snow = np.full((200, 200, 3), 255, np.uint8)
+    snow[:, :10] = 90  # a twentieth of a picture that is white otherwise
+    assert suspicion(Picture(snow), torch.zeros(1, 2, 8, 8)) == ""
+
+
+def test_a_blank_result_is_marked(cli, folder, vivid):
+    Image.new("L", (64, 48), 0).save(folder / "black.png")
+    outcome = cli(*argv(folder, vivid))
+    assert outcome.code == 0
+    assert rows(folder)["black.png"]["warning"] == "nearly all black"
+    assert "black.png: what comes out is nearly all black" in outcome.err

@@ -1,0 +1,71 @@
+"""The addresses at which a person corrects a photo: hints, a reference, colours to choose from."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from web.asking import length, number, read_json, save
+from web.desk import Desk
+from web.guiding import keep_points, keep_strokes
+from web.photo import Photo
+
+_MAX_JSON = 4 * 10**6
+
+
+class Corrections:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def routes(self) -> list[Route]:
+        """Address and method -> handler."""
+        photo = "/api/{session}/photos/{photo}"
+        return [
+            Route(f"{photo}/likely", self.likely),
+            Route(f"{photo}/points", self.points, methods=["PUT"]),
+            Route(f"{photo}/strokes", self.strokes, methods=["PUT"]),
+            Route(f"{photo}/reference", self.reference, methods=["PUT"]),
+        ]
+
+    async def points(self, request: Request) -> Response:
+        """Take hints: a list of points."""
+        photo = self.desk.photo(request)
+        points = await read_json(request, _MAX_JSON)
+        await self.desk.previews.do(request, lambda: keep_points(photo, points))
+        return Response(status_code=204)
+
+    async def strokes(self, request: Request) -> Response:
+        """Take hints: a picture, or nothing in its place."""
+        photo = self.desk.photo(request)
+        return await self._keep(request, photo, lambda path: keep_strokes(photo, path))
+
+    async def reference(self, request: Request) -> Response:
+        """Take a reference, or nothing in its place."""
+        photo = self.desk.photo(request)
+        return await self._keep(request, photo, lambda path: self.desk.studio.refer(photo, path))
+
+    async def likely(self, request: Request) -> Response:
+        """Colours to suggest at a place of the photo."""
+        photo = self.desk.photo(request)
+        width, height = photo.size
+        x, y = (number(request, name, 0, side) for name, side in (("x", width), ("y", height)))
+        place = min(x, width - 1) / width, min(y, height - 1) / height
+        return JSONResponse(await self.desk.photos.do(request, lambda: self.desk.studio.likely(photo, place)))
+
+    async def _keep(self, request: Request, photo: Photo, keep: Callable[[Path], None]) -> Response:
+        """Receive a file about a photo."""
+        path = photo.folder / f"received-{secrets.token_hex(8)}"
+        with self.desk.sessions.reserve(await length(request, "the file", self.desk.max_upload)):
+            try:
+                await save(request, path)
+                await self.desk.photos.do(request, lambda: keep(path))
+            finally:
+                path.unlink(missing_ok=True)
+        return Response(status_code=204)

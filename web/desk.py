@@ -1,0 +1,75 @@
+"""What every handler of the page needs: whose request it is, which photo, how it is to be colored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from starlette.requests import Request
+
+from inference.chroma import Chroma
+from web.asking import Line, choice, number
+from web.photo import Photo
+from web.sessions import Sessions
+from web.studio import Studio
+from web.wish import Wish
+
+_MAX_SATURATION, _MAX_VIVIDNESS = 3.0, 1.0
+_MAX_WAITING = 32
+
+
+class Desk:
+    """A person is known by the token in the address, and nothing of him is kept in memory."""
+
+    def __init__(self, studio: Studio, sessions: Sessions, *, max_upload: int) -> None:
+        """
+        Args:
+            max_upload: of one photo, bytes.
+        """
+        self.studio, self.sessions, self.max_upload = studio, sessions, max_upload
+        # One photo is decoded at a time.
+        self.photos = Line(at_once=1, max_waiting=_MAX_WAITING)
+        self.previews = Line(at_once=2, max_waiting=_MAX_WAITING)
+
+    @property
+    def max_vividness(self) -> float:
+        """Where the page's slider ends."""
+        return max(_MAX_VIVIDNESS, self.studio.vividness(self.studio.first) or 0)
+
+    @property
+    def max_saturation(self) -> float:
+        """Where the page's slider ends."""
+        return max(_MAX_SATURATION, self.studio.config.saturation)
+
+    def session(self, request: Request) -> Path:
+        """The part of a person.
+
+        Raises:
+            Gone: there is none.
+        """
+        return self.sessions.get(request.path_params["session"])
+
+    def photo(self, request: Request) -> Photo:
+        """A photo of that person.
+
+        Raises:
+            Gone: there is none.
+        """
+        return Photo.find(self.session(request), request.path_params["photo"])
+
+    def wish(self, request: Request) -> Wish:
+        """How a photo is to be colored.
+
+        Raises:
+            UserError: a value is missing or out of range.
+        """
+        model = choice(request, "model", tuple(self.studio.choices))
+        vividness = number(request, "vividness", 0, self.max_vividness)
+        saturation = number(request, "saturation", 0, self.max_saturation)
+        return Wish(model, vividness, saturation, request.query_params.get("plain") == "true")
+
+    async def chroma(self, request: Request, photo: Photo, wish: Wish) -> Chroma:
+        """The colours that the model sees, which is asked only for what it was not asked before."""
+        known = self.studio.known(photo, wish)
+        if known is not None:
+            return known
+        return await self.photos.do(request, lambda: self.studio.look(photo, wish))

@@ -1,0 +1,45 @@
+"""The colours of a reference on the page: matched once for previews, and anew at full size."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from PIL import Image
+
+from inference.guided import Scribbler, shipped_encoder
+from inference.reference import Reference, encoder_features
+from media.picture import Picture, from_array, load_picture
+from web.photo import Photo
+
+_SOLVED_PIXELS = 2**17
+
+
+def small_enough(gray: Picture) -> Picture:
+    """A preview at the size at which given colours are spread in less than a second."""
+    image = Image.fromarray(gray.pixels)
+    scale = min(1.0, math.sqrt(_SOLVED_PIXELS / math.prod(image.size)))
+    width, height = (max(1, int(scale * side)) for side in image.size)
+    return from_array(np.asarray(image.resize((width, height))))
+
+
+def match(photo: Photo, reference: Picture, small: Picture) -> None:
+    """Keep which colours of a reference a preview is to have where."""
+    width, height = small.size
+    np.save(photo.matched, _scribbler(reference)(small, height, width).numpy())
+
+
+def preview_scribbler(photo: Photo) -> Scribbler:
+    """That which `match` kept."""
+    matched = torch.from_numpy(np.load(photo.matched))
+    return lambda *_: matched
+
+
+def full_scribbler(photo: Photo, *, max_pixels: int) -> Scribbler:
+    """As `predict` matches the reference."""
+    return _scribbler(load_picture(photo.reference, max_pixels=max_pixels))
+
+
+def _scribbler(reference: Picture) -> Scribbler:
+    return Reference(reference, encoder_features(shipped_encoder())).scribbles

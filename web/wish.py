@@ -1,0 +1,22 @@
+"""How somebody wants a photo to be colored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Wish:
+    """How a photo is to be colored.
+
+    Attributes:
+        model: a name of `Studio.choices`.
+        vividness: of a model that has that setting; others leave it alone.
+        saturation: factor of the model's chroma.
+        is_plain: whatever a person says about the photo.
+    """
+
+    model: str
+    vividness: float = 0.0
+    saturation: float = 1.0
+    is_plain: bool = False
