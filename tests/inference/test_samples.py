@@ -96,14 +96,20 @@ def test_dry_run_names_every_file(predict, photo):
         (["--sample_seed=0", "--views=2"], "--sample_seed: a mean over views"),
         (["--samples=2", "--save_chroma=c.safetensors"], "several colours: leave --save_chroma out"),
         (["--samples=2", "--save_confidence=c.png"], "several colours: leave --save_confidence out"),
-        (["--samples=2"], "old_colorized_1.png exists: add --overwrite, or name another with --output_path"),
     ],
 )
 def test_mistakes(predict, photo, flags, complaint):
-    photo.with_name("old_colorized_1.png").touch()
     done = predict(photo, *flags)
     assert done.code == 2
     assert complaint in done.error
+
+
+def test_no_picture_is_written_over(predict, photo):
+    there = photo.with_name("old_colorized_1.png")
+    there.touch()
+    done = predict(photo, "--samples=2")
+    assert done.code == 2
+    assert f"{there} exists: add --overwrite, or name another with --output_path" in done.error
 
 
 def test_models_that_draw_nothing(cli, photo, vivid, tmp_path):
@@ -118,4 +124,4 @@ def test_models_that_draw_nothing(cli, photo, vivid, tmp_path):
         assert f"--model=levin2004 takes no model: leave {name} out" in done.error
     done = cli("--mode=predict", f"--image_path={tmp_path}", f"--weights={vivid}", "--samples=2")
     assert done.code == 2
-    assert "--samples is for a photo" in done.error
+    assert "--samples is for photos, and" in done.error
