@@ -155,11 +155,13 @@ class AxialEncoder(nn.Sequential):
 
 
 @torch.no_grad()
-def smooth_(weight: Tensor) -> None:
-    """Fill (levels, width) with waves along the levels, of unit variance, up to `_WAVES` from end to end."""
-    place = torch.linspace(0, 2 * math.pi, len(weight), device=weight.device)[:, None]
-    frequency, phase = _WAVES * torch.rand(weight.shape[1:]), 2 * math.pi * torch.rand(weight.shape[1:])
-    weight.copy_(math.sqrt(2) * torch.cos(place * frequency + phase))
+def smooth_(weight: Tensor, axes: int = 1, variance: float = 1.0) -> None:
+    """Fill (levels ** axes, width) with waves along each axis of levels, up to `_WAVES` from end to end."""
+    levels = round(len(weight) ** (1 / axes))
+    places = torch.cartesian_prod(*[torch.linspace(0, 2 * math.pi, levels)] * axes).view(-1, axes)
+    frequency, phase = torch.rand(axes, weight.shape[1]), torch.rand(weight.shape[1])
+    waves = torch.cos(_WAVES * places @ frequency + 2 * math.pi * phase)
+    weight.copy_(math.sqrt(2 * variance) * waves)
 
 
 def mlp(width: int) -> nn.Sequential:

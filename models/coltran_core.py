@@ -20,6 +20,7 @@ from models.axial_attention import (
     PositionEmbedding,
     Shape,
     mlp,
+    smooth_,
 )
 from models.coltran_truth import NUM_COLORS
 
@@ -126,6 +127,9 @@ class ColorizerCore(nn.Module):
         ]
         self.inner = Decoder(shape, inner)
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, NUM_COLORS))
+        smooth_(self.embed.weight, axes=3)
+        for head in (self.parallel, self.head[1]):
+            smooth_(head.weight, axes=3, variance=1 / width)
 
     def forward(self, coarse: Tensor, gray: Tensor) -> Tensor:
         """The distribution of every pixel, given those before it.

@@ -11,7 +11,7 @@ from models.coltran2021 import ColTran2021, Output
 from models.coltran_truth import Truth, truth_of
 from models.objective import Objective
 
-PARALLEL_WEIGHT = 0.01
+PARALLEL_WEIGHT = 0.5
 """lambda: of the parallel head's cross-entropy; that of the colorizer weighs the rest."""
 
 

@@ -35,8 +35,7 @@ class Upsampler(nn.Module):
         self.join = nn.Linear(2 * shape.width, shape.width)
         self.encoder = AxialEncoder(shape, num_layers)
         self.head = nn.Linear(shape.width, NUM_VALUES)
-        smooth_(self.head.weight)
-        self.head.weight.data.div_(shape.width**0.5)
+        smooth_(self.head.weight, variance=1 / shape.width)
         self.register_buffer("values", torch.arange(float(NUM_VALUES)), persistent=False)
 
     def forward(self, levels: Tensor, gray: Tensor, channel: Tensor | int) -> Tensor:

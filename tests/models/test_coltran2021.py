@@ -158,8 +158,8 @@ def test_same_seed_same_bits_on_any_batch_size(model):
 
 def test_truth_by_hand():
     """Sides of one colour each: levels of 32 values, red first; the channel follows from the seed."""
-    rgb = torch.zeros(1, 3, 64, 64)
-    rgb[0, :, :, :32] = torch.tensor([255.0, 31.0, 32.0])[:, None, None] / 255
+    rgb = torch.zeros(1, 3, 32, 32)
+    rgb[0, :, :, :16] = torch.tensor([255.0, 31.0, 32.0])[:, None, None] / 255
     lab = rgb_to_lab(rgb)
     truth = truth_of(Batch(lab[:, :1], lab[:, 1:], ("a",), seeds=torch.tensor([5])), 16, 32)
     assert truth.coarse.unique(dim=0).shape == (1, 16, 16)
