@@ -13,7 +13,7 @@ from inference.reference import Reference, encoder_features
 from media.picture import Picture, from_array, load_picture
 from web.photo import Photo
 
-_SOLVED_PIXELS = 2**17
+_SOLVED_PIXELS = 10**5
 
 
 def small_enough(gray: Picture) -> Picture:

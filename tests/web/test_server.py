@@ -169,7 +169,7 @@ def test_uploads_are_limited(page, visitor):
 
 
 HOSTILE = [
-    ("x.jpg", b"a text", "x.jpg is not a photo in a format known here: use JPEG, PNG or TIFF"),
+    ("x.jpg", b"a text", "x.jpg is not a photo in a format known here"),
     ("../../<script>.png", bomb(), "script.png has more than 2,000,000 pixels"),
     ("big.jpg", jpeg(np.zeros((1500, 1500), np.uint8)), "big.jpg has more than 2,000,000 pixels"),
     ("cut.jpg", COFFEE[:4000], "cut.jpg is damaged"),
