@@ -252,6 +252,20 @@ class PredictConfig:
         kinds=("clip", "folder"),
         choices=("steady", "off"),
     )
+    every: int = setting(
+        1,
+        "the model looks at each so many-th frame of a clip, and colours follow the motion between",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+        low=1,
+        high=100,
+    )
+    deinterlace: bool = setting(
+        False,
+        "make whole frames of the two fields of each frame of a clip",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+    )
     reference: Path | None = setting(
         None,
         "take the colours from this other photo: of things alike, or by its style where the model knows one",
@@ -280,8 +294,8 @@ class PredictConfig:
     )
     samples: int | None = setting(
         None,
-        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and a "
-        "sheet of all; for models that draw",
+        "draw the colours so many times, by the seeds from --sample_seed on, and write a picture of each and "
+        "a sheet of all; for models that draw",
         modes=("predict",),
         kinds=("photo",),
         low=1,

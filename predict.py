@@ -154,7 +154,7 @@ def _run_clip(config: Config, path: Path) -> str:
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
     check_container(output)
     _check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
-    clip = open_clip(path, max_pixels=config.max_pixels)
+    clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
     weights, config = choose_weights(config)
     _check_reference(config, weights)
     if config.dry_run:
@@ -166,6 +166,7 @@ def _run_clip(config: Config, path: Path) -> str:
             clip,
             output,
             temporal=config.temporal,
+            every=config.every,
             quality=config.quality,
         )
         print(output)
@@ -185,6 +186,8 @@ def _check_for_clips(config: Config) -> None:
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
+    if config.every > 1 and config.temporal == "off":  # when nothing tells the colours of the others
+        raise UserError(f"--every={config.every} needs --temporal=steady: leave one of the two out")
 
 
 def _check_reference(config: Config, weights: LoadedModel) -> None:
@@ -254,8 +257,15 @@ def _color_clips(painter: Painter, paths: Sequence[Path], job: Job) -> list[Resu
 
     def color(path: Path, target: Path) -> str:
         assert colorizer is not None
-        clip = open_clip(path, max_pixels=config.max_pixels)
-        color_clip(colorizer, clip, target, temporal=config.temporal, quality=config.quality)
+        clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
+        color_clip(
+            colorizer,
+            clip,
+            target,
+            temporal=config.temporal,
+            every=config.every,
+            quality=config.quality,
+        )
         return ""
 
     return color_clips(color, paths, job)

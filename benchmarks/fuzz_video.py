@@ -17,8 +17,9 @@ import numpy as np
 import skimage.data
 
 from benchmarks.fuzzing import Subject, run
-from media.clip import open_clip, read_frames
+from media.clip import open_clip
 from media.ffmpeg import pyav
+from media.frames import read_frames
 
 _SIZE = (96, 64)
 _FRAMES = 24

@@ -85,21 +85,31 @@ from the JSON files in [`video/`](video).
 
 * **Kept**: size, time stamps (also of a variable frame rate), rotation, the shape of pixels, the matrix and
   the range of Y'CbCr (a clip that names no matrix is taken for BT.709 from 1280 wide or above 576 lines, else
-  for BT.601, and what is written says so), audio of all streams as it is, subtitles that the container can
-  hold, chapters and titles. The comment of the file says that its colours are inferred.
-* **Encoded** by x264 in 8 bits and 4:2:0; 4:4:4 where a side is odd, which not every player knows.
+  for BT.601, and what is written says so), audio of all streams as it is (where the container cannot hold it
+  as AAC, with a warning), subtitles that the container can hold, chapters, titles, and the time code, of the
+  file or of one of its streams. The comment of the file says that its colours are inferred. Transport and
+  program streams, whose clock began with the broadcast, start at 0. Encoder and container are tried out on a
+  gray frame and all that belongs to the clip before the first frame is colored.
+* **Encoded** by x264, 10 bits as 10 and others as 8, in 4:2:0; 4:4:4 where a side is odd, which not every
+  player knows.
   `--quality` from 100 to 1 is a constant rate factor from 12 to 51, and 14 by default. No B-frames: every
   frame is stored where it is shown, for some more bytes. `.mp4`, `.m4v`, `.mov` and `.mkv` are written; times
   in `.mkv` are whole milliseconds, and none is below 0.
-* **Lightness** stays in L\\*, as that of a photo. A strong colour of the same L\\* has another luma.
+* **Luma** goes to the encoder as the decoder gives it, code for code. Colours are computed at the size of the
+  chroma planes, along the edges of the luma there, and keep their difference from it: a strong colour comes
+  out a little lighter in L\\* than its gray. Where one of R'G'B' would leave its range, all give up chroma.
+* **Side by side**: some frames are decoded, seen by the model, followed, colored and encoded at once, a core
+  each; their number does not grow with the clip. `--every=N` shows the model each N-th frame alone and
+  moves the colours along between; new things then get their colours up to N - 1 frames late.
+* **Interlaced** clips are colored as they are, each field with its own colours, stay marked as such, and cost
+  a warning; `--deinterlace` makes whole frames of them (bwdif, as many frames as before).
 * **Stopped**: finished frames are kept, 240 to a file, in a hidden folder beside the clip to be. Ctrl-C loses
   none of them, a kill at most 240. The same command goes on after the last, to the same colours. The folder
   is gone when the clip is whole.
 * **Memory** does not grow with the length: see [Speed](#speed).
-* **Not**: HDR is refused, and so are clips whose times begin again or whose size changes. Audio that none of
-  the four can hold (WMA, say) has to be converted first. Interlaced clips are colored as whole frames and
-  lose the mark: deinterlace first. Alpha is lost. 10 bits become 8. The first video stream is colored, others
-  are left out. Flips of the display matrix are kept, but the model sees them unflipped.
+* **Not**: HDR is refused, and so are clips whose times begin again or whose size changes. Alpha is lost. 12
+  bits become 10. Primaries other than those of sRGB are kept as tags, not converted. The first video stream
+  is colored, others are left out. Flips of the display matrix are kept, but the model sees them unflipped.
 """
 _FLICKER = """## Flicker
 

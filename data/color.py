@@ -118,17 +118,19 @@ def lab_to_rgb(lab: Tensor, *, gamut: str = "clip") -> Tensor:
         lab: (..., 3, H, W), float32/64, D65, 2-degree; L* is clipped to [0, 100].
         gamut: what becomes of colours that sRGB does not have. 'clip' cuts each channel, as the
             published scores do; it moves lightness and hue. 'chroma' shortens (a*, b*) until the
-            colour fits and so keeps lightness and hue; for pictures that people look at.
+            colour fits and so keeps lightness and hue; for pictures that people look at. 'none' leaves
+            channels beyond [0, 1] as they are.
     Returns:
-        (..., 3, H, W), same dtype and device, sRGB-coded, in [0, 1].
+        (..., 3, H, W), same dtype and device, sRGB-coded, in [0, 1] but for 'none'.
     Raises:
         ValueError: the channel axis is not 3, the dtype is not float32/64, or `gamut` is unknown.
     """
     _check(lab, 3)
-    to_linear = {"clip": _lab_to_linear, "chroma": _lab_to_linear_inside}.get(gamut)
-    if to_linear is None:
-        raise ValueError(f"gamut must be 'clip' or 'chroma', got {gamut!r}")
-    return _in_parts(lambda part: linear_to_srgb(to_linear(part)).clamp_(0, 1), lab)
+    if gamut not in ("clip", "chroma", "none"):
+        raise ValueError(f"gamut must be 'clip', 'chroma' or 'none', got {gamut!r}")
+    to_linear = _lab_to_linear_inside if gamut == "chroma" else _lab_to_linear
+    rgb = _in_parts(lambda part: linear_to_srgb(to_linear(part)), lab)
+    return rgb if gamut == "none" else rgb.clamp_(0, 1)
 
 
 def gray_to_rgb(L: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ from core.errors import UserError
 def check_samples(config: Config, weights: LoadedModel, num_pages: int = 1) -> None:
     """
     Raises:
-        UserError: --samples or --sample_seed with a model that draws nothing, or beside flags that it excludes.
+        UserError: --samples or --sample_seed with a model that draws nothing, or with a flag at odds with it.
     """
     if config.samples is None and config.sample_seed is None:
         return
@@ -37,7 +37,7 @@ def seeds(config: Config) -> range:
 
 
 def written(config: Config, output: Path) -> list[Path]:
-    """The pictures that a prediction of one photo writes: `output`, or one for each seed and last their sheet."""
+    """The pictures that a prediction of one photo writes: `output`, or one for each seed and then a sheet."""
     if not config.samples:
         return [output]
     names = [*map(str, seeds(config)), "samples"]

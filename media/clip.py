@@ -1,22 +1,16 @@
-"""Clips: what a file is, and its frames one after the other, by FFmpeg's libraries through PyAV.
-
-Frames are sRGB from here on, upright, whatever matrix, range and rotation the file has;
-`media.encode_clip` writes them back in the same. R'G'B' of a clip is taken for sRGB, as players do.
-"""
+"""Clips: what a file is, before its frames are read, by FFmpeg's libraries through PyAV."""
 
 from __future__ import annotations
 
 import struct
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from media.ffmpeg import MATRICES, ClipError, DamagedClip, exact_scaling, opened, reading, video_stream
+from media.clip_times import look_through
+from media.ffmpeg import MATRICES, ClipError, decoded, opened, reading, video_stream
+from media.ycbcr import FULL, LIMITED, Coding
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
@@ -26,15 +20,8 @@ SUFFIXES = (
 # Numbers of ITU-T H.273, which FFmpeg uses.
 _RGB, _BT709, _BT601 = 0, 1, 6
 _HDR_CURVES = {16: "PQ", 18: "HLG"}
-LIMITED, FULL = 1, 2
-"""Black and white of 8 bits: 16 and 235, or 0 and 255."""
+_BOTTOM_FIRST = (3, 5)  # of FFmpeg's field orders
 _FULL_BY_NATURE = ("gray", "rgb", "bgr", "gbr", "yuvj", "pal", "mono", "argb", "abgr")
-
-# Headers that say how long a clip is may be a little wrong; a clip that lacks more was cut short.
-_TRUNCATED_S = 1.0
-_TRUNCATED_SHARE = 0.02
-# Times of a stream, in order of decoding, never fall; by so little they do in files that are merely sloppy.
-_FALLS_S = 0.25
 
 
 @dataclass(frozen=True)
@@ -46,39 +33,46 @@ class Clip:
         size: (width, height) as stored, before rotation.
         time_base: seconds of one unit of all its time stamps.
         rate: frames per second, on average.
+        start: seconds to take off all times, of pictures and sound.
         num_frames: how many there are, as far as can be told without decoding.
         last_duration: of its last frame, in units of `time_base`; 0 where nobody knows.
         pixel_shape: width over height of a pixel, or None.
-        matrix: of Y'CbCr, its number in H.273.
-        color_range: `LIMITED` or `FULL`.
+        coding: of its planes, and of those that are written.
         primaries, curve: numbers in H.273, unspecified as they come.
         display_matrix: 9 numbers that rotate it for display, or None.
         turns: quarter turns counterclockwise that make it upright.
         max_pixels: that a frame may have.
+        field_order: of frames of two fields, 'tff' or 'bff' for top or bottom first; '': they are whole.
+        deinterlace: whether its fields are made whole frames as they are read.
     """
 
     path: Path
     size: tuple[int, int]
     time_base: Fraction
     rate: Fraction
+    start: Fraction
     num_frames: int
     last_duration: int
     pixel_shape: Fraction | None
-    matrix: int
-    color_range: int
+    coding: Coding
     primaries: int
     curve: int
     display_matrix: tuple[int, ...] | None
     turns: int
     max_pixels: int
+    field_order: str = ""
+    deinterlace: bool = False
 
+    @property
+    def is_subsampled(self) -> bool:
+        """Whether colours are written at half the size, which every player knows; each field in even rows."""
+        width, height = self.size
+        return width % 2 == 0 and height % (4 if self.field_order else 2) == 0
 
-@dataclass(frozen=True)
-class Frame:
-    """One picture of a clip: (H, W, 3) uint8 sRGB, upright, and its time stamp in the clip's units."""
-
-    pixels: np.ndarray
-    pts: int
+    @property
+    def pixel_format(self) -> str:
+        """FFmpeg's name of what is written."""
+        return ("yuv420p" if self.is_subsampled else "yuv444p") + ("10le" if self.coding.bits == 10 else "")
 
 
 def is_clip(path: Path) -> bool:
@@ -86,12 +80,13 @@ def is_clip(path: Path) -> bool:
     return path.name.lower().endswith(SUFFIXES)
 
 
-def open_clip(path: Path, *, max_pixels: int) -> Clip:
+def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip:
     """Look through a clip, without decoding more than its beginning.
 
     Args:
         path: a regular file.
         max_pixels: clips with larger frames are refused before they are decoded.
+        deinterlace: make whole frames of fields.
     Raises:
         ClipError: missing, no clip, without frames, cut short, HDR, or too large.
     """
@@ -100,10 +95,11 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > max_pixels:
             raise ClipError(f"{path} has frames of {width}x{height}: shrink it or raise --max_pixels")
-        num_frames, last_duration = _look_through(container, stream, path)
-        rate = stream.average_rate or stream.guessed_rate or Fraction(25)
+        times = look_through(container, stream, path)
+        rate = times.rate(stream)
         pixel_shape, time_base = stream.sample_aspect_ratio or None, stream.time_base
-    first = next(_decoded(path, max_pixels), None)
+        field_order = _field_order(stream.codec_context)
+    first = next(decoded(path, max_pixels), None)
     if first is None:
         raise ClipError(f"{path} holds no frame: name another clip")
     if first.color_trc in _HDR_CURVES:
@@ -116,133 +112,30 @@ def open_clip(path: Path, *, max_pixels: int) -> Clip:
         path,
         (first.width, first.height),
         time_base,
-        Fraction(rate),
-        num_frames,
-        last_duration,
+        rate,
+        times.start or Fraction(0),
+        times.num_frames,
+        times.last_duration,
         pixel_shape,
-        matrix,
-        _range_to_write(first),
+        Coding(matrix, _range_to_write(first), 8 if first.format.components[0].bits <= 8 else 10),
         first.color_primaries,
         first.color_trc,
         _display_matrix(first),
         round(first.rotation / 90) % 4,
         max_pixels,
+        field_order if first.interlaced_frame and not deinterlace else "",
+        deinterlace,
     )
 
 
-def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
-    """The frames of a clip from number `start` on, each when it is asked for.
-
-    Time stamps come out strictly increasing: where they do not, or are missing, they follow the last.
-
-    Raises:
-        ClipError: the file cannot be read.
-        DamagedClip: its data make no sense, or the size changes.
-    """
-    step = max(1, round(1 / (clip.rate * clip.time_base)))
-    last: int | None = None
-    for number, frame in enumerate(_decoded(clip.path, clip.max_pixels)):
-        pts = frame.pts if frame.pts is not None else frame.dts
-        if last is not None and (pts is None or pts <= last):
-            pts = last + (step if pts is None else 1)
-        last = pts = pts or 0
-        if (frame.width, frame.height) != clip.size:
-            old, new = ("{}x{}".format(*size) for size in (clip.size, (frame.width, frame.height)))
-            at = float(pts * clip.time_base)
-            raise DamagedClip(
-                f"{clip.path} changes its size from {old} to {new} at {at:.2f} s: split it there"
-            )
-        if number >= start:
-            yield Frame(np.ascontiguousarray(np.rot90(_to_rgb(frame, clip), clip.turns)), pts)
+def _field_order(context: Any) -> str:
+    """Of a decoder whose frames are fields."""
+    is_bottom_first = context.field_order in _BOTTOM_FIRST or context.name == "dvvideo"
+    return "bff" if is_bottom_first else "tff"
 
 
-def _look_through(container: Any, stream: Any, path: Path) -> tuple[int, int]:
-    """Number of frames, and the duration of the last.
-
-    Raises:
-        ClipError: there is less than the header says, or the times begin again.
-    """
-    num_packets = num_shown = last_duration = 0
-    last_pts, end = None, Fraction(0)
-    latest: dict[int, Fraction] = {}
-    for packet in container.demux():
-        if packet.is_corrupt:
-            raise ClipError(f"{path} is cut short or damaged: get an intact copy")
-        if not packet.size:
-            continue
-        if packet.dts is not None and packet.stream.type in ("video", "audio"):
-            time = packet.dts * packet.time_base
-            if time < latest.get(packet.stream_index, time) - _FALLS_S:
-                at = float(latest[packet.stream_index])
-                raise ClipError(f"the times of {path} begin again after {at:.2f} s: split it there")
-            latest[packet.stream_index] = time
-        is_video = packet.stream_index == stream.index
-        num_packets += is_video
-        if packet.is_discard:  # what an edit list leaves out
-            continue
-        num_shown += is_video
-        if packet.pts is not None:
-            end = max(end, (packet.pts + (packet.duration or 0)) * packet.time_base)
-            if is_video and (last_pts is None or packet.pts >= last_pts):
-                last_pts, last_duration = packet.pts, packet.duration or 0
-    if _is_cut_short(container, stream, num_packets, float(end)):
-        raise ClipError(f"{path} is shorter than its header says, cut short or damaged: get an intact copy")
-    return num_shown, last_duration
-
-
-def _is_cut_short(container: Any, stream: Any, num_packets: int, end_s: float) -> bool:
-    """Whether there is less of a clip than its header says."""
-    kind = container.format.name
-    if kind.startswith("matroska") and container.duration:
-        return bool(container.duration / 1e6 - end_s > _TRUNCATED_S)
-    if kind == "avi" and stream.duration:  # whose header counts frames that were dropped
-        duration_s = float(stream.duration * stream.time_base)
-        return duration_s - end_s > min(_TRUNCATED_S, max(0.1, _TRUNCATED_SHARE * duration_s))
-    expected = len(stream.index_entries) if kind.startswith("mov") else stream.frames
-    return bool(num_packets < expected * (1 - _TRUNCATED_SHARE))
-
-
-def _decoded(path: Path, max_pixels: int) -> Iterator[Any]:
-    """The library's frames."""
-    with opened(path) as container, reading(path):
-        stream = video_stream(container, path)
-        stream.thread_type = "AUTO"
-        # A net under a size that changes on the way; the library counts more than what is shown.
-        stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
-        frames = _in_time if container.format.name == "avi" else container.decode
-        for frame in frames(stream):
-            if frame.is_corrupt:
-                raise DamagedClip(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
-            yield frame
-
-
-def _in_time(stream: Any) -> Iterator[Any]:
-    """The frames of an AVI, whose packets have times, but not those of the frames that they hold."""
-    times: deque[int | None] = deque()
-    for packet in stream.container.demux(stream):
-        if packet.size:
-            times.append(packet.dts)
-        for frame in packet.decode():
-            frame.pts = times.popleft() if times else None
-            yield frame
-
-
-def _to_rgb(frame: Any, clip: Clip) -> np.ndarray:
-    """(height, width, 3) uint8 of a frame of the library, as stored."""
-    matrix = MATRICES[clip.matrix]
-    rgb = frame.reformat(
-        format="rgb24",
-        src_colorspace=matrix,
-        dst_colorspace=matrix,
-        src_color_range=_range_of(frame),
-        dst_color_range=FULL,
-        interpolation=exact_scaling(),
-    )
-    return np.asarray(rgb.to_ndarray())
-
-
-def _range_of(frame: Any) -> int:
-    """As the frame says, or else its pixel format."""
+def range_of(frame: Any) -> int:
+    """`LIMITED` or `FULL`: as a frame of the library says, or else its pixel format."""
     if frame.color_range in (LIMITED, FULL):
         return int(frame.color_range)
     return FULL if frame.format.name.startswith(_FULL_BY_NATURE) else LIMITED
@@ -251,7 +144,7 @@ def _range_of(frame: Any) -> int:
 def _range_to_write(frame: Any) -> int:
     """The same, so that luma keeps its codes; limited, as is usual, of what has no luma."""
     is_rgb = frame.colorspace == _RGB or frame.format.is_rgb
-    return LIMITED if is_rgb else _range_of(frame)
+    return LIMITED if is_rgb else range_of(frame)
 
 
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:

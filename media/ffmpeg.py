@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -92,6 +93,70 @@ def video_stream(container: Any, path: Path) -> Any:
     if streams[0].codec_context is None:
         raise ClipError(f"{path} is in a codec that is not known here: convert it to H.264 first")
     return streams[0]
+
+
+def decoded(path: Path, max_pixels: int, *, deinterlace: bool = False) -> Iterator[Any]:
+    """The library's frames of a clip, in the order in which they are shown.
+
+    Args:
+        path: of the clip.
+        max_pixels: that a frame may have.
+        deinterlace: make whole frames of fields, as many as before, each at its time.
+    Raises:
+        ClipError: it cannot be read.
+        DamagedClip: its data make no sense.
+    """
+    with opened(path) as container, reading(path):
+        stream = video_stream(container, path)
+        stream.thread_type = "AUTO"
+        # A net under a size that changes on the way; the library counts more than what is shown.
+        stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
+        frames = _in_time if container.format.name == "avi" else container.decode
+        whole = (_whole(frame, path) for frame in frames(stream))
+        yield from _deinterlaced(whole, stream) if deinterlace else whole
+
+
+def _whole(frame: Any, path: Path) -> Any:
+    """
+    Raises:
+        DamagedClip: the frame is not.
+    """
+    if frame.is_corrupt:
+        raise DamagedClip(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
+    return frame
+
+
+def _deinterlaced(frames: Iterator[Any], stream: Any) -> Iterator[Any]:
+    """By the filter bwdif, which makes nothing of frames that are whole but a copy."""
+    av = pyav()
+    graph = av.filter.Graph()
+    source, sink = graph.add_buffer(template=stream), graph.add("buffersink")
+    graph.link_nodes(source, graph.add("bwdif", "mode=send_frame:deint=interlaced"), sink).configure()
+
+    def ready() -> Iterator[Any]:
+        with contextlib.suppress(av.error.BlockingIOError, av.error.EOFError):
+            while True:
+                frame = graph.vpull()
+                if frame.pts is not None:
+                    frame.pts = round(frame.pts * frame.time_base / stream.time_base)
+                yield frame
+
+    for frame in frames:
+        graph.vpush(frame)
+        yield from ready()
+    graph.vpush(None)
+    yield from ready()
+
+
+def _in_time(stream: Any) -> Iterator[Any]:
+    """The frames of an AVI, whose packets have times, but not those of the frames that they hold."""
+    times: deque[int | None] = deque()
+    for packet in stream.container.demux(stream):
+        if packet.size:
+            times.append(packet.dts)
+        for frame in packet.decode():
+            frame.pts = times.popleft() if times else None
+            yield frame
 
 
 def exact_scaling() -> int:

@@ -21,9 +21,10 @@ from models.axial_attention import (
     Shape,
     mlp,
 )
+from models.coltran_truth import NUM_COLORS
 
 NUM_GRAYS = 256
-NUM_COLORS = 512
+"""Steps of L* of which the embedding knows one each."""
 
 Affine = tuple[Tensor, Tensor]
 """Scale and shift of a conditional norm, (N, 1, 1, width) each."""

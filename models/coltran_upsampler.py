@@ -11,9 +11,7 @@ from torch import Tensor, nn
 
 from models.axial_attention import AxialEncoder, LevelEmbedding, Shape, smooth_
 from models.coltran_core import NUM_GRAYS
-
-NUM_VALUES = 256
-"""Of a channel of sRGB in 8 bits."""
+from models.coltran_truth import NUM_VALUES
 
 
 class Upsampler(nn.Module):
@@ -31,6 +29,8 @@ class Upsampler(nn.Module):
         super().__init__()
         self.num_levels = num_levels
         self.channel = LevelEmbedding(3 * num_levels, shape.width)
+        for levels in self.channel.weight.chunk(3):
+            smooth_(levels)
         self.gray = LevelEmbedding(NUM_GRAYS, shape.width)
         self.join = nn.Linear(2 * shape.width, shape.width)
         self.encoder = AxialEncoder(shape, num_layers)

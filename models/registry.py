@@ -36,7 +36,9 @@ _ROWS: dict[str, Row] = {
     "iizuka2016": Row("iizuka2016.Iizuka2016", objective="iizuka2016.Iizuka2016Objective"),
     "nazeri2018": Row("nazeri2018.Nazeri2018", objective="nazeri2018.Nazeri2018Objective"),
     "zhang2017": Row("zhang2017.Zhang2017", objective="zhang2017.Zhang2017Objective"),
-    "coltran2021": Row("coltran2021.ColTran2021", ColTran2021Settings, "coltran2021.ColTran2021Objective"),
+    "coltran2021": Row(
+        "coltran2021.ColTran2021", ColTran2021Settings, "coltran_objective.ColTran2021Objective"
+    ),
     "unet": Row("unet.UNet", UNetSettings, "unet_objective.UNetObjective"),
     "unet_hints": Row("unet_hints.HintedUNet", UNetSettings, "unet_hints.HintedUNetObjective"),
 }

@@ -147,7 +147,7 @@ class ColTran2021Settings(ModelSettings):
 
     temperature: float = setting(
         1.0,
-        "of the distribution that --samples and --sample_seed draw colours from; towards 0 the likeliest ones",
+        "of the distribution that --samples and --sample_seed draw from; towards 0 the likeliest colours",
         modes=_MODES,
         low=0.01,
         high=10,

@@ -41,12 +41,15 @@ def write_clip(
     colors: dict[str, int] | None = None,
     container: str | None = None,
     options: dict[str, str] | None = None,
+    encoder: dict[str, str] | None = None,
+    metadata: dict[str, str] | None = None,
 ) -> Path:
     """Write a clip of frames (H, W, 3) uint8, at 25 per second or at the given time stamps."""
     import av
 
     with av.open(str(path), "w", format=container, options=options or {}) as target:
-        stream = target.add_stream(codec, rate=25)
+        stream = target.add_stream(codec, rate=25, options=encoder or {})
+        target.metadata.update(metadata or {})
         height, width = frames[0].shape[:2]
         stream.width, stream.height, stream.pix_fmt = width, height, pix_fmt
         stream.codec_context.time_base = stream.time_base = time_base
@@ -103,6 +106,29 @@ def luma(path: Path) -> np.ndarray:
             plane = np.frombuffer(frame.planes[0], np.uint8).reshape(-1, frame.planes[0].line_size)
             planes.append(plane[: frame.height, : frame.width].astype(int))
     return np.stack(planes)
+
+
+def stamps(path: Path) -> list[Fraction]:
+    """Times of the frames, seconds, as the program reads them."""
+    from media.clip import open_clip
+    from media.frames import read_frames
+
+    clip = open_clip(path, max_pixels=10**7)
+    return [frame.pts * clip.time_base for frame in read_frames(clip)]
+
+
+def upright(path: Path) -> np.ndarray:
+    """(frames, H, W, 3) int, sRGB as FFmpeg converts it, turned as players show it."""
+    import av
+
+    from media.ffmpeg import exact_scaling
+
+    with av.open(str(path)) as container:
+        frames = [
+            np.rot90(frame.to_ndarray(format="rgb24", interpolation=exact_scaling()), frame.rotation // 90)
+            for frame in container.decode(video=0)
+        ]
+    return np.stack(frames).astype(int)
 
 
 def _frame(av: Any, pixels: np.ndarray, pix_fmt: str, colors: dict[str, int]) -> Any:

@@ -44,9 +44,8 @@ FLAGS = {
     ),
     **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
     **dict.fromkeys(("hints", "reference", "reference_dir", "matching"), ("predict",)),
-    **dict.fromkeys(
-        ("progress", "side_by_side", "temporal", "samples", "sample_seed", "damaged"), ("predict",)
-    ),
+    **dict.fromkeys(("progress", "side_by_side", "temporal", "samples", "sample_seed"), ("predict",)),
+    **dict.fromkeys(("damaged", "deinterlace", "every"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     "compare": ("compare",),
     "format": ("export",),

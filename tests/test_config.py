@@ -73,6 +73,8 @@ def test_what_a_resumed_run_may_be_told_anew():
         ("output_dir", Path("x"), {"folder"}),
         ("recursive", True, {"folder"}),
         ("temporal", "off", {"clip", "folder"}),
+        ("every", 2, {"clip", "folder"}),
+        ("deinterlace", True, {"clip", "folder"}),
         ("save_chroma", Path("x"), {"photo"}),
         ("apply_chroma", Path("x"), {"photo"}),
         ("save_confidence", Path("x"), {"photo"}),

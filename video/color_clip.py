@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,20 +17,25 @@ from torch import Tensor
 from config import VERSION
 from core.figures import progress_bar
 from core.files import check_writable
-from inference.chroma import apply_chroma
 from inference.colorizer import Colorizer
-from media.clip import Clip, Frame, read_frames
-from media.encode_clip import check_encodable, join_parts, write_part
+from media.clip import Clip
+from media.encode_clip import join_parts, plan_target
+from media.encode_part import write_part
 from media.ffmpeg import DamagedClip
-from media.picture import from_array
+from media.frames import ColoredFrame, read_frames
+from video.color_frames import color_frames
 from video.parts import ClipParts
 from video.temporal import SteadyChroma
+
+log = logging.getLogger(__name__)
 
 PART_FRAMES = 240
 """Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
 
 
-def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str, quality: int) -> None:
+def color_clip(
+    colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str, every: int, quality: int
+) -> None:
     """Color a clip; the file is there when it is whole.
 
     What is finished goes to a hidden folder beside it, part by part. When the same clip is asked for again
@@ -42,22 +47,36 @@ def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str,
         clip: the source.
         output: the file to write.
         temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
+        every: the model looks at each so many-th frame; more than 1 with 'steady' alone.
         quality: 1 to 100.
     Raises:
         UserError: the clip is damaged, or the place cannot be written.
     """
-    check_encodable(clip, output, quality)
+    target = plan_target(clip, output, quality)
+    if clip.field_order:
+        log.warning(
+            "%s is interlaced, and colored as it is: --deinterlace makes whole frames of it", clip.path
+        )
     check_writable(output.absolute().parent)
     stat = clip.path.stat()
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
     job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
-    job |= {"temporal": temporal, "quality": quality}
+    job |= {"temporal": temporal, "every": every, "quality": quality, "deinterlace": clip.deinterlace}
     parts = ClipParts(output, job)
     if parts.num_frames:
         print(f"going on after {parts.num_frames} frames")
     try:
-        _color_parts(colorizer, clip, parts, temporal, quality)
-        join_parts(output, clip, parts.files, f"Colours inferred by {colorizer.about}")
+        steady = SteadyChroma(parts.state) if temporal == "steady" else None
+        frames = color_frames(
+            colorizer,
+            clip,
+            read_frames(clip, start=parts.num_frames),
+            steady,
+            start=parts.num_frames,
+            every=every,
+        )
+        _write_parts(frames, clip, parts, quality)
+        join_parts(target, clip, parts.files, f"Colours inferred by {colorizer.about}")
     except DamagedClip:  # what is there fits no other file
         parts.delete()
         raise
@@ -68,34 +87,15 @@ def color_clip(colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str,
     parts.delete()
 
 
-def color_frames(
-    colorizer: Colorizer, frames: Iterator[Frame], steady: SteadyChroma | None
-) -> Iterator[tuple[Frame, dict[str, Tensor]]]:
-    """Frames in colour, each when it is asked for, and the state of the colours after it.
-
-    Args:
-        colorizer: predicts their colours.
-        frames: in order.
-        steady: averages the colours; None: each frame by itself.
-    """
-    for frame in frames:
-        original = from_array(frame.pixels)
-        chroma = colorizer.infer(original)
-        if steady is not None:
-            assert chroma.L is not None
-            chroma = replace(chroma, ab=steady(chroma.L, chroma.ab))
-        colored = apply_chroma(original, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
-        yield Frame(colored.pixels, frame.pts), steady.state if steady else {}
-
-
-def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: str, quality: int) -> None:
-    """Color what is left of a clip."""
-    steady = SteadyChroma(parts.state) if temporal == "steady" else None
+def _write_parts(
+    colored: Iterator[tuple[ColoredFrame, dict[str, Tensor]]], clip: Clip, parts: ClipParts, quality: int
+) -> None:
+    """Keep what is left of a clip, part by part."""
     num, state = parts.num_frames, parts.state
     with _after_the_frame() as stop, progress_bar("coloring", clip.num_frames, "frame") as bar:
         bar.update(num)
 
-        def counted(frames: Iterator[tuple[Frame, dict[str, Tensor]]]) -> Iterator[Frame]:
+        def counted(frames: Iterable[tuple[ColoredFrame, dict[str, Tensor]]]) -> Iterator[ColoredFrame]:
             nonlocal num, state
             for frame, state_after in frames:
                 yield frame
@@ -104,15 +104,12 @@ def _color_parts(colorizer: Colorizer, clip: Clip, parts: ClipParts, temporal: s
                 if stop.is_set():
                     return
 
-        colored = color_frames(colorizer, read_frames(clip, start=num), steady)
         for first in colored:
             part = itertools.chain([first], itertools.islice(colored, PART_FRAMES - 1))
             write_part(parts.next_file, clip, counted(part), quality)
             parts.add(num, state)
             if stop.is_set():
-                break
-        if stop.is_set():
-            raise KeyboardInterrupt
+                raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import torch
+from dataclasses import dataclass
+
 import torch.nn.functional as F
 from torch import Tensor
 
 from data.color import L_SCALE
-from video.flow import optical_flow, resize_flow, warp
+from video.flow import optical_flow, resize_flow, warp, window_mean
 
 # A cut is where two frames, averaged over a grid, correlate less than the first number and differ by more
 # than the second, in L* (mean absolute). The second pair is for dark shots, which never differ by much.
@@ -19,7 +20,6 @@ _FLOW_SIDE = 112
 _MEMORY = 0.85
 # Difference of L* at which that share has fallen to 1/e, averaged over a window so that grain does not count.
 _TOLERANCE = 4.0
-_WINDOW = 7
 
 
 def is_cut(now: Tensor, before: Tensor) -> bool:
@@ -35,6 +35,32 @@ def is_cut(now: Tensor, before: Tensor) -> bool:
     return any(bool(correlation < c and difference > d) for c, d in _CUTS)
 
 
+@dataclass(frozen=True)
+class Motion:
+    """From one frame of a shot to the next.
+
+    Attributes:
+        flow: (1, 2, h, w), as `optical_flow` gives it.
+        agreement: (1, 1, h, w) in [0, 1], how far the frame before, moved, looks like this one.
+    """
+
+    flow: Tensor
+    agreement: Tensor
+
+
+def follow(now: Tensor, before: Tensor) -> Motion | None:
+    """What is seen of a frame in the one before; None: nothing, for a cut is between them.
+
+    Args:
+        now, before: L* (1, 1, h, w) of one size, in [0, 100].
+    """
+    if is_cut(now, before):
+        return None
+    flow = motion(now, before)
+    difference = window_mean(now - warp(before, flow))
+    return Motion(flow, (-(difference / _TOLERANCE).square()).exp())
+
+
 class SteadyChroma:
     """Frame after frame, the colours of a model averaged along the motion; afresh after every cut.
 
@@ -45,35 +71,26 @@ class SteadyChroma:
     Attributes:
         state: what the next frame depends on, to be kept and given back: L and ab of the last frame, or
             nothing at the beginning.
-        num_cuts: how many shots ended so far.
     """
 
     def __init__(self, state: dict[str, Tensor] | None = None) -> None:
         self.state = state or {}
-        self.num_cuts = 0
 
-    @torch.inference_mode()
-    def __call__(self, L: Tensor, ab: Tensor) -> Tensor:
+    def __call__(self, L: Tensor, ab: Tensor | None, moved: Motion | None) -> Tensor:
         """The colours of the next frame.
 
         Args:
             L: (1, 1, h, w) in [0, 100], what the model saw.
-            ab: (1, 2, h, w), what it predicted, CIELAB units.
+            ab: (1, 2, h, w), what it predicted, CIELAB units; None: nothing, within a shot.
+            moved: since the frame before; None: a shot begins.
         Returns:
             (1, 2, h, w), CIELAB units.
         """
-        if self.state and self.state["L"].shape != L.shape:  # memory ran short, and the model looks at less
-            self.state = {}
-        if self.state and is_cut(L, self.state["L"]):
-            self.num_cuts += 1
-            self.state = {}
-        if self.state:
-            before, flow = self.state["L"], motion(L, self.state["L"])
-            difference = F.avg_pool2d(
-                L - warp(before, flow), _WINDOW, stride=1, padding=_WINDOW // 2, count_include_pad=False
-            )
-            memory = _MEMORY * (-(difference / _TOLERANCE).square()).exp()
-            ab = ab.lerp(warp(self.state["ab"], flow), memory)
+        if moved is not None:
+            carried = warp(self.state["ab"], moved.flow)
+            ab = carried if ab is None else ab.lerp(carried, _MEMORY * moved.agreement)
+        if ab is None:
+            raise ValueError("a shot begins without colours")
         self.state = {"L": L, "ab": ab}
         return ab
 

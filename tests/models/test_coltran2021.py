@@ -8,8 +8,8 @@ from conftest import small_model
 from data.batch import Batch
 from data.color import rgb_to_lab
 from models.axial_attention import AxialAttention, LevelEmbedding, Shape
-from models.coltran2021 import truth_of
 from models.coltran_core import ColorizerCore, draw
+from models.coltran_truth import levels_of, mean_levels, truth_of
 from models.inputs import Inputs
 from models.registry import build_model
 
@@ -156,17 +156,27 @@ def test_same_seed_same_bits_on_any_batch_size(model):
     assert not torch.equal(other[0], together[0])
 
 
-def test_truth_by_hand(model):
+def test_truth_by_hand():
     """Sides of one colour each: levels of 32 values, red first; the channel follows from the seed."""
     rgb = torch.zeros(1, 3, 64, 64)
     rgb[0, :, :, :32] = torch.tensor([255.0, 31.0, 32.0])[:, None, None] / 255
     lab = rgb_to_lab(rgb)
-    truth = truth_of(model, Batch(lab[:, :1], lab[:, 1:], ("a",), seeds=torch.tensor([5])))
+    truth = truth_of(Batch(lab[:, :1], lab[:, 1:], ("a",), seeds=torch.tensor([5])), 16, 32)
     assert truth.coarse.unique(dim=0).shape == (1, 16, 16)
     assert truth.coarse[0, 3].tolist() == [7 * 64 + 0 * 8 + 1] * 8 + [0] * 8
     assert truth.low[0, :, 0, 0].tolist() == [255, 31, 32]
     assert truth.high.shape == (1, 3, 32, 32)
     assert truth.channel.flatten().tolist() == [2]
+    assert torch.equal(truth.taught(truth.low), truth.low[:, 2])
+    assert levels_of(truth.coarse)[0, :, 0, 0].tolist() == [7, 0, 1]
+
+
+def test_mean_levels_are_the_levels_where_sure_and_half_way_between_two():
+    coarse = torch.tensor([[[0, 511, 7 * 64 + 3 * 8 + 1]]])
+    sure = 1e3 * F.one_hot(coarse, 512).float()
+    assert torch.allclose(mean_levels(sure), levels_of(coarse))
+    between = 1e3 * (F.one_hot(coarse, 512) + F.one_hot(torch.zeros_like(coarse), 512)).clamp(max=1).float()
+    assert torch.allclose(mean_levels(between), levels_of(coarse) / 2)
 
 
 def test_certain_upsamplers_give_the_colour_that_they_name(model):

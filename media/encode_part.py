@@ -1,0 +1,98 @@
+"""Colored frames into a part of a clip: a file of the NUT format, which keeps any time stamp exactly."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from core.errors import PlaceError
+from core.files import TEMPORARY
+from media.clip import Clip
+from media.ffmpeg import ClipError, pyav
+from media.frames import ColoredFrame, to_library
+
+# Quality 100, and how much coarser one less is, in x264's constant rate factor, which ends at 51.
+_FINEST, _PER_QUALITY, _COARSEST = 12, 0.4, 51
+
+
+def write_part(path: Path, clip: Clip, frames: Iterable[ColoredFrame], quality: int) -> None:
+    """Encode frames into a file that is there when it is whole.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    with renamed_to(path) as temporary:
+        _encode(str(temporary), clip, frames, quality)
+
+
+def write_sample(file: BinaryIO, clip: Clip, quality: int) -> None:
+    """Encode a gray frame as those of a clip would be, to try out what becomes of it.
+
+    Raises:
+        FFmpegError, OverflowError: the encoder does not take it.
+    """
+    width, height = clip.size
+    half = (height // 2, width // 2) if clip.is_subsampled else (height, width)
+    gray = [
+        np.full(shape, 2 ** (clip.coding.bits - 1), clip.coding.dtype) for shape in ((height, width), half)
+    ]
+    _encode(file, clip, [ColoredFrame(gray[0], 0, np.stack((gray[1], gray[1])))], quality)
+
+
+@contextlib.contextmanager
+def renamed_to(path: Path) -> Iterator[Path]:
+    """A temporary neighbour to write to, which takes the name of `path` at the end of the block.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    av = pyav()
+    temporary = path.absolute().with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except (av.error.FFmpegError, OSError) as error:
+        if isinstance(error, OSError):
+            raise PlaceError(
+                f"cannot write {path} ({error.strerror or error}): free the place or name another"
+            ) from error
+        raise ClipError(f"cannot write {path} ({error}): try another ending") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _encode(file: str | BinaryIO, clip: Clip, frames: Iterable[ColoredFrame], quality: int) -> None:
+    with pyav().open(file, "w", format="nut") as container:
+        stream = _add_encoder(container, clip, quality)
+        for frame in frames:
+            container.mux(stream.encode(to_library(frame, clip)))
+        container.mux(stream.encode(None))
+
+
+def _add_encoder(container: Any, clip: Clip, quality: int) -> Any:
+    """An H.264 stream in the colours, the range and the time base of the clip.
+
+    Without B-frames every frame is stored where it is shown, and no container has to shift time stamps.
+    """
+    crf = min(_COARSEST, round(_FINEST + _PER_QUALITY * (100 - quality)))
+    options = {"crf": str(crf), "bf": "0", "preset": "veryfast"}
+    if clip.field_order:
+        options["x264-params"] = f"{clip.field_order}=1"
+    stream = container.add_stream("libx264", rate=clip.rate, options=options)
+    stream.width, stream.height = clip.size
+    stream.pix_fmt = clip.pixel_format
+    context = stream.codec_context
+    context.time_base = stream.time_base = clip.time_base
+    if clip.pixel_shape:
+        context.sample_aspect_ratio = clip.pixel_shape
+    context.colorspace, context.color_range = clip.coding.matrix, clip.coding.color_range
+    context.color_primaries, context.color_trc = clip.primaries, clip.curve
+    return stream

@@ -1,0 +1,100 @@
+"""The frames of a clip as their planes: the luma of what is read, and the colours of what is written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from media.clip import Clip, range_of
+from media.ffmpeg import MATRICES, DamagedClip, decoded, exact_scaling, pyav
+
+# Formats whose first plane is the luma.
+_PLANAR = re.compile(r"(yuvj?|yuva)4\d\dp(10le)?|gray(10le)?|nv(12|16|21)")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One picture of a clip, as it is stored, not turned upright.
+
+    Attributes:
+        luma: (H, W) codes, as the clip's `coding` says.
+        pts: time stamp in the clip's units.
+    """
+
+    luma: np.ndarray
+    pts: int
+
+
+@dataclass(frozen=True)
+class ColoredFrame(Frame):
+    """The same with its colours.
+
+    Attributes:
+        chroma: (2, h, w) codes of Cb and Cr, of the size of the clip's chroma planes.
+    """
+
+    chroma: np.ndarray
+
+
+def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
+    """The frames of a clip from number `start` on, each when it is asked for.
+
+    Time stamps come out strictly increasing: where they do not, or are missing, they follow the last.
+
+    Raises:
+        ClipError: the file cannot be read.
+        DamagedClip: its data make no sense, or the size changes.
+    """
+    step = max(1, round(1 / (clip.rate * clip.time_base)))
+    shift = round(clip.start / clip.time_base)
+    last: int | None = None
+    pictures = decoded(clip.path, clip.max_pixels, deinterlace=clip.deinterlace)
+    for number, picture in enumerate(pictures):
+        pts = picture.pts if picture.pts is not None else picture.dts
+        pts = None if pts is None else pts - shift
+        if last is not None and (pts is None or pts <= last):
+            pts = last + (step if pts is None else 1)
+        last = pts = pts or 0
+        if (picture.width, picture.height) != clip.size:
+            old, new = ("{}x{}".format(*size) for size in (clip.size, (picture.width, picture.height)))
+            at = float(pts * clip.time_base)
+            raise DamagedClip(
+                f"{clip.path} changes its size from {old} to {new} at {at:.2f} s: split it there"
+            )
+        if number >= start:
+            yield Frame(_luma(picture, clip), pts)
+
+
+def to_library(frame: ColoredFrame, clip: Clip) -> Any:
+    """A frame for FFmpeg to encode."""
+    picture = pyav().VideoFrame(*clip.size, clip.pixel_format)
+    for plane, codes in zip(picture.planes, (frame.luma, *frame.chroma), strict=True):
+        _rows(plane, codes.dtype)[:, : codes.shape[1]] = codes
+    picture.pts, picture.time_base = frame.pts, clip.time_base
+    return picture
+
+
+def _luma(picture: Any, clip: Clip) -> np.ndarray:
+    """(height, width) codes of a frame of the library: its own where it has such a plane."""
+    coding, name = clip.coding, picture.format.name
+    bits = 10 if name.endswith("10le") else 8
+    if not _PLANAR.fullmatch(name) or bits != coding.bits or range_of(picture) != coding.color_range:
+        matrix = MATRICES[coding.matrix]
+        picture = picture.reformat(
+            format="yuv444p" if coding.bits == 8 else "yuv444p10le",
+            src_colorspace=matrix,
+            dst_colorspace=matrix,
+            src_color_range=range_of(picture),
+            dst_color_range=coding.color_range,
+            interpolation=exact_scaling(),
+        )
+    return _rows(picture.planes[0], coding.dtype)[:, : picture.width].copy()
+
+
+def _rows(plane: Any, dtype: np.dtype) -> np.ndarray:
+    """A view of a plane of the library, with what its rows are padded with."""
+    return np.frombuffer(plane, dtype).reshape(plane.height, -1)

@@ -1,0 +1,102 @@
+"""Y'CbCr codes of a clip: its luma as gray, and the Cb and Cr that give colours at a luma that stays.
+
+R'G'B' of a clip is taken for sRGB, whatever its primaries and curve, as most players do.
+
+Sources: ITU-T H.273, equations 23-28 and 39-41 (codes), table 4 (weights of the matrices).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from data.color import lab_to_rgb, lightness
+
+LIMITED, FULL = 1, 2
+"""Black and white of 8 bits: 16 and 235, or 0 and 255."""
+
+_WEIGHTS = {
+    1: (0.2126, 0.0722),
+    4: (0.30, 0.11),
+    5: (0.299, 0.114),
+    6: (0.299, 0.114),
+    7: (0.212, 0.087),
+    9: (0.2627, 0.0593),
+}
+
+
+@dataclass(frozen=True)
+class Coding:
+    """What the numbers of a clip's planes mean.
+
+    Attributes:
+        matrix: its number in H.273, one of `media.ffmpeg.MATRICES`.
+        color_range: `LIMITED` or `FULL`.
+        bits: 8 or 10.
+    """
+
+    matrix: int
+    color_range: int
+    bits: int
+
+    @property
+    def dtype(self) -> np.dtype:
+        """Of the planes."""
+        return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
+
+    @property
+    def weights(self) -> tuple[float, float, float]:
+        """Shares of R', G' and B' in Y'."""
+        red, blue = _WEIGHTS[self.matrix]
+        return red, 1 - red - blue, blue
+
+    def levels(self) -> tuple[float, float, float]:
+        """The codes of black and white of the luma, and how many a range of 1 of Cb or Cr takes."""
+        if self.color_range == FULL:
+            return 0, 2**self.bits - 1, 2**self.bits - 1
+        unit = 2 ** (self.bits - 8)
+        return 16 * unit, 235 * unit, 224 * unit
+
+    def luma(self, parts: int = 1) -> Tensor:
+        """Y' in [0, 1] of every sum of `parts` codes: (parts * (2^bits - 1) + 1,) float32."""
+        black, white, _ = self.levels()
+        codes = torch.arange(parts * (2**self.bits - 1) + 1, dtype=torch.float64) / parts
+        return ((codes - black) / (white - black)).clamp(0, 1).float()
+
+    def lightness(self, parts: int = 1) -> Tensor:
+        """L* of the gray of every sum of `parts` codes, as `luma`, in [0, 100]."""
+        return lightness(self.luma(parts)[None, None])[0, 0]
+
+    def gray(self, luma: np.ndarray) -> np.ndarray:
+        """Codes of the luma, any shape, as sRGB gray of 8 bits."""
+        table = (self.luma() * 255).round().byte().numpy()
+        # Beyond what 10 bits hold are only damaged frames.
+        return table[luma] if self.bits == 8 else np.take(table, luma, mode="clip")
+
+    def chroma(self, luma: Tensor, lab: Tensor) -> Tensor:
+        """Codes of the Cb and Cr that show colours on a luma that stays as it is.
+
+        Y' of a strong colour is not that of the gray of its L*: what is kept is how far R', G' and B' are
+        from their Y'. Where one of the three would leave [0, 1] on this luma, all give way in proportion,
+        for colours beyond sRGB too.
+
+        Args:
+            luma: (1, 1, H, W), Y' in [0, 1].
+            lab: (1, 3, H, W), CIELAB units.
+        Returns:
+            (1, 2, H, W), rounded, same dtype.
+        """
+        red, green, blue = self.weights
+        rgb = lab_to_rgb(lab, gamut="none")
+        r, g, b = rgb.split(1, dim=1)
+        away = rgb - (r * red).add_(g, alpha=green).add_(b, alpha=blue)
+        room = torch.where(away > 0, 1 - luma, luma) / away.abs().clamp_min_(1e-6)
+        share = room.amin(dim=1, keepdim=True).clamp_max_(1)
+        difference = away[:, [2, 0]] * share
+        difference /= torch.tensor([2 - 2 * blue, 2 - 2 * red]).view(1, 2, 1, 1)
+        _, _, scale = self.levels()
+        codes = difference.mul_(scale).add_(2 ** (self.bits - 1)).round_()
+        return codes.clamp_(0, 2**self.bits - 1)

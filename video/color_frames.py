@@ -1,0 +1,182 @@
+"""Frames of a clip in colour: the network, the motion and the planes of several frames side by side."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch import Tensor
+
+from inference.chroma import lightness_seen
+from inference.colorizer import Colorizer
+from media.clip import Clip
+from media.frames import ColoredFrame, Frame
+from media.picture import Picture, from_array
+from video.planes import chroma_planes
+from video.temporal import Motion, SteadyChroma, follow
+
+Item = TypeVar("Item")
+Answer = TypeVar("Answer")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A frame as the model sees it, upright and small.
+
+    Attributes:
+        frame: the whole.
+        L: (1, 1, h, w) in [0, 100].
+        ab: (1, 2, h, w), what the model predicts, CIELAB units; None: it was not asked.
+    """
+
+    frame: Frame
+    L: Tensor
+    ab: Tensor | None
+
+
+class ClipColors:
+    """What is done to a frame of a clip, step by step; each step is safe to do to several at once.
+
+    Attributes:
+        look_size: (width, height) at which the model sees the frames.
+    """
+
+    def __init__(self, colorizer: Colorizer, clip: Clip) -> None:
+        self.colorizer, self.clip = colorizer, clip
+        width, height = clip.size[::-1] if clip.turns % 2 else clip.size
+        ab = colorizer.infer(from_array(np.zeros((height, width), np.uint8))).ab
+        self.look_size = ab.shape[-1], ab.shape[-2]
+
+    def look(self, frame: Frame, *, ask: bool = True) -> Look:
+        """Make a frame small, and show it to the model if that is to be asked."""
+        shown = self._shown(frame)
+        if ask:
+            return Look(frame, *self._infer(shown))
+        return Look(frame, lightness_seen(shown, self.look_size), None)
+
+    def predict(self, look: Look) -> Tensor:
+        """The colours (1, 2, h, w) of a look, by the model."""
+        return self._infer(self._shown(look.frame))[1] if look.ab is None else look.ab
+
+    def _shown(self, frame: Frame) -> Picture:
+        """A frame upright and at the size of the look."""
+        gray = np.ascontiguousarray(np.rot90(self.clip.coding.gray(frame.luma), self.clip.turns))
+        return from_array(np.asarray(Image.fromarray(gray).resize(self.look_size, Image.Resampling.BILINEAR)))
+
+    def _infer(self, shown: Picture) -> tuple[Tensor, Tensor]:
+        """L and ab."""
+        chroma, (width, height) = self.colorizer.infer(shown), self.look_size
+        if chroma.L is not None and chroma.ab.shape[-2:] == (height, width):
+            return chroma.L, chroma.ab
+        # Memory ran short, and the model looked at less.
+        ab = F.interpolate(chroma.ab, (height, width), mode="bilinear")
+        return lightness_seen(shown, self.look_size), ab
+
+    def color(self, frame: Frame, L: Tensor, ab: Tensor) -> ColoredFrame:
+        """A frame with its colours, given those of the look."""
+        ab = self.colorizer.saturation * ab
+        chroma = chroma_planes(self.clip, frame.luma, L, ab, upsample=self.colorizer.upsample)
+        return ColoredFrame(frame.luma, frame.pts, chroma)
+
+
+def color_frames(
+    colorizer: Colorizer,
+    clip: Clip,
+    frames: Iterator[Frame],
+    steady: SteadyChroma | None,
+    *,
+    start: int = 0,
+    every: int = 1,
+) -> Iterator[tuple[ColoredFrame, dict[str, Tensor]]]:
+    """Frames in colour, in order, and the state of the colours after each.
+
+    Some frames ahead of the one that is asked for are at work, as many as there are cores.
+
+    Args:
+        colorizer: predicts their colours.
+        clip: they are of.
+        frames: in order.
+        steady: averages the colours; None: each frame by itself.
+        start: number of the first of them in the clip.
+        every: the model is asked for the colours of each so many-th frame of the clip and of the first of a
+            shot; the others have those of the frame before, moved. 1 where nothing averages.
+    """
+    with _workers() as (pool, num):
+        steps = ClipColors(colorizer, clip)
+
+        def look(item: tuple[int, Frame]) -> Look:
+            number, frame = item
+            return steps.look(frame, ask=number % every == 0)
+
+        looks = in_order(pool, look, enumerate(frames, start), num)
+        steadied = (
+            _steadied(pool, steps, looks, steady, num)
+            if steady
+            else ((look, steps.predict(look), {}) for look in looks)
+        )
+
+        def finish(item: tuple[Look, Tensor, dict[str, Tensor]]) -> tuple[ColoredFrame, dict[str, Tensor]]:
+            look, ab, state = item
+            return steps.color(look.frame, look.L, ab), state
+
+        yield from in_order(pool, finish, steadied, num)
+
+
+def in_order(
+    pool: ThreadPoolExecutor, work: Callable[[Item], Answer], items: Iterable[Item], ahead: int
+) -> Iterator[Answer]:
+    """`work` of each item, in order, while the next `ahead` of them are at work already.
+
+    Unlike `pool.map` it takes no more items than that, so that a long clip does not fill the memory.
+    """
+    waiting: deque[Future[Answer]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _steadied(
+    pool: ThreadPoolExecutor, steps: ClipColors, looks: Iterator[Look], steady: SteadyChroma, ahead: int
+) -> Iterator[tuple[Look, Tensor, dict[str, Tensor]]]:
+    """Each frame's look, its steady colours and the state after it."""
+
+    def moved(pair: tuple[Tensor | None, Look]) -> tuple[Look, Motion | None]:
+        before, look = pair
+        return look, None if before is None else follow(look.L, before)
+
+    def with_before() -> Iterator[tuple[Tensor | None, Look]]:
+        before = steady.state.get("L")
+        for look in looks:
+            yield before, look
+            before = look.L
+
+    for look, motion in in_order(pool, moved, with_before(), ahead):
+        ab = steady(look.L, steps.predict(look) if motion is None else look.ab, motion)
+        yield look, ab, steady.state
+
+
+@contextlib.contextmanager
+def _workers() -> Iterator[tuple[ThreadPoolExecutor, int]]:
+    """A thread for each core, and their number.
+
+    Each computes on its core alone: sharing out every operation would make the cores wait for each other
+    hundreds of times a frame.
+    """
+    num = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with ThreadPoolExecutor(num, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+            yield pool, num + 1
+    finally:
+        torch.set_num_threads(num)
