@@ -61,15 +61,19 @@ class ConditionalBlock(nn.Module):
         self.mlp = mlp(shape.width)
         self.condition = nn.Linear(context_width, 2 * shape.width)
         _start_at_identity(self.condition)
-        self.norms = nn.ModuleList(ConditionalNorm(shape) for _ in range(2))
+        self.attention_norm, self.mlp_norm = ConditionalNorm(shape), ConditionalNorm(shape)
+
+    def affines(self, gray: Tensor) -> list[Affine]:
+        """Of both norms, by the context of the whole photo."""
+        return [norm.condition(gray) for norm in (self.attention_norm, self.mlp_norm)]
 
     def forward(
         self, x: Tensor, context: Tensor, affines: Sequence[Affine], cache: KeyValueCache | None
     ) -> Tensor:
         """(N, H, W, width), the same; the next row or pixel where there is a cache."""
-        x = self.norms[0](x + self.attention(x, context, cache), affines[0])
+        x = self.attention_norm(x + self.attention(x, context, cache), affines[0])
         scale, shift = self.condition(context).chunk(2, dim=-1)
-        out: Tensor = self.norms[1](x + self.mlp(x) * scale + shift, affines[1])
+        out: Tensor = self.mlp_norm(x + self.mlp(x) * scale + shift, affines[1])
         return out
 
 
@@ -81,13 +85,16 @@ class Decoder(nn.Module):
         self.places = PositionEmbedding(shape.width, shape.side)
         self.blocks = nn.ModuleList(blocks)
 
+    def _each(self) -> list[ConditionalBlock]:
+        return [block for block in self.blocks if isinstance(block, ConditionalBlock)]
+
     def condition(self, gray: Tensor) -> list[list[Affine]]:
         """Of the norms of each block, by the context of the whole photo."""
-        return [[norm.condition(gray) for norm in block.norms] for block in self.blocks]
+        return [block.affines(gray) for block in self._each()]
 
     def caches(self) -> Caches:
         """For `forward` to go on from what it has seen, in its causal blocks."""
-        return [KeyValueCache() if block.attention.is_causal else None for block in self.blocks]
+        return [KeyValueCache() if block.attention.is_causal else None for block in self._each()]
 
     def forward(
         self, x: Tensor, context: Tensor, affines: list[list[Affine]], caches: Caches | None = None
@@ -126,10 +133,11 @@ class ColorizerCore(nn.Module):
             ConditionalBlock(shape, 2 * width, is_column=False, is_causal=True) for _ in range(num_inner)
         ]
         self.inner = Decoder(shape, inner)
-        self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, NUM_COLORS))
+        last = nn.Linear(width, NUM_COLORS)
+        self.head = nn.Sequential(nn.LayerNorm(width), last)
         smooth_(self.embed.weight, axes=3)
-        for head in (self.parallel, self.head[1]):
-            smooth_(head.weight, axes=3, variance=1 / width)
+        for linear in (self.parallel, last):
+            smooth_(linear.weight, axes=3, variance=1 / width)
 
     def forward(self, coarse: Tensor, gray: Tensor) -> Tensor:
         """The distribution of every pixel, given those before it.
