@@ -6,103 +6,16 @@ authors' code. Pixels come in raster order; pictures are (N, H, W, C).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from models.axial_attention import (
-    AxialAttention,
-    AxialEncoder,
-    KeyValueCache,
-    LevelEmbedding,
-    PositionEmbedding,
-    Shape,
-    mlp,
-    smooth_,
-)
+from models.axial_attention import AxialEncoder, LevelEmbedding, Shape, smooth_
 from models.coltran_truth import NUM_COLORS
+from models.conditional_axial import ConditionalBlock, Decoder
 
 NUM_GRAYS = 256
 """Steps of L* of which the embedding knows one each."""
-
-Affine = tuple[Tensor, Tensor]
-"""Scale and shift of a conditional norm, (N, 1, 1, width) each."""
-Caches = Sequence[KeyValueCache | None]
-
-
-class ConditionalNorm(nn.Module):
-    """Layer norm whose scale and shift follow from a learned mean of the gray photo's context."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__()
-        self.pool = nn.Parameter(torch.ones(shape.side, shape.side, 1))
-        self.affine = nn.Linear(shape.width, 2 * shape.width)
-        _start_at_identity(self.affine)
-
-    def condition(self, gray: Tensor) -> Affine:
-        """Of the context of the whole photo, (N, H, W, width)."""
-        scale, shift = self.affine((self.pool * gray).mean(dim=(1, 2), keepdim=True)).chunk(2, dim=-1)
-        return scale, shift
-
-    def forward(self, x: Tensor, affine: Affine) -> Tensor:
-        """(N, any, any, width), the same."""
-        return F.layer_norm(x, x.shape[-1:]) * affine[0] + affine[1]
-
-
-class ConditionalBlock(nn.Module):
-    """An `AxialBlock` in which a context conditions attention and MLP, and the gray photo the norms."""
-
-    def __init__(self, shape: Shape, context_width: int, *, is_column: bool, is_causal: bool) -> None:
-        super().__init__()
-        axis = {"is_column": is_column, "is_causal": is_causal}
-        self.attention = AxialAttention(shape, context_width=context_width, **axis)
-        self.mlp = mlp(shape.width)
-        self.condition = nn.Linear(context_width, 2 * shape.width)
-        _start_at_identity(self.condition)
-        self.attention_norm, self.mlp_norm = ConditionalNorm(shape), ConditionalNorm(shape)
-
-    def affines(self, gray: Tensor) -> list[Affine]:
-        """Of both norms, by the context of the whole photo."""
-        return [norm.condition(gray) for norm in (self.attention_norm, self.mlp_norm)]
-
-    def forward(
-        self, x: Tensor, context: Tensor, affines: Sequence[Affine], cache: KeyValueCache | None
-    ) -> Tensor:
-        """(N, H, W, width), the same; the next row or pixel where there is a cache."""
-        x = self.attention_norm(x + self.attention(x, context, cache), affines[0])
-        scale, shift = self.condition(context).chunk(2, dim=-1)
-        out: Tensor = self.mlp_norm(x + self.mlp(x) * scale + shift, affines[1])
-        return out
-
-
-class Decoder(nn.Module):
-    """Positions and conditional blocks."""
-
-    def __init__(self, shape: Shape, blocks: Sequence[ConditionalBlock]) -> None:
-        super().__init__()
-        self.places = PositionEmbedding(shape.width, shape.side)
-        self.blocks = nn.ModuleList(blocks)
-
-    def _each(self) -> list[ConditionalBlock]:
-        return [block for block in self.blocks if isinstance(block, ConditionalBlock)]
-
-    def condition(self, gray: Tensor) -> list[list[Affine]]:
-        """Of the norms of each block, by the context of the whole photo."""
-        return [block.affines(gray) for block in self._each()]
-
-    def caches(self) -> Caches:
-        """For `forward` to go on from what it has seen, in its causal blocks."""
-        return [KeyValueCache() if block.attention.is_causal else None for block in self._each()]
-
-    def forward(
-        self, x: Tensor, context: Tensor, affines: list[list[Affine]], caches: Caches | None = None
-    ) -> Tensor:
-        """(N, H, W, width), the same; see the blocks."""
-        for block, affine, cache in zip(self.blocks, affines, caches or [None] * len(affines), strict=True):
-            x = block(x, context, affine, cache)
-        return x
 
 
 class ColorizerCore(nn.Module):
@@ -201,8 +114,3 @@ def draw(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
     cumulative = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
     # Rounding may leave the last sum below 1.
     return (cumulative <= uniform[..., None]).sum(dim=-1).clamp(max=logits.shape[-1] - 1)
-
-
-def _start_at_identity(affine: nn.Linear) -> None:
-    """Where the context says nothing the scale, of the first half of the channels, is 1."""
-    nn.init.ones_(affine.bias[: len(affine.bias) // 2])

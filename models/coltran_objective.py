@@ -12,13 +12,17 @@ from models.coltran_truth import Truth, truth_of
 from models.objective import Objective
 
 PARALLEL_WEIGHT = 0.5
-"""lambda: of the parallel head's cross-entropy; that of the colorizer weighs the rest."""
+"""lambda: of the parallel head's cross-entropy; that of the colorizer weighs the rest.
+
+Published as 0.01, where the head only helps the encoder. Here its colours are the best guess.
+"""
 
 
 class ColTran2021Objective(Objective):
     """All parts learn at once, as if alone: each sees the truth for what the one before it would give.
 
-    No parameter is in two parts, and Adam does not mind how much a part's loss weighs.
+    The parts, colorizer with its parallel head and the two upsamplers, share no parameter, and Adam does not
+    mind how much a part's loss weighs.
     """
 
     takes_loss = False

@@ -62,7 +62,8 @@ def mean_levels(logits: Tensor) -> Tensor:
     colors = logits.float().softmax(dim=-1).unflatten(-1, (NUM_LEVELS,) * 3)
     level = torch.arange(float(NUM_LEVELS), device=logits.device)
     others = ((-2, -1), (-3, -1), (-3, -2))
-    return torch.stack([colors.sum(dim=axes) @ level for axes in others], dim=1)
+    # No matrix product, which mixed precision would round to bfloat16.
+    return torch.stack([(colors.sum(dim=axes) * level).sum(dim=-1) for axes in others], dim=1)
 
 
 def _to_8_bits(rgb: Tensor) -> Tensor:

@@ -143,6 +143,16 @@ def test_parameters_of_the_paper():
     assert millions == pytest.approx([74, 46, 14, 14], abs=0.55)
 
 
+def test_colours_are_float32_in_mixed_precision(model):
+    """Drawn or not, and near those of full precision where nothing is drawn."""
+    L = torch.linspace(10, 90, 24 * 20).view(1, 1, 24, 20)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        best, drawn = model.predict(Inputs(L)), model.predict(Inputs(L, seeds=torch.tensor([3])))
+    assert best.dtype == drawn.dtype == torch.float32
+    with torch.no_grad():
+        assert (model.predict(Inputs(L)) - best).abs().max() < 1
+
+
 def test_same_seed_same_bits_on_any_batch_size(model):
     L = 100 * torch.rand(3, 1, 20, 24, generator=torch.Generator().manual_seed(0))
     seeds = torch.tensor([7, 8, 2**61])
