@@ -73,6 +73,8 @@ def run(config: Config) -> int:
 def _run_photo(config: Config, path: Path) -> str:
     """Color a photo; returns what looks wrong with the picture, or ''."""
     check_kind(config, "photo", path)
+    if config.output_path:
+        photo_format(config.output_path)
     pages = look_for_pages(path)
     output = _check_outputs(config, path, pages)
     original = load_picture(path, max_pixels=config.max_pixels)

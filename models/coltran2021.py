@@ -96,7 +96,8 @@ class ColTran2021(ColorizationModel):
         if seeds is not None and len(L) > 1:
             # Alone: the rounding of sums depends on the size of the batch, and what is drawn on the rounding.
             alone = [self(part, seed) for part, seed in zip(L.split(1), seeds.split(1), strict=True)]
-            return Output(*(torch.cat(parts) for parts in zip(*(out[:2] for out in alone), strict=True)))
+            ab, parallel = (torch.cat(parts) for parts in zip(*(out[:2] for out in alone), strict=True))
+            return Output(ab, parallel)
         photo = F.interpolate(L, (self.preset.high,) * 2, mode="bilinear", antialias=True)[:, 0]
         high = (NUM_GRAYS - 1) / L_SCALE * photo
         low = F.avg_pool2d(high, self.preset.high // self.preset.low)

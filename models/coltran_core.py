@@ -83,11 +83,17 @@ class Decoder(nn.Module):
 
     def condition(self, gray: Tensor) -> list[list[Affine]]:
         """Of the norms of each block, by the context of the whole photo."""
-        return [[norm.condition(gray) for norm in block.norms] for block in self.blocks]
+        return [
+            [norm.condition(gray) for norm in block.norms if isinstance(norm, ConditionalNorm)]
+            for block in self._conditional()
+        ]
 
     def caches(self) -> Caches:
         """For `forward` to go on from what it has seen, in its causal blocks."""
-        return [KeyValueCache() if block.attention.is_causal else None for block in self.blocks]
+        return [KeyValueCache() if block.attention.is_causal else None for block in self._conditional()]
+
+    def _conditional(self) -> list[ConditionalBlock]:
+        return [block for block in self.blocks if isinstance(block, ConditionalBlock)]
 
     def forward(
         self, x: Tensor, context: Tensor, affines: list[list[Affine]], caches: Caches | None = None
@@ -129,6 +135,7 @@ class ColorizerCore(nn.Module):
         self.head = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, NUM_COLORS))
         smooth_(self.embed.weight, axes=3)
         for head in (self.parallel, self.head[1]):
+            assert isinstance(head, nn.Linear)
             smooth_(head.weight, axes=3, variance=1 / width)
 
     def forward(self, coarse: Tensor, gray: Tensor) -> Tensor:
