@@ -343,7 +343,6 @@ def bad(tmp_path, kind):
         "text",
         "list",
         "empty",
-        "photo",
         "sound",
         "cut",
         "cut in front",
