@@ -343,6 +343,7 @@ def bad(tmp_path, kind):
         "text",
         "list",
         "empty",
+        "photo",
         "sound",
         "cut",
         "cut in front",
