@@ -111,8 +111,8 @@ from the JSON files in [`video/`](video).
   bits become 10. Primaries other than those of sRGB are kept as tags, not converted. The first video stream
   is colored, others are left out. Flips of the display matrix are kept, but the model sees them unflipped.
 """
-_FLICKER = """**The figures below** are of the code before the luma went through as it came and colours were computed
-at the size of the chroma planes; they are to be measured again.
+_FLICKER = """**The figures below** are of the code before the luma went through as it came and colours
+were computed at the size of the chroma planes; they are to be measured again.
 
 ## Flicker
 
