@@ -24,7 +24,7 @@ from inference.report import Report, Result, warn_of_mixture
 from inference.samples import check_samples, seeds, written
 from inference.side_by_side import contact_sheet
 from inference.weights import choose_weights, describe
-from media.clip import open_clip
+from media.clip import is_clip, open_clip
 from media.damaged import using_damaged
 from media.decode import photo_format
 from media.encode import ANIMATED, save_picture
@@ -73,6 +73,10 @@ def run(config: Config) -> int:
 def _run_photo(config: Config, path: Path) -> str:
     """Color a photo; returns what looks wrong with the picture, or ''."""
     check_kind(config, "photo", path)
+    if config.output_path:
+        if is_clip(config.output_path):
+            raise UserError(f"{path} is a photo, and {config.output_path} would be a clip: name a picture")
+        photo_format(config.output_path)
     pages = look_for_pages(path)
     output = _check_outputs(config, path, pages)
     original = load_picture(path, max_pixels=config.max_pixels)

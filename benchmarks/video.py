@@ -111,7 +111,10 @@ from the JSON files in [`video/`](video).
   bits become 10. Primaries other than those of sRGB are kept as tags, not converted. The first video stream
   is colored, others are left out. Flips of the display matrix are kept, but the model sees them unflipped.
 """
-_FLICKER = """## Flicker
+_FLICKER = """**The figures below** are of the code before the luma went through as it came and colours
+were computed at the size of the chroma planes; they are to be measured again.
+
+## Flicker
 
 A model looks at each frame by itself, and its colours change with every grain. `--temporal=steady` moves the
 colours of the frame before along the optical flow and averages: 85 % of them where the moved frame looks like

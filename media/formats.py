@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 from typing import Literal
 
-from media.clip import SUFFIXES as CLIPS
+from media.clip import is_clip
 
 Kind = Literal["photo", "clip"]
 
@@ -89,6 +89,6 @@ def _by_ending(path: Path, head: bytes) -> Kind | None:
     if name.endswith(PHOTOS):
         return "photo"
     is_text = b"\0" not in head and not any(byte < 9 for byte in head)
-    if name.endswith(CLIPS) and not (name.endswith(_MODULES) and is_text):
+    if is_clip(path) and not (name.endswith(_MODULES) and is_text):
         return "clip"
     return None

@@ -127,7 +127,7 @@ class LevelEmbedding(nn.Embedding):
         low = levels.floor().clamp(0, self.num_embeddings - 2)
         below = F.embedding(low.long(), self.weight)
         above = F.embedding(low.long() + 1, self.weight)
-        return torch.lerp(below, above, (levels - low).unsqueeze(-1))
+        return torch.lerp(below, above, (levels - low).unsqueeze(-1).to(below.dtype))
 
 
 class AxialBlock(nn.Module):

@@ -221,7 +221,7 @@ def test_labels(trained, other, tmp_path):
             ["--compare={run}", "--image_path=a.png", "--output_path=a.png", "--overwrite"],
             "one of the photos",
         ),
-        (["--compare={run}", "--image_path=a.png", "--output_path=x.gif"], "ending must be one of"),
+        (["--compare={run}", "--image_path=a.png", "--output_path=x.psd"], "ending must be one of"),
         (["--compare={run}", "--image_path=empty"], "holds no photo"),
         (["--compare={run}", "--image_path=broken"], "none of the photos could be read"),
         (["--compare={run}", "--data_dir=none"], "--data_dir=none does not exist"),

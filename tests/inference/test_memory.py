@@ -3,7 +3,6 @@
 import threading
 import time
 
-import numpy as np
 import pytest
 import skimage.data
 import torch
@@ -12,6 +11,7 @@ from PIL import Image
 from inference import folder as folders
 from inference.colorizer import Colorizer
 from inference.folder import PixelBudget
+from inference.report import Report
 from media.picture import count_pixels, from_array
 from models.gae import GAE
 
@@ -78,21 +78,23 @@ def test_other_errors_are_not_taken_for_it(vivid, monkeypatch):
         Colorizer.load(vivid, device="cpu").infer(from_array(PHOTO))
 
 
-@pytest.mark.parametrize("where", ["colorize", "save_picture"])
-def test_a_photo_too_large_for_memory_does_not_end_the_run(monkeypatch, tmp_path, where):
+def color_all(color, folder, output):
+    """By the sorted photos of a folder."""
+    output.mkdir(exist_ok=True)
+    job = folders.Job(folder, output, False, Report(output, lambda _: None), "weights", "{}")
+    return folders.color_photos(color, sorted(folder.glob("*.png")), job)
+
+
+def test_a_photo_too_large_for_memory_does_not_end_the_run(tmp_path):
     for name in ("a.png", "b.png"):
         Image.fromarray(PHOTO).save(tmp_path / name)
 
-    def fail(path, *_, **__):
+    def color(path, target):
         if path.name == "a.png":
             raise ERRORS[1]
-        return from_array(PHOTO)
+        return ""
 
-    if where == "save_picture":
-        monkeypatch.setattr(folders, "save_picture", fail)
-    colorize = fail if where == "colorize" else lambda _: from_array(PHOTO)
-    options = {"recursive": False, "overwrite": False, "quality": 90}
-    results = folders.color_folder(colorize, tmp_path, tmp_path / "out", **options)
+    results = color_all(color, tmp_path, tmp_path / "out")
     assert [result.status for result in results] == ["failed", "colored"]
     assert "a.png is too large for the memory" in results[0].reason
 
@@ -107,17 +109,16 @@ def test_large_photos_wait_for_each_other(monkeypatch, tmp_path):
     monkeypatch.setattr(folders, "_PIXELS_PER_CORE", 750)
     lock, now, seen = threading.Lock(), [], []
 
-    def colorize(path):
+    def color(path, target):
         with lock:
             now.append(path.name)
             seen.append(set(now))
         time.sleep(0.05)
         with lock:
             now.remove(path.name)
-        return from_array(np.zeros((4, 4), np.uint8))
+        return ""
 
-    options = {"recursive": False, "overwrite": False, "quality": 90}
-    results = folders.color_folder(colorize, tmp_path, tmp_path / "out", **options)
+    results = color_all(color, tmp_path, tmp_path / "out")
     assert [result.status for result in results] == ["colored"] * 6
     pixels = {name: width * height for name, (width, height) in sizes.items()} | {"f.png": 3000}
     assert all(len(together) == 1 or sum(pixels[n] for n in together) <= 3000 for together in seen)
