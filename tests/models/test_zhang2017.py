@@ -105,7 +105,7 @@ def test_it_learns_to_take_hints():
     torch.manual_seed(0)
     model = small_model("zhang2017").train()
     _, stepper = training_of("zhang2017", model, lr=3e-3)
-    for number in range(1, 61):
+    for number in range(1, 121):
         ab = (60 * torch.rand(8, 2, 1, 1) - 30).expand(-1, -1, 16, 16)
         L = torch.full((8, 1, 16, 16), 50.0)
         seeds = torch.arange(8) + 8 * number
