@@ -15,6 +15,10 @@ from core.errors import UserError
 
 MODES = ("train", "test", "predict", "export", "compare", "serve")
 """What the program does."""
+SPLITTING = ("train", "test", "compare")
+"""The modes that open a folder of photos with their true colours."""
+COLORING = ("predict", "compare", "serve")
+"""The modes that color photos for people."""
 KINDS = ("photo", "clip", "folder")
 """What `predict` colors."""
 

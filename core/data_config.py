@@ -1,0 +1,98 @@
+"""Settings of the photos with their true colours, which train, test and compare open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.settings import MODES, SPLITTING, setting
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataConfig:
+    """Settings of the data."""
+
+    data_dir: str = setting(
+        "datasets/places365",
+        "a folder of photos or of tar files of photos, searched recursively, a Places365 download, or the "
+        "word 'sample'",
+        modes=SPLITTING,
+        resumable=True,
+    )
+    download: bool = setting(
+        False,
+        "fetch the 36 500 small validation photos of Places365 into --data_dir first",
+        modes=SPLITTING,
+        resumable=True,
+    )
+    subset_size: int = setting(
+        30_000, "photos drawn from the folder, all splits together", modes=SPLITTING, low=1
+    )
+    split_ratio: tuple[float, float, float] = setting(
+        (0.70, 0.15, 0.15), "shares of train, val and test; they sum to 1", modes=SPLITTING
+    )
+    image_size: int = setting(
+        224, "side of the square that the model sees, pixels", modes=MODES, low=32, high=4096
+    )
+    resize: str = setting(
+        "squash",
+        "squash: straight to the square; crop: short side, then the centre",
+        modes=MODES,
+        choices=("squash", "crop"),
+    )
+    max_rejected: float = setting(
+        0.1, "largest share of unreadable or gray photos to put up with", modes=SPLITTING, low=0, high=1
+    )
+    max_pixels: int = setting(
+        200_000_000, "larger photos and frames are refused, pixels", modes=MODES, resumable=True, low=1
+    )
+    num_workers: int = setting(
+        0, "decoding threads; 0: one per core", modes=SPLITTING, resumable=True, low=0, high=1024
+    )
+    pack_dir: Path | None = setting(
+        None,
+        "where decoded photos are kept, 3 bytes a pixel (default pack/ in --run_dir)",
+        modes=SPLITTING,
+        resumable=True,
+    )
+    on_device: str = setting(
+        "auto",
+        "keep the decoded photos in GPU memory; auto: if they take at most half of what is free",
+        modes=SPLITTING,
+        resumable=True,
+        choices=("auto", "yes", "no"),
+    )
+    max_photos: int | None = setting(
+        None, "use only the first N photos of each split", modes=SPLITTING, low=1
+    )
+    split: str = setting(
+        "test",
+        "the part of the folder that test and compare score; all: every photo, no manifest needed",
+        modes=("test", "compare"),
+        choices=("train", "val", "test", "all"),
+    )
+    protocol: str | None = setting(
+        None,
+        "score as a paper did: its photos, which have to be in --data_dir, size, resize and metrics; see "
+        "data/protocols.py",
+        modes=("test", "compare"),
+        choices=("published", "ctest10k", "val5k"),
+    )
+    set_scores: bool = setting(
+        False,
+        "score the pictures as a set too: Fréchet distance and KID, of features of a network; takes about as "
+        "long again",
+        modes=("test", "compare"),
+    )
+
+    def __post_init__(self) -> None:
+        ratios = self.split_ratio
+        if len(ratios) != 3 or not all(0 <= r <= 1 for r in ratios):
+            raise UserError(f"--split_ratio={_join(ratios)}: must be three shares from 0 to 1")
+        if abs(sum(ratios) - 1) > 1e-6:
+            raise UserError(f"--split_ratio={_join(ratios)}: sums to {sum(ratios):g}, must be 1")
+
+
+def _join(numbers: tuple[float, ...]) -> str:
+    return ",".join(f"{n:g}" for n in numbers)

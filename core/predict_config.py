@@ -1,0 +1,167 @@
+"""Settings of the prediction."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import UserError
+from core.settings import COLORING, setting
+
+# The modes that take --image_path.
+_ON_PATHS = ("predict", "compare", "export")
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictConfig:
+    """Settings of the prediction."""
+
+    image_path: Path | None = setting(
+        None, "the photo or clip to color, or a folder of them", modes=_ON_PATHS
+    )
+    output_path: Path | None = setting(
+        None,
+        "the file to write: of predict and compare a picture, format by its ending (default "
+        "<name>_colorized.png or <name>_compared.png beside the photo), or a clip (.mp4, .m4v, .mov or .mkv; "
+        "default <name>_colorized.mp4), of export the model (default <weights>.onnx)",
+        modes=_ON_PATHS,
+        kinds=("photo", "clip"),
+        instead={"folder": "use --output_dir"},
+    )
+    output_dir: Path | None = setting(
+        None,
+        "where what is in a folder goes, under its own names (default <folder>_colorized beside it)",
+        modes=("predict",),
+        kinds=("folder",),
+        instead={"photo": "use --output_path", "clip": "use --output_path"},
+    )
+    recursive: bool = setting(
+        False, "color what is in the folders below too", modes=_ON_PATHS, kinds=("folder",)
+    )
+    render_size: str | None = setting(
+        None,
+        "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "
+        "consistent of several",
+        modes=COLORING,
+    )
+    views: int = setting(
+        1,
+        "colours are the mean over so many views of a photo: 2: and its mirror image; more: and both shifted "
+        "by some pixels; each takes as long as one",
+        modes=COLORING,
+        low=1,
+        high=8,
+    )
+    upsample: str = setting(
+        "guided",
+        "how the colours get to the photo's own size; guided: along its edges",
+        modes=COLORING,
+        choices=("guided", "bilinear"),
+    )
+    saturation: float = setting(1.0, "factor of the predicted chroma", modes=COLORING, low=0, high=10)
+    quality: int = setting(95, "of JPEG and WebP pictures and of clips", modes=COLORING, low=1, high=100)
+    temporal: str = setting(
+        "steady",
+        "the colours of a clip; steady: averaged along the motion, afresh after every cut; off: each frame "
+        "by itself",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+        choices=("steady", "off"),
+    )
+    every: int = setting(
+        1,
+        "the model looks at each so many-th frame of a clip, and colours follow the motion between",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+        low=1,
+        high=100,
+    )
+    deinterlace: bool = setting(
+        False,
+        "make whole frames of the two fields of each frame of a clip",
+        modes=("predict",),
+        kinds=("clip", "folder"),
+    )
+    reference: Path | None = setting(
+        None,
+        "take the colours from this other photo: of things alike, or by its style where the model knows one",
+        modes=("predict",),
+    )
+    reference_dir: Path | None = setting(
+        None,
+        "take the colours from that photo of this folder which shows most nearly the same",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+    )
+    matching: str = setting(
+        "encoder",
+        "how things alike in --reference are found; encoder: by what a network sees in them; dct: by their "
+        "texture; palette: by lightness alone",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        choices=("encoder", "dct", "palette"),
+    )
+    hints: Path | None = setting(
+        None,
+        "colours for places of the photo: a transparent picture of its size with strokes, or a JSON list of "
+        'points {"x", "y", "color": "#rrggbb", "radius"}, pixels; for a folder too, of one shot',
+        modes=("predict",),
+        kinds=("photo", "folder"),
+    )
+    samples: int | None = setting(
+        None,
+        "draw the colours so many times; for models that draw. predict does so by the seeds from "
+        "--sample_seed on, and writes a picture of each and a sheet of all; test and compare score them",
+        modes=("predict", "test", "compare"),
+        kinds=("photo",),
+        low=1,
+        high=32,
+    )
+    sample_seed: int | None = setting(
+        None,
+        "draw the colours by this seed, the same ones each time, instead of the best guess; of --samples the "
+        "first (default 0)",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        low=0,
+        high=2**32 - 1,
+    )
+    save_chroma: Path | None = setting(
+        None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
+    )
+    apply_chroma: Path | None = setting(
+        None,
+        "take the colours from such a file instead of from a model",
+        modes=("predict",),
+        kinds=("photo",),
+    )
+    save_confidence: Path | None = setting(
+        None,
+        "write a gray picture of how sure the colours are, white where they are",
+        modes=("predict",),
+        kinds=("photo",),
+    )
+    damaged: str = setting(
+        "refuse",
+        "photos that were cut short; use: color what is there, and say how much that is",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+        choices=("refuse", "use"),
+    )
+    progress: str = setting(
+        "auto",
+        "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
+        "for each file: name, status, seconds, reason, warning",
+        modes=("predict",),
+        choices=("auto", "json"),
+    )
+    side_by_side: bool = setting(
+        False, "write a gray | color picture", modes=("predict",), kinds=("photo", "folder")
+    )
+
+    def __post_init__(self) -> None:
+        size = self.render_size
+        if self.reference and self.reference_dir:
+            raise UserError("--reference names the photo that --reference_dir would look for: leave one out")
+        if size not in (None, "auto") and not (size.isdecimal() and 32 <= int(size) <= 4096):
+            raise UserError(f"--render_size={size}: must be auto or a number from 32 to 4096")
