@@ -1,0 +1,107 @@
+"""One photo, as the predict mode colors it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from config import Config
+from core.distributed import world
+from core.errors import UserError
+from core.settings import check_kind
+from inference.chroma import load_chroma, save_chroma
+from inference.colorizer import Colorizer
+from inference.guided import Guide
+from inference.outputs import check_outputs
+from inference.painter import Painter, targets_of
+from inference.samples import check_samples, seeds, written
+from inference.side_by_side import contact_sheet
+from inference.weights import choose_weights, describe
+from media.clip import is_clip
+from media.decode import photo_format
+from media.encode import save_picture
+from media.pages import look_for_pages
+from media.picture import Picture, from_array, load_picture
+from media.sidecar import copy_sidecar
+from models.registry import WITHOUT_WEIGHTS
+
+
+def run_photo(config: Config, path: Path) -> str:
+    """Color a photo; returns what looks wrong with the picture, or ''."""
+    check_kind(config, "photo", path)
+    if config.output_path:
+        if is_clip(config.output_path):
+            raise UserError(f"{path} is a photo, and {config.output_path} would be a clip: name a picture")
+        photo_format(config.output_path)
+    pages = look_for_pages(path)
+    output = check_outputs(config, path, pages)
+    original = load_picture(path, max_pixels=config.max_pixels)
+    if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
+        return _color_without_model(config, original, output)
+    weights, config = choose_weights(config)
+    check_samples(config, weights, pages.num)
+    guide = Guide(config, weights.model.accepts)
+    if config.dry_run:
+        print(describe(config, weights.model))
+        many = f", {pages.num} pictures" if pages.num > 1 else ""
+        for target in written(config, output):
+            print("would write {} ({}x{}{})".format(target, *original.size, many))
+        return ""
+    if not world().is_main:  # there is nothing to share
+        return ""
+    colorizer = Colorizer.from_config(config, weights)
+    painter = Painter(config, guide, colorizer)
+    if config.samples:
+        return _write_samples(painter, original, output)
+    if pages.num > 1:
+        del original
+        warning = painter.color_file(path, output)
+        print(*targets_of(output, pages), sep="\n")
+        return warning
+    chroma = painter.look(original)
+    if config.save_confidence:
+        sure = colorizer.confidence(original, chroma)
+        save_picture(config.save_confidence, from_array(sure), quality=config.quality)
+        print(config.save_confidence)
+        del sure
+    chroma = guide(original, chroma)
+    if config.save_chroma:
+        save_chroma(config.save_chroma, chroma)
+        print(config.save_chroma)
+    colored, warning = painter.finish(original, chroma, path)
+    del original  # encoding takes memory of its own
+    save_picture(output, colored, quality=config.quality)
+    copy_sidecar(path, output, painter.about, overwrite=config.overwrite)
+    print(output)
+    return warning
+
+
+def _color_without_model(config: Config, original: Picture, output: Path) -> str:
+    """Color with what an earlier prediction kept, or with what a person gives alone."""
+    chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
+    guide = Guide(config)
+    guided = guide(original, chroma)
+    if config.dry_run:
+        print("would write {} ({}x{})".format(output, *original.size))
+    if not world().is_main or config.dry_run:
+        return ""
+    colored, warning = Painter(config, guide).finish(original, guided, output)
+    save_picture(output, colored, quality=config.quality)
+    print(output)
+    return warning
+
+
+def _write_samples(painter: Painter, original: Picture, output: Path) -> str:
+    """Write every picture as soon as it is drawn, and the sheet of all; returns what looks wrong, or ''."""
+    config, guide, colorizer = painter.config, painter.guide, painter.colorizer
+    assert colorizer is not None
+    drawn, warnings = {}, {}
+    *paths, sheet = written(config, output)
+    for seed, path in zip(seeds(config), paths, strict=True):
+        drawn[f"seed {seed}"] = chroma = guide(original, guide.look(colorizer, original, seed))
+        colored, warnings[path] = painter.finish(original, chroma, path)
+        save_picture(path, colored, quality=config.quality)
+        print(path)
+    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation)
+    save_picture(sheet, together, quality=config.quality)
+    print(sheet)
+    return "; ".join(warning for warning in warnings.values() if warning)

@@ -1,0 +1,104 @@
+"""Clips, as the predict mode colors them: one, or those of a folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from checkpoint.file import LoadedModel
+from config import Config
+from core.distributed import world
+from core.errors import UserError
+from core.settings import check_kind
+from inference.colorizer import Colorizer
+from inference.folder import Job
+from inference.outputs import check_free
+from inference.painter import Painter
+from inference.report import Result
+from inference.weights import choose_weights, describe
+from media.clip import open_clip
+from media.encode_clip import check_container, endings_for
+from media.ffmpeg import pyav
+from video.color_clip import color_clip
+from video.color_clips import color_clips, leave_out_clips
+
+
+def run_clip(config: Config, path: Path) -> str:
+    """Color a clip; returns '', as nothing looks for what is wrong with it."""
+    check_kind(config, "clip", path)
+    _check_for_clips(config)
+    output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
+    check_container(output)
+    check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
+    clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
+    weights, config = choose_weights(config)
+    _check_reference(config, weights)
+    if config.dry_run:
+        print(describe(config, weights.model))
+        print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
+    if world().is_main and not config.dry_run:
+        color_clip(
+            Colorizer.from_config(config, weights),
+            clip,
+            output,
+            temporal=config.temporal,
+            every=config.every,
+            quality=config.quality,
+        )
+        print(output)
+    return ""
+
+
+def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Result]:
+    """Color the clips of a folder; where none of them can be colored, one line says why."""
+    if not paths:
+        return []
+    config, colorizer = painter.config, painter.colorizer
+    try:
+        _check_for_clips(config)
+        if colorizer is None:
+            raise UserError(f"--model={config.model} is for photos, not for clips: name another model")
+        _check_reference(config, colorizer.weights)
+    except UserError as error:
+        return leave_out_clips(paths, job, error)
+
+    def color(path: Path, target: Path) -> str:
+        assert colorizer is not None
+        clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
+        color_clip(
+            colorizer,
+            clip,
+            target,
+            temporal=config.temporal,
+            every=config.every,
+            quality=config.quality,
+        )
+        return ""
+
+    return color_clips(color, paths, job)
+
+
+def _check_for_clips(config: Config) -> None:
+    """
+    Raises:
+        UserError: clips cannot be read here, or a flag is not for them.
+    """
+    pyav()
+    if config.side_by_side:  # which is for the photos of a folder
+        raise UserError("--side_by_side is for photos, not for clips: leave it out")
+    for flag in ("hints", "reference_dir", "sample_seed"):
+        if getattr(config, flag) is not None:
+            raise UserError(f"--{flag} is for photos, not for clips: leave it out")
+    if config.render_size == "auto":  # which would look at every frame in another size
+        raise UserError("--render_size=auto is for photos, not for clips: give a number")
+    if config.every > 1 and config.temporal == "off":  # when nothing tells the colours of the others
+        raise UserError(f"--every={config.every} needs --temporal=steady: leave one of the two out")
+
+
+def _check_reference(config: Config, weights: LoadedModel) -> None:
+    """
+    Raises:
+        UserError: the model does not take a reference itself, and clips are not solved.
+    """
+    if config.reference and "reference" not in weights.model.accepts:
+        raise UserError(f"--reference: {weights.name} takes none for clips: leave it out, or color photos")
