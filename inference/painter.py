@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from config import VERSION, Config
+from inference.album import Album
 from inference.borders import find_photo, infer_within
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
@@ -27,14 +28,20 @@ _GIVEN = ("hints", "reference", "reference_dir", "matching", "upsample", "satura
 class Painter:
     """Colors photos with a model, and with what a person gives."""
 
-    def __init__(self, config: Config, guide: Guide, colorizer: Colorizer | None = None) -> None:
+    def __init__(
+        self, config: Config, guide: Guide, colorizer: Colorizer | None = None, paths: Sequence[Path] = ()
+    ) -> None:
         """
         Args:
             config: how to read, join and write.
             guide: what a person gives.
             colorizer: None: the colours come from `guide` alone.
+            paths: of the photos that are colored, where they may be an album.
         """
         self.config, self.guide, self.colorizer = config, guide, colorizer
+        self.album = None
+        if config.album and colorizer:
+            self.album = Album(paths, self._within_borders, max_pixels=config.max_pixels)
 
     @property
     def about(self) -> str:
@@ -48,11 +55,15 @@ class Painter:
 
     def look(self, original: Picture) -> Chroma | None:
         """The model's colours for a photo, if there is one."""
-        colorizer, guide = self.colorizer, self.guide
-        if colorizer is None:
+        if self.colorizer is None:
             return None
         if self.config.hints:  # whose places are those of the whole picture
-            return guide.look(colorizer, original)
+            return self.guide.look(self.colorizer, original)
+        return self._within_borders(original)
+
+    def _within_borders(self, original: Picture) -> Chroma:
+        colorizer, guide = self.colorizer, self.guide
+        assert colorizer is not None
         return infer_within(original, find_photo(original), lambda photo: guide.look(colorizer, photo))
 
     def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
@@ -87,7 +98,10 @@ class Painter:
         """Each page when it is asked for; what looks wrong joins `warnings`."""
         for number in range(pages.num):
             original = load_picture(path, max_pixels=self.config.max_pixels, page=number)
-            picture, warning = self.finish(original, self.guide(original, self.look(original)), path)
+            chroma = self.look(original)
+            if self.album and chroma:
+                chroma = self.album.pulled(path, original, chroma)
+            picture, warning = self.finish(original, self.guide(original, chroma), path)
             if warning:
                 warnings[warning if pages.num == 1 else f"picture {number + 1}: {warning}"] = None
             del original  # encoding takes memory of its own

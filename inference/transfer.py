@@ -1,9 +1,10 @@
 """Colours pulled to those of a picture of the same things: hue and chroma move, detail does not.
 
-Two pictures are alike by what an encoder sees in them. Places correspond by soft attention over its features,
-as in Zhang et al. 2019, "Deep Exemplar-based Video Colorization"; of the colours found so only the difference
-from the picture's own, averaged in the same way, is taken, coarse as the features are. So a picture that is
-compared with itself keeps its colours.
+Places of two pictures correspond by soft attention over what an encoder sees in them, as in Zhang et al.
+2019, "Deep Exemplar-based Video Colorization". Of the colours found so only the difference from the picture's
+own, averaged in the same way, is taken, coarse as the features are: a picture that is compared with itself
+keeps its colours. Two pictures show the same scene where most places of the one are found in the other; what
+they show as a whole would not tell one kitchen, or one face, from another.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from torch import Tensor
 from data.color import gray_to_rgb
 from models.timm_encoder import TimmEncoder
 
-ALIKE = 0.7
-"""Cosine of what an encoder sees in two pictures from which on they show the same scene."""
-
+# Two pictures show the same scene from this mean on, over the places of one, of the largest cosine with one
+# of the other.
+_ALIKE = 0.55
 # Pictures are looked at in a square of so many pixels; of the feature maps the one at stride 16 is matched.
 _SIDE = 224
 _MATCHED = 2
@@ -31,47 +32,50 @@ _TOLERANCE = 10.0
 
 @dataclass(frozen=True)
 class Impression:
-    """What is remembered of a picture.
+    """What is remembered of a picture: some 50 kB.
 
     Attributes:
-        scene: (C,) of length 1, what it shows.
-        places: (N * N, c) float16 of length 1, what each of N x N places of it shows.
+        places: what each of N x N places of it shows, as of `places_of`.
         lab: (N * N, 3) their mean colours, CIELAB.
     """
 
-    scene: Tensor
     places: Tensor
     lab: Tensor
 
-    def likeness(self, other: Impression) -> float:
-        """Cosine of what two pictures show."""
-        return float(self.scene @ other.scene)
-
 
 @torch.inference_mode()
-def remember(L: Tensor, ab: Tensor, encoder: TimmEncoder) -> Impression:
-    """
+def places_of(L: Tensor, encoder: TimmEncoder) -> Tensor:
+    """What each of N x N places of a picture shows: (N * N, c) float16 of length 1.
+
     Args:
         L: (1, 1, h, w) in [0, 100].
-        ab: (1, 2, h, w), CIELAB units.
         encoder: the same for all pictures that are compared.
     """
     square = F.interpolate(L, (_SIDE, _SIDE), mode="bilinear", antialias=True)
-    maps = encoder(gray_to_rgb(square))
-    places = maps[_MATCHED][0].flatten(1).T.contiguous()
+    places = encoder(gray_to_rgb(square))[_MATCHED][0].flatten(1).T.contiguous()
     spread = (places - places.mean(dim=0)) / places.std(dim=0).clamp_min(1e-3)
-    lab = F.interpolate(torch.cat((L, ab), dim=1), maps[_MATCHED].shape[-2:], mode="area")
-    scene = F.normalize(maps[-1].mean(dim=(2, 3)))[0]
-    return Impression(scene, F.normalize(spread).half(), lab[0].flatten(1).T.contiguous())
+    return F.normalize(spread).half()
 
 
-def nearest(picture: Impression, others: Sequence[Impression]) -> Impression | None:
-    """The most alike of several pictures; None: none shows the same scene. Of equals the last."""
-    best = max(reversed(others), key=picture.likeness, default=None)
-    return best if best is not None and picture.likeness(best) >= ALIKE else None
+def remember(places: Tensor, L: Tensor, ab: Tensor) -> Impression:
+    """
+    Args:
+        places: of the picture.
+        L: (1, 1, h, w) in [0, 100].
+        ab: (1, 2, h, w), CIELAB units.
+    """
+    side = round(len(places) ** 0.5)
+    lab = F.interpolate(torch.cat((L, ab), dim=1), (side, side), mode="area")
+    return Impression(places, lab[0].flatten(1).T.contiguous())
 
 
-@torch.inference_mode()
+def nearest(places: Tensor, others: Sequence[Tensor]) -> int | None:
+    """Which of several pictures shows the same scene, the most alike; None: none does. Of equals the last."""
+    found = [float((places.float() @ other.float().T).amax(dim=1).mean()) for other in others]
+    best = max(reversed(range(len(found))), key=found.__getitem__, default=None)
+    return best if best is not None and found[best] >= _ALIKE else None
+
+
 def pull(picture: Impression, other: Impression, size: tuple[int, int]) -> Tensor:
     """What is to be added to the colours of a picture for those of another.
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from torch import Tensor
 
 from inference.guided import shipped_encoder
-from inference.transfer import Impression, nearest, pull, remember
+from inference.transfer import Impression, nearest, places_of, pull, remember
 
 # First and last frames of shots that are remembered; the oldest is forgotten.
 _REMEMBERED = 32
@@ -44,7 +44,7 @@ class Shots:
             L: (1, 1, h, w) in [0, 100].
             ab: (1, 2, h, w), the colours that it was given.
         """
-        self._frames.append(remember(L, ab, shipped_encoder()))
+        self._frames.append(remember(places_of(L, shipped_encoder()), L, ab))
 
     def begin(self, L: Tensor, ab: Tensor) -> Tensor | None:
         """Look whether a shot comes back, and keep its first frame.
@@ -55,10 +55,12 @@ class Shots:
         Returns:
             What to add to the model's colours in all of the shot, (1, 2, h, w); None: it is new.
         """
-        encoder = shipped_encoder()
-        now = remember(L, ab, encoder)
-        before = nearest(now, self._frames)
-        shift = None if before is None else pull(now, before, (L.shape[-2], L.shape[-1]))
-        self._frames.append(now if shift is None else remember(L, ab + shift, encoder))
+        places = places_of(L, shipped_encoder())
+        found = nearest(places, [frame.places for frame in self._frames])
+        shift = None
+        if found is not None:
+            shift = pull(remember(places, L, ab), self._frames[found], (L.shape[-2], L.shape[-1]))
+            ab = ab + shift
+        self._frames.append(remember(places, L, ab))
         del self._frames[:-_REMEMBERED]
         return shift

@@ -7,7 +7,7 @@ import skimage.data
 import torch
 
 from inference.guided import shipped_encoder
-from inference.transfer import ALIKE, nearest, pull, remember
+from inference.transfer import nearest, places_of, pull, remember
 
 COFFEE, CAT, ROCKET = skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()
 
@@ -18,7 +18,7 @@ def lab(pixels):
 
 
 def impression(L, ab):
-    return remember(L, ab, shipped_encoder())
+    return remember(places_of(L, shipped_encoder()), L, ab)
 
 
 def test_a_picture_keeps_its_own_colours():
@@ -47,10 +47,13 @@ def test_things_find_their_colours_where_they_are_now():
     assert error < 0.6 * worth
 
 
+def places(pixels):
+    return places_of(lab(pixels)[0], shipped_encoder())
+
+
 def test_scenes_are_told_apart():
-    now = impression(*lab(COFFEE[:, 60:]))
-    others = [impression(*lab(photo)) for photo in (CAT, COFFEE[:, :540], ROCKET)]
-    assert nearest(now, others) is others[1]
-    assert now.likeness(others[1]) > ALIKE
+    now = places(COFFEE[:, 60:])
+    others = [places(photo) for photo in (CAT, COFFEE[:, :540], ROCKET)]
+    assert nearest(now, others) == 1
     assert nearest(now, [others[0], others[2]]) is None
     assert nearest(now, []) is None

@@ -67,4 +67,4 @@ def test_the_oldest_is_forgotten(film, monkeypatch):
         seen.end(L, ab)
         seen.begin(L, ab)
         numbers.append(len(seen.state))
-    assert numbers == [6, 9, 9, 9]
+    assert numbers == [4, 6, 6, 6]
