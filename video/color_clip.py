@@ -42,12 +42,12 @@ class Watch:
         frame: called with the number of finished frames, after each; what it raises ends the work, of which
             all but the last part is kept.
         first_part: called with the file of the first part, when that is finished.
-        first_frames: of that part.
+        first_frames: of that part; None: as many as of the others.
     """
 
     frame: Callable[[int], object]
     first_part: Callable[[Path], None] = lambda _: None
-    first_frames: int = PART_FRAMES
+    first_frames: int | None = None
 
 
 def color_clip(
@@ -146,7 +146,7 @@ def _write_parts(
                     return
 
         for first in colored:
-            size = PART_FRAMES if parts.files else watch.first_frames
+            size = PART_FRAMES if parts.files else watch.first_frames or PART_FRAMES
             part = itertools.chain([first], itertools.islice(colored, size - 1))
             write_part(parts.next_file, clip, counted(part), quality)
             parts.add(num, state)

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def film(tmp_path_factory):
-    frames = gray(pictures(60, (192, 128), skimage.data.coffee()))
+    frames = gray(pictures(110, (192, 128), skimage.data.coffee()))
     return write_clip(tmp_path_factory.mktemp("films") / "old film.mp4", frames)
 
 
@@ -40,12 +40,12 @@ def plays(driver, what):
 def test_drop_watch_download(driver, film, tmp_path):
     drop(driver, film)
     assert wait(driver, lambda d: plays(d, "/preview")) == pytest.approx(2, abs=0.1)
-    assert wait(driver, lambda d: plays(d, "/full")) == pytest.approx(2.4, abs=0.1)
+    assert wait(driver, lambda d: plays(d, "/full")) == pytest.approx(4.4, abs=0.1)
     assert state(driver) == "done"
-    assert "60 frames" in driver.find_element(By.CSS_SELECTOR, "#clips output").text
+    assert "110 frames" in driver.find_element(By.CSS_SELECTOR, "#clips output").text
     click(driver, "#clips [name=save]")
     path = downloaded(driver, tmp_path, "old film_colorized.mp4")
-    assert open_clip(path, max_pixels=10**6).num_frames == 60
+    assert open_clip(path, max_pixels=10**6).num_frames == 110
     errors = [e for e in driver.get_log("browser") if e["level"] == "SEVERE"]
     assert not [e for e in errors if "Content Security Policy" in e["message"]], json.dumps(errors)
 
