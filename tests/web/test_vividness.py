@@ -21,7 +21,7 @@ from web.wish import Wish
 def unet(tmp_path_factory):
     """Untrained, but for colours that are nothing like each other and rare ones that are rare."""
     torch.manual_seed(0)
-    model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0", encoder_weights="random")
+    model = build_model("unet", preset="small", encoder="test_efficientnet", encoder_weights="random")
     model.bin_frequencies.copy_(torch.linspace(1e-6, 1, 313) / torch.linspace(1e-6, 1, 313).sum())
     path = tmp_path_factory.mktemp("weights") / "lively.safetensors"
     save_weights(path, "unet", model, {"image_size": 64, "resize": "squash"})
