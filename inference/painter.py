@@ -12,6 +12,7 @@ from inference.borders import find_photo, infer_within
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.guided import Guide
+from inference.own_color import own_colors
 from inference.suspicion import suspicion
 from media.decode import photo_format
 from media.encode import save_animation, save_pages, save_picture
@@ -21,7 +22,7 @@ from media.sidecar import copy_sidecar
 
 log = logging.getLogger(__name__)
 
-_GIVEN = ("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality")
+_GIVEN = ("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality", "keep_color")
 
 
 class Painter:
@@ -56,13 +57,21 @@ class Painter:
         return infer_within(original, find_photo(original), lambda photo: guide.look(colorizer, photo))
 
     def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
-        """The picture to write, and what looks wrong with it, or ''; there is a line about it then."""
+        """The picture to write, and what is to be told of it, or ''; there is a line about it then."""
         config = self.config
-        colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
-        warning = suspicion(colored, config.saturation * chroma.ab)
-        if warning:
-            log.warning("%s: what comes out is %s; look at it", name, warning)
-        return beside(without_color(original), colored) if config.side_by_side else colored, warning
+        own = own_colors(original, config)
+        colored = apply_chroma(
+            original, chroma, upsample=config.upsample, saturation=config.saturation, own=own
+        )
+        told = []
+        if own and own.reason and config.keep_color == "auto":
+            log.warning("%s %s; --keep_color=no colors them", name, own.reason)
+            told.append(own.reason)
+        to_color = 1.0 if own is None else 1 - own.share.mean() / 255
+        if wrong := suspicion(colored, to_color * config.saturation * chroma.ab):
+            log.warning("%s: what comes out is %s; look at it", name, wrong)
+            told.append(wrong)
+        return beside(without_color(original), colored) if config.side_by_side else colored, "; ".join(told)
 
     def color_file(self, path: Path, target: Path) -> str:
         """Color what is in a file, all its pages or frames; returns what looks wrong with it, or ''.
