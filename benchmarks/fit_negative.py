@@ -2,8 +2,8 @@
 
     python -m benchmarks.fit_negative --photos=FOLDER [--others=FOLDER] [--num=4000]
 
-A logistic regression tells photos from their own inverses, on every second photo; rates are of the others, and
-of all photos of a second folder.
+A logistic regression tells photos from their own inverses, on every second photo; rates are of the others,
+and of all photos of a second folder.
 """
 
 from __future__ import annotations

@@ -110,8 +110,8 @@ class PredictConfig:
     )
     keep_color: str = setting(
         "auto",
-        "colours that a photo, a part of it or a shot of a clip has already; auto: they stay, but for the tone "
-        "of a print in one hue, and a line says so; yes: such a tone stays too; no: all is colored",
+        "colours that a photo, a part of it or a shot of a clip has already; auto: they stay, and a line says "
+        "so, but the tone of a print in one hue does not; yes: it does too; no: all is colored",
         modes=("predict",),
         choices=("auto", "yes", "no"),
     )

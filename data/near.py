@@ -42,7 +42,7 @@ def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
     """
     num = len(hashes)
     both = np.concatenate((hashes[:, 0], hashes[:, 1]))
-    looks = np.concatenate((copies, copies[:, :, ::-1])).reshape(2 * num, -1).astype(np.float32)
+    looks = np.concatenate((copies, copies[:, :, ::-1])).reshape(2 * num, _SIDE**2).astype(np.float32)
     looks -= looks.mean(axis=1, keepdims=True)
     looks /= np.linalg.norm(looks, axis=1, keepdims=True) + 1e-6
     found = [np.empty((0, 2), np.int64)]

@@ -17,6 +17,7 @@ SIDE = 64
 """Pixels of the long side at which colours are looked for: JPEG's blocks and grain are averaged away."""
 
 _LEAST = 0.02  # of the pixels, that have to have colour
+_LEAST_BESIDE_GRAY = 0.005
 _MUCH = 5.0  # CIELAB units beside the curve, that count as colour
 _NEUTRAL = 1.0  # chroma up to which a pixel is gray
 _FAINT = 1.5, 4.0  # chroma from which a part has colour a little, and fully
@@ -43,9 +44,12 @@ def has_color(lab: np.ndarray) -> bool:
     Args:
         lab: (3, h, w), CIELAB units, of `small_lab`.
     """
-    beside = _chroma(lab) if gray_part(lab).any() else _beside_tone(lab)
     is_told = _is_told(lab)
-    return bool(is_told.any() and (beside[is_told] > _MUCH).mean() >= _LEAST)
+    if not is_told.any() or (_chroma(lab)[is_told] > _MUCH).mean() < _LEAST:
+        return False
+    # Beside gray the colours of a part may look like a tone, but not all of them do.
+    least = _LEAST_BESIDE_GRAY if gray_part(lab).any() else _LEAST
+    return bool((_beside_tone(lab)[is_told] > _MUCH).mean() >= least)
 
 
 def is_toned(lab: np.ndarray) -> bool:

@@ -41,9 +41,10 @@ class ColoredFrame(Frame):
 
 
 def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
-    """The frames of a clip from number `start` on, each when it is asked for, with its own colours if they stay.
+    """The frames of a clip from number `start` on, each when it is asked for.
 
-    Time stamps come out strictly increasing: where they do not, or are missing, they follow the last.
+    Those of `clip.own` come with their own colours. Time stamps come out strictly increasing: where they do
+    not, or are missing, they follow the last.
 
     Raises:
         ClipError: the file cannot be read.
