@@ -110,7 +110,7 @@ class PredictConfig:
     )
     keep_color: str = setting(
         "auto",
-        "colours that a photo, a part of it or a shot of a clip has already; auto: they stay, and a line says "
+        "colours that a photo, a part of it or a shot of a clip has already; auto: they stay and a line says "
         "so, but the tone of a print in one hue does not; yes: it does too; no: all is colored",
         modes=("predict",),
         choices=("auto", "yes", "no"),
