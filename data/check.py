@@ -119,7 +119,7 @@ def describe(
     first: dict[tuple[str, object], str] = {}
     for photo, found in zip(checked.listing.photos, checked.findings, strict=True):
         original = first.setdefault((found.sha256, photo.box), photo.name) if found.sha256 else photo.name
-        row = {"name": photo.name, "split": splits.get(photo.name, ""), "class": photo.label}
+        row: dict[str, Any] = {"name": photo.name, "split": splits.get(photo.name, ""), "class": photo.label}
         row |= {"width": found.size[0], "height": found.size[1], "kind": found.kind}
         row |= {"border": "yes" if found.has_border else "", "near_group": "", "leak_of": ""}
         row |= {"unreadable": "" if found.kind else found.fault}
@@ -139,11 +139,12 @@ def describe(
 
 def _near(findings: Sequence[Finding]) -> np.ndarray:
     """Pairs (m, 2) of photos that are nearly the same, copies among them."""
-    known = [(i, f.hashes, f.copy) for i, f in enumerate(findings) if f.hashes is not None]
+    known = [i for i, finding in enumerate(findings) if finding.marks]
+    marks = [finding.marks for finding in findings if finding.marks]
     if not known:
         return np.empty((0, 2), np.int64)
-    index, hashes, copies = (np.stack([row[k] for row in known]) for k in range(3))
-    return index[near_duplicates(hashes, copies)]
+    hashes, copies = (np.stack(part) for part in zip(*marks, strict=True))
+    return np.array(known)[near_duplicates(hashes, copies)]
 
 
 def summarize(rows: Sequence[dict[str, Any]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -27,7 +27,7 @@ class Finding:
         size: (width, height).
         kind: 'color'; 'gray'; 'toned', in one hue; '' where it cannot be read.
         has_border: whether there is a near-constant border around it.
-        hashes, copy: of `fingerprint`, of the photo without its border; None where it cannot be read.
+        marks: its `fingerprint`, without its border; None where it cannot be read.
     """
 
     sha256: str
@@ -35,8 +35,7 @@ class Finding:
     size: tuple[int, int] = (0, 0)
     kind: str = ""
     has_border: bool = False
-    hashes: np.ndarray | None = None
-    copy: np.ndarray | None = None
+    marks: tuple[np.ndarray, np.ndarray] | None = None
 
 
 def look_at(photo: Photo, max_pixels: int) -> Finding:
@@ -52,7 +51,7 @@ def look_at(photo: Photo, max_pixels: int) -> Finding:
     fault = fault_of(photo, pixels)
     kind = "gray" if fault else "toned" if is_toned(small_lab(pixels)) else "color"
     inside = _within_border(pixels)
-    return Finding(digest, fault, pixels.size, kind, inside is not pixels, *fingerprint(inside))
+    return Finding(digest, fault, pixels.size, kind, inside is not pixels, fingerprint(inside))
 
 
 def _within_border(pixels: Image.Image) -> Image.Image:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from config import VERSION, Config
@@ -24,8 +24,10 @@ from media.sidecar import copy_sidecar
 
 log = logging.getLogger(__name__)
 
-_GIVEN = ("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality")
-_GIVEN += ("keep_color", "mask", "blend", "invert")
+_GIVEN = (
+    *("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality"),
+    *("keep_color", "mask", "blend", "invert"),
+)
 
 
 class Painter:
@@ -42,6 +44,7 @@ class Painter:
         """
         self.config, self.guide, self.colorizer = config, guide, colorizer
         self.blend = Blend.from_config(config)
+        self._warned: set[tuple[Path, str]] = set()
 
     @property
     def about(self) -> str:
@@ -72,18 +75,23 @@ class Painter:
         colored = apply_chroma(
             original, chroma, upsample=config.upsample, saturation=config.saturation, own=own
         )
-        told = []
+        told = {}
         if own and own.reason and config.keep_color == "auto":
-            log.warning("%s %s; --keep_color=no colors them", name, own.reason)
-            told.append(own.reason)
+            told[own.reason] = f" {own.reason}; --keep_color=no colors them"
         if not config.invert and looks_negative(original):
-            log.warning("%s looks like a negative; --invert inverts it", name)
-            told.append("looks like a negative")
+            told["looks like a negative"] = " looks like a negative; --invert inverts it"
         to_color = 1.0 if own is None else 1 - own.share.mean() / 255
         if wrong := suspicion(colored, to_color * config.saturation * chroma.ab):
-            log.warning("%s: what comes out is %s; look at it", name, wrong)
-            told.append(wrong)
+            told[wrong] = f": what comes out is {wrong}; look at it"
+        self._warn(name, told.values())
         return beside(without_color(original), colored) if config.side_by_side else colored, "; ".join(told)
+
+    def _warn(self, name: Path, lines: Iterable[str]) -> None:
+        """Once for all frames of an animation."""
+        for line in lines:
+            if (name, line) not in self._warned:
+                self._warned.add((name, line))
+                log.warning("%s%s", name, line)
 
     def color_file(self, path: Path, target: Path) -> str:
         """Color what is in a file, all its pages or frames; returns what looks wrong with it, or ''.
@@ -110,7 +118,8 @@ class Painter:
             original = load_original(self.config, path, page=number)
             picture, warning = self.finish(original, self.guide(original, self.look(original)), path)
             if warning:
-                warnings[warning if pages.num == 1 else f"picture {number + 1}: {warning}"] = None
+                is_one = pages.num == 1 or pages.is_animation
+                warnings[warning if is_one else f"picture {number + 1}: {warning}"] = None
             del original  # encoding takes memory of its own
             yield picture
 

@@ -12,6 +12,7 @@ from inference.chroma import load_chroma, save_chroma
 from inference.colorizer import Colorizer
 from inference.guided import Guide
 from inference.outputs import check_outputs
+from inference.own_color import own_colors
 from inference.painter import Painter, load_original, targets_of
 from inference.samples import check_samples, seeds, written
 from inference.side_by_side import contact_sheet
@@ -104,7 +105,8 @@ def _write_samples(painter: Painter, original: Picture, output: Path) -> str:
         colored, warnings[path] = painter.finish(original, chroma, path)
         save_picture(path, colored, quality=config.quality)
         print(path)
-    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation)
+    own = own_colors(original, config)
+    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation, own=own)
     save_picture(sheet, together, quality=config.quality)
     print(sheet)
     return "; ".join(warning for warning in warnings.values() if warning)
