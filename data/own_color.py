@@ -79,7 +79,7 @@ def colored_part(lab: np.ndarray) -> np.ndarray:
     """
     parts, _ = ndimage.label(~gray_part(lab))
     with_color = np.unique(parts[_chroma(lab) > _MUCH])
-    near = ndimage.maximum_filter(_chroma(lab), _window(lab))
+    near = ndimage.maximum_filter(_chroma(lab), _window(lab) // 2)
     faint, plain = _FAINT
     return np.isin(parts, with_color[with_color > 0]) * ((near - faint) / (plain - faint)).clip(0, 1)
 
