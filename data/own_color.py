@@ -20,7 +20,7 @@ _LEAST = 0.02  # of the pixels, that have to have colour
 _LEAST_BESIDE_GRAY = 0.005
 _MUCH = 5.0  # CIELAB units beside the curve, that count as colour
 _NEUTRAL = 1.0  # chroma up to which a pixel is gray
-_FAINT = 1.5, 4.0  # chroma from which a part has colour a little, and fully
+_FAINT = 2.0  # chroma from which the edge of a part in colour has it
 _TONE = 4.0  # mean chroma from which a print of one hue is toned
 _GRAY_PART = 0.1  # of the pixels, and the range of L* in it: a part of a photo that was never in colour
 _GRAY_RANGE = 20.0
@@ -73,15 +73,16 @@ def gray_part(lab: np.ndarray) -> np.ndarray:
 
 
 def colored_part(lab: np.ndarray) -> np.ndarray:
-    """(h, w) float in [0, 1], how far each place of a picture with a gray part belongs to the rest.
+    """(h, w) bool, the part of a picture with a gray part that is in colour, with what is gray within it.
 
-    Places that touch no colour do not, those near colour do. Where colour fades out so does the part.
+    Places that touch no colour do not belong to it.
     """
     parts, _ = ndimage.label(~gray_part(lab))
     with_color = np.unique(parts[_chroma(lab) > _MUCH])
-    near = ndimage.maximum_filter(_chroma(lab), _window(lab) // 2)
-    faint, plain = _FAINT
-    return np.isin(parts, with_color[with_color > 0]) * ((near - faint) / (plain - faint)).clip(0, 1)
+    width = 2 * _window(lab)
+    padded = np.pad(_chroma(lab) > _FAINT, width, mode="edge")  # a closing erodes from beyond the edges too
+    closed = ndimage.binary_closing(padded, np.ones((width, width)))[width:-width, width:-width]
+    return np.isin(parts, with_color[with_color > 0]) & closed
 
 
 def _window(lab: np.ndarray) -> int:

@@ -20,7 +20,7 @@ from media.decode import is_gray
 from media.picture import Picture, load_picture, to_dtype
 
 _SIDE = 256  # pixels of the long side at which the edge of a part is found
-_SOFTNESS = 1.5  # of that edge, standard deviation in these pixels
+_SOFTNESS = 2.0  # of that edge, standard deviation in these pixels
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
         return None
     if not gray_part(small).any():
         return Own(np.full((1, 1), 255, np.uint8), "has colours of its own, which stay")
-    part = ndimage.gaussian_filter(colored_part(small_lab(photo, _SIDE)), _SOFTNESS)
+    part = ndimage.gaussian_filter(colored_part(small_lab(photo, _SIDE)).astype(np.float32), _SOFTNESS)
     reason = f"has colours of its own in {part.mean():.0%} of it, which stay"
     return Own((part * 255).round().astype(np.uint8), reason)
 
