@@ -48,6 +48,7 @@ def test_it_is_what_predict_writes(cli, unet, studio, photo, tmp_path):
     assert previews[0] != previews[1]
     expected = tmp_path / "expected.png"
     flags = [f"--weights={unet}", "--vividness=0.5", f"--output_path={expected}", "--device=cpu"]
+    flags += ["--keep_color=no"]
     assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
     assert studio.develop(photo, lively, wishes[1], ".png").read_bytes() == expected.read_bytes()
     assert studio.develop(photo, plain, wishes[0], ".png").read_bytes() != expected.read_bytes()
