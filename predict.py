@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from config import Config
 from core.console import Tell, telling
@@ -64,7 +65,12 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     folder, output = folder.resolve(), (config.output_dir or default_output(folder)).resolve()
     files = files_to_color(folder, output, recursive=config.recursive)
     weights = None
-    if config.model not in WITHOUT_WEIGHTS:
+    if config.model in WITHOUT_WEIGHTS:
+        if config.album:
+            raise UserError(
+                f"--album is for models that guess, and --model={config.model} does not: leave it out"
+            )
+    else:
         weights, config = choose_weights(config)
         check_samples(config, weights)
     guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
@@ -74,15 +80,20 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
         print(f"would write {len(files.photos)} pictures and {len(files.clips)} clips to {output}")
         return 0
     colorizer = None if weights is None else Colorizer.from_config(config, weights)
-    painter = Painter(config, guide, colorizer)
     check_writable(output)
     remove_leftovers(output)
     report = Report(output, tell)
+    painter = Painter(config, guide, colorizer, files.photos)
 
-    def job(*names: str) -> Job:
-        return Job(folder, output, config.overwrite, report, painter.about, painter.settings(*names))
+    def job(*names: str, **more: Any) -> Job:
+        settings = painter.settings(*names)
+        return Job(folder, output, config.overwrite, report, painter.about, settings, **more)
 
-    of_photos, of_clips = job("side_by_side"), job("temporal")
+    of_clips = job("temporal")
+    if painter.album:
+        of_photos = job("side_by_side", "album", series=painter.album.first)
+    else:
+        of_photos = job("side_by_side")
     results = color_photos(painter.color_file, files.photos, of_photos)
     results += color_clips_of(painter, files.clips, of_clips)
     if not world().is_main:  # the exit code of one says it for all, when all is written

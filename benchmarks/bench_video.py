@@ -74,7 +74,7 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
     changes: dict[str, list[float]] = {"off": [], "steady": [], "true": []}
     scores: dict[str, list[tuple[float, float]]] = {"off": [], "steady": [], "gray": []}
     before: dict[str, Tensor] = {}
-    for number, (frame, own) in enumerate(zip(read_frames(clip), _own_colors(clip), strict=True)):
+    for number, (frame, own) in enumerate(zip(read_frames(clip), own_colors(clip), strict=True)):
         look = steps.look(frame)
         off = steps.predict(look)
         moved = follow(look.L, before["L"]) if before else None
@@ -101,7 +101,7 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
     return {"frames": number + 1, "cuts": cuts, "flicker": flickers, "scores": named}
 
 
-def _own_colors(clip: Clip) -> Iterator[np.ndarray]:
+def own_colors(clip: Clip) -> Iterator[np.ndarray]:
     """(H, W, 3) uint8 sRGB of each frame, as it is stored."""
     for picture in decoded(clip.path, clip.max_pixels):
         yield _to_rgb(picture, clip)

@@ -132,6 +132,13 @@ class PredictConfig:
     invert: bool = setting(
         False, "the photo is a negative: invert it first", modes=("predict",), kinds=("photo", "folder")
     )
+    album: bool = setting(
+        False,
+        "photos of a folder that show the same scene share their colours, those of the first by name; "
+        "report.csv says which",
+        modes=("predict",),
+        kinds=("folder",),
+    )
     samples: int | None = setting(
         None,
         "draw the colours so many times; for models that draw. predict does so by the seeds from "

@@ -7,9 +7,9 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -26,8 +26,8 @@ from media.walk import Files, sort_files
 Color = Callable[[Path, Path], str]
 """Colors a file, given it and the one to write; returns a warning, or ''."""
 
-# Of the photos that are in memory at once; a pixel takes about 20 bytes from file to file.
-_PIXELS_PER_CORE = 25_000_000
+PIXELS_PER_CORE = 25_000_000
+"""Of the photos that are in memory at once; a pixel takes about 20 bytes from file to file."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Job:
         overwrite: whether to color also what is there already.
         report: takes down what became of each.
         weights, settings: what their colours are made with.
+        series: file -> the one of the folder whose colours it shares, where there is one.
     """
 
     folder: Path
@@ -48,6 +49,7 @@ class Job:
     report: Report
     weights: str
     settings: str
+    series: Mapping[Path, Path] = field(default_factory=dict)
 
     def run(self, color: Color, path: Path, *, target: Path, is_there: bool) -> Result:
         """Color one file, unless it is there; what is wrong with it costs a line.
@@ -56,14 +58,15 @@ class Job:
             PlaceError: the place cannot be written.
         """
         name = path.relative_to(self.folder).as_posix()
+        series = self.series[path].relative_to(self.folder).as_posix() if path in self.series else ""
         if is_there and not self.overwrite:
-            result = Result(name, "skipped", "", "", 0.0, *self.report.made_by(name))
+            result = Result(name, "skipped", "", "", 0.0, *self.report.made_by(name), series)
         else:
             start = time.monotonic()
             reason, warning = _attempt(color, path, target)
             seconds = round(time.monotonic() - start, 3)
             by = (self.weights, self.settings) if not reason else ("", "")
-            result = Result(name, "failed" if reason else "colored", reason, warning, seconds, *by)
+            result = Result(name, "failed" if reason else "colored", reason, warning, seconds, *by, series)
         self.report.add(result)
         return result
 
@@ -117,7 +120,7 @@ def color_photos(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
     Raises:
         UserError: a place that cannot be written.
     """
-    budget = PixelBudget(_PIXELS_PER_CORE * num_cores())
+    budget = PixelBudget(PIXELS_PER_CORE * num_cores())
 
     def within_budget(path: Path, target: Path) -> str:
         with budget.hold(count_pixels(path)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -135,6 +136,7 @@ def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
     return lambda original: learn(gallery.nearest(original))
 
 
+@functools.cache
 def shipped_encoder() -> TimmEncoder:
     """Of the weights that ship, which know what photos show."""
     encoder = load_weights(find_weights(Path(DEFAULT), None, "")).model.eval().encoder

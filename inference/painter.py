@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from config import VERSION, Config
+from inference.album import Album
 from inference.blend import Blend
 from inference.borders import find_photo, infer_within
 from inference.chroma import Chroma, apply_chroma, without_color
@@ -33,17 +34,23 @@ _GIVEN = (
 class Painter:
     """Colors photos with a model, and with what a person gives."""
 
-    def __init__(self, config: Config, guide: Guide, colorizer: Colorizer | None = None) -> None:
+    def __init__(
+        self, config: Config, guide: Guide, colorizer: Colorizer | None = None, paths: Sequence[Path] = ()
+    ) -> None:
         """
         Args:
             config: how to read, join and write.
             guide: what a person gives.
             colorizer: None: the colours come from `guide` alone.
+            paths: of the photos that are colored, where they may be an album.
         Raises:
             UserError: --blend names no colours.
         """
         self.config, self.guide, self.colorizer = config, guide, colorizer
         self.blend = Blend.from_config(config)
+        self.album = None
+        if config.album and colorizer:
+            self.album = Album(paths, self._within_borders, max_pixels=config.max_pixels)
         self._warned: set[tuple[Path, str]] = set()
 
     @property
@@ -58,15 +65,18 @@ class Painter:
 
     def look(self, original: Picture) -> Chroma | None:
         """The colours of the model for a photo, or of both where two are blended, if there is one."""
-        colorizer, guide = self.colorizer, self.guide
-        if colorizer is None:
+        if self.colorizer is None:
             return None
         if self.config.hints:  # whose places are those of the whole picture
-            chroma = guide.look(colorizer, original)
+            chroma = self.guide.look(self.colorizer, original)
         else:
-            box = find_photo(original)
-            chroma = infer_within(original, box, lambda photo: guide.look(colorizer, photo))
+            chroma = self._within_borders(original)
         return self.blend(original, chroma) if self.blend else chroma
+
+    def _within_borders(self, original: Picture) -> Chroma:
+        colorizer, guide = self.colorizer, self.guide
+        assert colorizer is not None
+        return infer_within(original, find_photo(original), lambda photo: guide.look(colorizer, photo))
 
     def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
         """The picture to write, and what is to be told of it, or ''; there is a line about it then."""
@@ -116,7 +126,10 @@ class Painter:
         """Each page when it is asked for; what looks wrong joins `warnings`."""
         for number in range(pages.num):
             original = load_original(self.config, path, page=number)
-            picture, warning = self.finish(original, self.guide(original, self.look(original)), path)
+            chroma = self.look(original)
+            if self.album and chroma:
+                chroma = self.album.pulled(path, original, chroma)
+            picture, warning = self.finish(original, self.guide(original, chroma), path)
             if warning:
                 is_one = pages.num == 1 or pages.is_animation
                 warnings[warning if is_one else f"picture {number + 1}: {warning}"] = None

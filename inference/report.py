@@ -28,6 +28,7 @@ class Result:
         warning: what looks wrong with the picture that came out, or ''.
         seconds: that it took.
         weights, settings: what the colours were made with; '' where nobody knows.
+        series: the photo whose colours it shares, of an album; '' where it stands alone.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Result:
     seconds: float = 0.0
     weights: str = ""
     settings: str = ""
+    series: str = ""
 
 
 COLUMNS = tuple(field.name for field in fields(Result))
@@ -129,7 +131,7 @@ def _read(path: Path) -> dict[str, Result]:
     rows = {}
     try:
         for row in read_csv(path):
-            values: dict[str, Any] = {key: row.get(key) for key in COLUMNS}
+            values: dict[str, Any] = {key: row.get(key, "") for key in COLUMNS}
             if None not in values.values():
                 rows[values["name"]] = Result(**{**values, "seconds": float(values["seconds"])})
     except (UserError, ValueError) as error:

@@ -119,6 +119,16 @@ def join_parts(target: Target, clip: Clip, parts: Sequence[Path], comment: str) 
         _join(str(temporary), target, clip, parts, comment)
 
 
+def write_preview(path: Path, clip: Clip, part: Path) -> None:
+    """Make an .mp4 of one part of a clip, without sound, that browsers play.
+
+    Raises:
+        UserError: the place cannot be written.
+    """
+    with renamed_to(path) as temporary, pyav().open(str(temporary), "w", format="mp4") as target:
+        target.mux(_video_packets([part], clip, _add_video(target, clip, part)))
+
+
 def _join(
     file: str | BinaryIO,
     plan: Target,
@@ -133,12 +143,7 @@ def _join(
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(av.open(file, "w", format=plan.container))
         source = stack.enter_context(opened(clip.path))
-        with _open_part(parts[0]) as first:
-            video = target.add_stream_from_template(first.streams.video[0])
-            video.time_base = clip.time_base
-            video.codec_context.framerate = clip.rate
-        if clip.display_matrix:
-            video.set_display_matrix(clip.display_matrix)
+        video = _add_video(target, clip, parts[0])
         copies = {s.index: _add_copy(target, s, plan) for s in _to_copy(source, target)}
         _copy_metadata(source, target, comment, plan.left_out)
         packets = [_video_packets(parts, clip, video)]
@@ -146,6 +151,17 @@ def _join(
             packets.append(_other_packets(source, clip, copies))
         for packet in heapq.merge(*packets, key=lambda packet: packet.dts * packet.time_base):
             target.mux(packet)
+
+
+def _add_video(target: Any, clip: Clip, part: Path | bytes) -> Any:
+    """A stream for the packets of parts such as this one."""
+    with _open_part(part) as first:
+        video = target.add_stream_from_template(first.streams.video[0])
+    video.time_base = clip.time_base
+    video.codec_context.framerate = clip.rate
+    if clip.display_matrix:
+        video.set_display_matrix(clip.display_matrix)
+    return video
 
 
 def _to_convert(source: Any, container: str) -> frozenset[int]:

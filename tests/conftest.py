@@ -190,6 +190,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert not list(folder.glob("colorizer-*"))
 
 
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for the tests of a file."""
+    from benchmarks.screenshot import chromium
+
+    with chromium(width=1100, height=1000) as window:
+        yield window
+
+
+@pytest.fixture
+def driver(browser: Any, page: str, tmp_path: Path) -> Any:
+    """Chromium at the page, which keeps what is downloaded in `tmp_path`."""
+    behavior = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", behavior)
+    browser.get(page)
+    return browser
+
+
 @pytest.fixture(params=list(MODELS))
 def model_name(request: pytest.FixtureRequest) -> str:
     """Every model of the registry in turn."""

@@ -49,7 +49,7 @@ FLAGS = {
     **dict.fromkeys(("apply_chroma", "output_dir", "save_chroma", "save_confidence"), ("predict",)),
     **dict.fromkeys(("hints", "reference", "reference_dir", "matching"), ("predict",)),
     **dict.fromkeys(("progress", "side_by_side", "temporal", "sample_seed"), ("predict",)),
-    **dict.fromkeys(("damaged", "deinterlace", "every"), ("predict",)),
+    **dict.fromkeys(("album", "damaged", "deinterlace", "every"), ("predict",)),
     **dict.fromkeys(("keep_color", "mask", "blend", "invert"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     **dict.fromkeys(("compare", "blind"), ("compare",)),

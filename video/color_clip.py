@@ -8,7 +8,8 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,31 @@ PART_FRAMES = 240
 """Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
 
 
+@dataclass(frozen=True)
+class Watch:
+    """Somebody who waits for a clip.
+
+    Attributes:
+        frame: called with the number of finished frames, after each; what it raises ends the work, of which
+            all but the last part is kept.
+        first_part: called with the file of the first part, when that is finished.
+        first_frames: of that part; None: as many as of the others.
+    """
+
+    frame: Callable[[int], object]
+    first_part: Callable[[Path], None] = lambda _: None
+    first_frames: int | None = None
+
+
 def color_clip(
-    colorizer: Colorizer, clip: Clip, output: Path, *, temporal: str, every: int, quality: int
+    colorizer: Colorizer,
+    clip: Clip,
+    output: Path,
+    *,
+    temporal: str,
+    every: int,
+    quality: int,
+    watch: Watch | None = None,
 ) -> None:
     """Color a clip; the file is there when it is whole.
 
@@ -49,6 +73,7 @@ def color_clip(
         temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
         every: the model looks at each so many-th frame; more than 1 with 'steady' alone.
         quality: 1 to 100.
+        watch: who is told how far it is; None: a bar is drawn.
     Raises:
         UserError: the clip is damaged, or the place cannot be written.
     """
@@ -76,7 +101,8 @@ def color_clip(
             start=parts.num_frames,
             every=every,
         )
-        _write_parts(frames, clip, parts, quality)
+        with _watched(watch, clip, parts.num_frames) as watcher:
+            _write_parts(frames, clip, parts, quality, watcher)
         join_parts(target, clip, parts.files, f"Colours inferred by {colorizer.about}")
     except DamagedClip:  # what is there fits no other file
         parts.delete()
@@ -88,27 +114,45 @@ def color_clip(
     parts.delete()
 
 
+@contextlib.contextmanager
+def _watched(watch: Watch | None, clip: Clip, done: int) -> Iterator[Watch]:
+    if watch is not None:
+        yield watch
+        return
+    with progress_bar("coloring", clip.num_frames, "frame") as bar:
+        bar.update(done)
+        yield Watch(lambda _: bar.update())
+
+
 def _write_parts(
-    colored: Iterator[tuple[ColoredFrame, dict[str, Tensor]]], clip: Clip, parts: ClipParts, quality: int
+    colored: Iterator[tuple[ColoredFrame, dict[str, Tensor]]],
+    clip: Clip,
+    parts: ClipParts,
+    quality: int,
+    watch: Watch,
 ) -> None:
     """Keep what is left of a clip, part by part."""
     num, state = parts.num_frames, parts.state
-    with _after_the_frame() as stop, progress_bar("coloring", clip.num_frames, "frame") as bar:
-        bar.update(num)
+    if parts.files:
+        watch.first_part(parts.files[0])
+    with _after_the_frame() as stop:
 
         def counted(frames: Iterable[tuple[ColoredFrame, dict[str, Tensor]]]) -> Iterator[ColoredFrame]:
             nonlocal num, state
             for frame, state_after in frames:
                 yield frame
                 num, state = num + 1, state_after
-                bar.update()
+                watch.frame(num)
                 if stop.is_set():
                     return
 
         for first in colored:
-            part = itertools.chain([first], itertools.islice(colored, PART_FRAMES - 1))
+            size = PART_FRAMES if parts.files else watch.first_frames or PART_FRAMES
+            part = itertools.chain([first], itertools.islice(colored, size - 1))
             write_part(parts.next_file, clip, counted(part), quality)
             parts.add(num, state)
+            if len(parts.files) == 1:
+                watch.first_part(parts.files[0])
             if stop.is_set():
                 raise KeyboardInterrupt
 

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from data.color import L_SCALE
 from video.flow import optical_flow, resize_flow, warp, window_mean
+from video.shots import Shots
 
 # A cut is where two frames, averaged over a grid, correlate less than the first number and differ by more
 # than the second, in L* (mean absolute). The second pair is for dark shots, which never differ by much.
@@ -62,19 +63,27 @@ def follow(now: Tensor, before: Tensor) -> Motion | None:
 
 
 class SteadyChroma:
-    """Frame after frame, the colours of a model averaged along the motion; afresh after every cut.
+    """Frame after frame, the colours of a model averaged along the motion; anew after every cut.
 
     Each frame's colours are those of the frame before, moved along the optical flow between the two, and
     the model's own of this frame: mostly the former where the moved frame looks like this one, the latter
-    where it does not, such as on what has just come into sight.
+    where it does not, such as on what has just come into sight. A shot that was seen before is pulled to the
+    colours that it had, all of it alike.
 
     Attributes:
-        state: what the next frame depends on, to be kept and given back: L and ab of the last frame, or
-            nothing at the beginning.
+        state: what the next frame depends on, to be kept and given back: L and ab of the last frame, what is
+            added to the model's colours in a shot that came back, and the shots that are remembered; nothing
+            at the beginning.
     """
 
-    def __init__(self, state: dict[str, Tensor] | None = None) -> None:
+    def __init__(self, state: dict[str, Tensor] | None = None, *, returning: bool = True) -> None:
+        """
+        Args:
+            state: to go on from.
+            returning: whether shots that come back are to have the colours that they had.
+        """
         self.state = state or {}
+        self._shots = Shots(self.state) if returning else None
 
     def __call__(self, L: Tensor, ab: Tensor | None, moved: Motion | None) -> Tensor:
         """The colours of the next frame.
@@ -86,13 +95,32 @@ class SteadyChroma:
         Returns:
             (1, 2, h, w), CIELAB units.
         """
+        shift = self._begin(L, ab) if moved is None else self._follow(moved)
+        if ab is not None and shift is not None:
+            ab = ab + shift
         if moved is not None:
             carried = warp(self.state["ab"], moved.flow)
             ab = carried if ab is None else ab.lerp(carried, _MEMORY * moved.agreement)
         if ab is None:
             raise ValueError("a shot begins without colours")
         self.state = {"L": L, "ab": ab}
+        if shift is not None:
+            self.state["shift"] = shift
+        if self._shots:
+            self.state |= self._shots.state
         return ab
+
+    def _begin(self, L: Tensor, ab: Tensor | None) -> Tensor | None:
+        """What is added in a shot that begins here."""
+        if self._shots is None or ab is None or "L" not in self.state:
+            return None
+        self._shots.end(self.state["L"], self.state["ab"])
+        return self._shots.begin(L, ab)
+
+    def _follow(self, moved: Motion) -> Tensor | None:
+        """The same of the frame before, moved; what has come into sight keeps the model's own colours."""
+        shift = self.state.get("shift")
+        return None if shift is None else warp(shift, moved.flow) * (2 * moved.agreement).clamp_max(1)
 
 
 def motion(now: Tensor, before: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from starlette.staticfiles import StaticFiles
 
 from core.errors import UserError
 from web.asking import TooLong
+from web.clips import Clips
 from web.corrections import Corrections
 from web.desk import Desk
 from web.guard import Guard
@@ -48,6 +49,7 @@ def build_app(desk: Desk, *, hosts: frozenset[str]) -> Starlette:
             Mount("/static", StaticFiles(directory=STATIC)),
             *Page(desk).routes(),
             *Corrections(desk).routes(),
+            *Clips(desk).routes(),
         ],
         middleware=[Middleware(Guard, hosts=hosts)],
         exception_handlers={UserError: _say, MemoryError: _say_too_large},

@@ -8,6 +8,7 @@ from starlette.requests import Request
 
 from inference.chroma import Chroma
 from web.asking import Line, choice, number
+from web.cinema import Cinema
 from web.photo import Photo
 from web.sessions import Sessions
 from web.studio import Studio
@@ -26,6 +27,7 @@ class Desk:
             max_upload: of one photo, bytes.
         """
         self.studio, self.sessions, self.max_upload = studio, sessions, max_upload
+        self.cinema = Cinema(studio, sessions)
         # One photo is decoded at a time.
         self.photos = Line(at_once=1, max_waiting=_MAX_WAITING)
         self.previews = Line(at_once=2, max_waiting=_MAX_WAITING)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import math
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import UserError
+from media.clip import SUFFIXES
 from media.formats import PHOTOS
 from web.asking import choice, length, read_json, save
 from web.desk import Desk
@@ -60,6 +62,7 @@ class Page:
                 "max_saturation": self.desk.max_saturation,
                 "max_vividness": self.desk.max_vividness,
                 "suffixes": PHOTOS,
+                "clip_suffixes": SUFFIXES if importlib.util.find_spec("av") else [],
                 "endings": ENDINGS,
                 "max_upload": self.desk.max_upload,
                 "max_photos": MAX_PHOTOS,
@@ -97,7 +100,10 @@ class Page:
 
     async def gray(self, request: Request) -> Response:
         """The preview without colour."""
-        return FileResponse(self.desk.photo(request).gray)
+        path = self.desk.photo(request).gray
+        if not path.exists():
+            raise Gone("there is no such photo: drop it again")
+        return FileResponse(path)
 
     async def color(self, request: Request) -> Response:
         """The preview in colour; the network is asked only for what it was not asked before."""
@@ -125,7 +131,7 @@ class Page:
 
     async def download(self, request: Request) -> Response:
         """The file that `develop` wrote."""
-        return _file(self.desk.photo(request).full(choice(request, "format", ENDINGS)))
+        return download(self.desk.photo(request).full(choice(request, "format", ENDINGS)))
 
     async def pack(self, request: Request) -> Response:
         """Put what `develop` wrote of several photos into a zip."""
@@ -140,10 +146,15 @@ class Page:
 
     async def download_zip(self, request: Request) -> Response:
         """The file that `pack` wrote."""
-        return _file(self.desk.session(request) / "colorized.zip")
+        return download(self.desk.session(request) / "colorized.zip")
 
 
-def _file(path: Path) -> Response:
+def download(path: Path) -> Response:
+    """A file to keep.
+
+    Raises:
+        Gone: it is not there.
+    """
     if not path.exists():
         raise Gone("there is no such file: color it again")
     return FileResponse(path, filename=path.name)

@@ -8,7 +8,7 @@ import ipaddress
 import signal
 import socket
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from checkpoint.file import LoadedModel
 from config import Config
@@ -16,6 +16,9 @@ from core.distributed import world
 from core.errors import UserError
 from inference.weights import choose_weights, describe
 from web.sessions import Sessions
+
+if TYPE_CHECKING:
+    from starlette.applications import Starlette
 
 _UPLOADS_KEPT = 20
 """The folder may hold so many times the largest upload."""
@@ -54,8 +57,6 @@ def _serve(config: Config, weights: LoadedModel) -> None:
             )
         ) as sessions,
     ):
-        import uvicorn
-
         from web.app import build_app
         from web.desk import Desk
         from web.studio import Studio
@@ -66,17 +67,23 @@ def _serve(config: Config, weights: LoadedModel) -> None:
             signal.signal(number, _interrupt)
         host = f"[{config.host}]" if ":" in config.host else config.host
         print(f"http://{host}:{listener.getsockname()[1]} (Ctrl-C ends)", flush=True)
-        server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                log_level="critical",
-                limit_concurrency=_MAX_CONNECTIONS,
-                timeout_graceful_shutdown=1,
-                server_header=False,
-                ws="none",
-            )
-        )
-        server.run(sockets=[listener])
+        with contextlib.closing(desk.cinema):
+            _answer(app, listener)
+
+
+def _answer(app: Starlette, listener: socket.socket) -> None:
+    """Answer requests until a signal."""
+    import uvicorn
+
+    config = uvicorn.Config(
+        app,
+        log_level="critical",
+        limit_concurrency=_MAX_CONNECTIONS,
+        timeout_graceful_shutdown=1,
+        server_header=False,
+        ws="none",
+    )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listen(config: Config) -> socket.socket:

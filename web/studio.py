@@ -5,6 +5,7 @@ All that is known of a photo are files in its folder, so that nothing of a perso
 
 from __future__ import annotations
 
+import copy
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -147,8 +148,14 @@ class Studio:
         try:
             save_picture(path, colored, quality=self.config.quality)
         except UserError as error:
-            raise _by_name(error, path) from error
+            raise by_name(error, path) from error
         return path
+
+    def colorizer(self, wish: Wish) -> Colorizer:
+        """What colors as somebody wishes, without what is said about one photo."""
+        colorizer = copy.copy(self._asked(wish))
+        colorizer.saturation = wish.saturation
+        return colorizer
 
     def _color(
         self,
@@ -199,7 +206,7 @@ class Studio:
         try:
             return load_picture(path, max_pixels=self.config.max_pixels)
         except UserError as error:
-            raise _by_name(error, path) from error
+            raise by_name(error, path) from error
 
 
 def _gray(photo: Photo) -> Picture:
@@ -210,6 +217,6 @@ def _gray(photo: Photo) -> Picture:
         raise Gone("this photo is here no more: drop it again") from error
 
 
-def _by_name(error: UserError, path: Path) -> UserError:
+def by_name(error: UserError, path: Path) -> UserError:
     """The same error without the folders of this machine."""
     return UserError(str(error).replace(str(path), path.name))

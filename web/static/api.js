@@ -32,11 +32,10 @@ const put = (path, body) => ask(path, { method: "PUT", body });
 
 export const about = async () => (await ask("/api/about")).json();
 
-/** Send a file; resolves to {id, name, width, height}. */
-export async function addPhoto(file) {
+async function addFile(file, kind) {
   const send = async () => {
     token ??= (await (await post("/api/sessions")).json()).session;
-    return (await post(`/api/${token}/photos?name=${encodeURIComponent(file.name)}`, file)).json();
+    return (await post(`/api/${token}/${kind}?name=${encodeURIComponent(file.name)}`, file)).json();
   };
   try {
     return await send();
@@ -46,6 +45,22 @@ export async function addPhoto(file) {
     return send();
   }
 }
+
+/** Send a photo; resolves to {id, name, width, height}. */
+export const addPhoto = (file) => addFile(file, "photos");
+
+/** Send a clip; resolves to {id, name, width, height, frames, seconds}. */
+export const addClip = (file) => addFile(file, "clips");
+
+export const clipAddress = (clip, what) => `/api/${token}/clips/${clip.id}${what}`;
+export const deleteClip = (clip) => ask(clipAddress(clip, ""), { method: "DELETE" });
+export const cancelClip = (clip) => post(clipAddress(clip, "/cancel"));
+
+/** Let a clip be colored; does not wait for it. */
+export const colorClip = (clip, look) => post(clipAddress(clip, `/color?${new URLSearchParams(look)}`));
+
+/** How far it is: {state, done, total, preview, error}. */
+export const clipProgress = async (clip) => (await ask(clipAddress(clip, "/progress"))).json();
 
 export const grayAddress = (photo) => address(photo, "/gray");
 export const deletePhoto = (photo) => ask(address(photo, ""), { method: "DELETE" });

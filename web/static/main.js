@@ -1,6 +1,7 @@
-// The page: photos come in, one is shown, its colours follow the settings and the hints, and all go home.
+// The page: photos and clips come in, one is shown, its colours follow the settings and the hints, and all go home.
 
 import * as api from "./api.js";
+import { Clips } from "./clips.js";
 import { Correction } from "./correct.js";
 import { follow } from "./files.js";
 import { History, pictureOf, pointsOf } from "./marks.js";
@@ -12,6 +13,7 @@ import { Viewer } from "./viewer.js";
 const element = (id) => document.getElementById(id);
 const viewer = new Viewer();
 const correction = new Correction(refresh);
+const clips = new Clips(drawPhotos);
 // Files may be dropped before the server has answered.
 const offered = api.about();
 
@@ -26,19 +28,26 @@ async function add(files) {
   const isFirst = !photos.length;
   for (const [i, file] of files.entries()) {
     if (file.size > about.max_upload) {
-      note(`${file.name} has more than ${about.max_upload / 1e6} MB: drop a smaller photo`);
+      const kind = isClip(file, about) ? "clip" : "photo";
+      note(`${file.name} has more than ${about.max_upload / 1e6} MB: drop a smaller ${kind}`);
       continue;
     }
     speak(`Sending ${file.name}, ${i + 1} of ${files.length}`);
     document.body.classList.add("sending");
-    const photo = await noting(() => api.addPhoto(file));
+    const taken = await noting(() => (isClip(file, about) ? api.addClip(file) : api.addPhoto(file)));
     document.body.classList.remove("sending");
-    if (!photo) continue;
-    photos.push({ ...photo, history: new History(), thumb: api.grayAddress(photo) });
+    if (!taken) continue;
+    if (isClip(file, about)) {
+      clips.add(taken);
+      continue;
+    }
+    photos.push({ ...taken, history: new History(), thumb: api.grayAddress(taken) });
     if (photos.length === 1 || (!isFirst && i === 0)) show(photos.at(-1));
     drawPhotos();
   }
 }
+
+const isClip = ({ name }, about) => about.clip_suffixes.some((suffix) => name.toLowerCase().endsWith(suffix));
 
 function show(photo) {
   shown = photo;
@@ -102,6 +111,7 @@ function forget() {
   pending.abort();
   api.leave();
   photos = [];
+  clips.clear();
   show(null);
   clearNotes();
   speak("Your photos are deleted");
@@ -128,8 +138,10 @@ async function develop(several) {
 }
 
 function drawPhotos() {
-  element("empty").hidden = photos.length > 0;
-  for (const id of ["work", "add", "clear"]) element(id).hidden = !photos.length;
+  const isEmpty = !photos.length && !clips.number;
+  element("empty").hidden = !isEmpty;
+  for (const id of ["work", "add", "clear"]) element(id).hidden = isEmpty;
+  element("work").classList.toggle("clips-only", !photos.length);
   element("develop-all").hidden = photos.length < 2;
   drawStrip(photos, shown, { onShow: show, onDelete: remove });
 }
@@ -175,9 +187,11 @@ async function connectSettings() {
   const about = await offered;
   offer(about, () => shown && refresh());
   element("limits").textContent =
-    `Up to ${about.max_photos} photos of ${about.max_upload / 1e6} MB. They are deleted when you close the page, ` +
+    `Up to ${about.max_photos} files of ${about.max_upload / 1e6} MB. They are deleted when you close the page, ` +
     `or ${about.keep_minutes} minutes after you last used it.`;
-  for (const input of document.querySelectorAll("#files, #add input")) input.accept = about.suffixes.join();
+  for (const input of document.querySelectorAll("#files, #add input")) {
+    input.accept = [...about.suffixes, ...about.clip_suffixes].join();
+  }
 }
 
 connect();

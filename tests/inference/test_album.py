@@ -1,0 +1,81 @@
+"""--album: photos of one scene share their colours, whatever the order; others keep their own."""
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from PIL import Image
+
+from core.files import read_csv
+
+PHOTOS = {
+    "a cup.png": skimage.data.coffee()[:, :560],
+    "b cat.png": skimage.data.chelsea(),
+    "c cup.jpg": skimage.data.coffee()[20:, 40:],
+    "d rocket.png": skimage.data.rocket(),
+}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    root = tmp_path / "photos"
+    root.mkdir()
+    for name, pixels in PHOTOS.items():
+        gray = skimage.color.rgb2gray(pixels)
+        if name == "c cup.jpg":  # printed darker, and so colored otherwise
+            gray = gray**1.5
+        Image.fromarray((gray * 255).round().astype(np.uint8)).save(root / name)
+    (root / "e bad.png").write_bytes(b"no photo")
+    return root
+
+
+@pytest.fixture
+def color(cli, folder, tmp_path):
+    """Color the folder; rows of the report and pictures by name."""
+
+    def run(output, *argv):
+        place = tmp_path / output
+        outcome = cli("--mode=predict", f"--image_path={folder}", f"--output_dir={place}", *argv)
+        assert outcome.code == 1  # the bad one
+        rows = {row["name"]: row for row in read_csv(place / "report.csv")}
+        return rows, {name: np.asarray(Image.open(place / name)) for name in PHOTOS}
+
+    return run
+
+
+def mean_ab(pixels):
+    return skimage.color.rgb2lab(pixels)[..., 1:].mean(axis=(0, 1))
+
+
+def test_one_scene_has_one_set_of_colours(color, tmp_path):
+    (_, plain), (rows, colored) = color("plain"), color("album", "--album")
+    assert {name: row["series"] for name, row in rows.items()} == {
+        "a cup.png": "a cup.png",
+        "b cat.png": "",
+        "c cup.jpg": "a cup.png",
+        "d rocket.png": "",
+        "e bad.png": "",
+    }
+    for name in ("a cup.png", "b cat.png", "d rocket.png"):
+        assert np.array_equal(colored[name], plain[name])
+    first = mean_ab(plain["a cup.png"])
+    apart, together = (np.linalg.norm(mean_ab(found["c cup.jpg"]) - first) for found in (plain, colored))
+    assert together < 0.7 * apart
+    # What is there stays; what is missing comes back to the same bits, though the first is not colored again.
+    (tmp_path / "album" / "c cup.jpg").unlink()
+    rows, again = color("album", "--album")
+    assert np.array_equal(again["c cup.jpg"], colored["c cup.jpg"])
+    assert [rows[name]["series"] for name in ("a cup.png", "c cup.jpg")] == ["a cup.png"] * 2
+
+
+def test_where_it_makes_no_sense(cli, folder):
+    outcome = cli("--mode=predict", f"--image_path={folder / 'b cat.png'}", "--album")
+    assert outcome.code == 2
+    assert "--album is for folders" in outcome.error
+    outcome = cli(
+        "--mode=predict", f"--image_path={folder}", "--model=levin2004", "--hints=x.json", "--album"
+    )
+    assert outcome.code == 2
+    assert outcome.error.endswith(
+        "--album is for models that guess, and --model=levin2004 does not: leave it out"
+    )

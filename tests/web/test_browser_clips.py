@@ -1,0 +1,77 @@
+"""A clip in a real browser: dropped, its first seconds seen before the rest, cancelled, taken home."""
+
+import json
+
+import pytest
+import skimage.data
+from clips import gray, pictures, write_clip
+
+pytest.importorskip("av")
+pytest.importorskip("uvicorn")
+pytest.importorskip("selenium")
+from selenium.webdriver.common.by import By
+from test_browser import click, downloaded, element
+
+from benchmarks.screenshot import CHROMIUM, DRIVER, drop, is_colored, wait
+from media.clip import open_clip
+
+pytestmark = pytest.mark.skipif(
+    not (CHROMIUM.exists() and DRIVER.exists()), reason=f"needs {CHROMIUM} and {DRIVER}"
+)
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    frames = gray(pictures(110, (192, 128), skimage.data.coffee()))
+    return write_clip(tmp_path_factory.mktemp("films") / "old film.mp4", frames)
+
+
+def state(driver):
+    return driver.find_element(By.CSS_SELECTOR, "#clips li").get_attribute("data-state")
+
+
+def plays(driver, what):
+    """Whether the browser has decoded the beginning of the clip."""
+    script = """const video = document.querySelector("#clips video");
+        const isShown = !video.hidden && video.src.includes(arguments[0]);
+        return isShown && video.readyState >= 2 ? video.duration : 0"""
+    return driver.execute_script(script, what)
+
+
+def test_drop_watch_download(driver, film, tmp_path):
+    drop(driver, film)
+    assert wait(driver, lambda d: plays(d, "/preview")) == pytest.approx(2, abs=0.1)
+    assert wait(driver, lambda d: plays(d, "/full")) == pytest.approx(4.4, abs=0.1)
+    assert state(driver) == "done"
+    assert "110 frames" in driver.find_element(By.CSS_SELECTOR, "#clips output").text
+    click(driver, "#clips [name=save]")
+    path = downloaded(driver, tmp_path, "old film_colorized.mp4")
+    assert open_clip(path, max_pixels=10**6).num_frames == 110
+    errors = [e for e in driver.get_log("browser") if e["level"] == "SEVERE"]
+    assert not [e for e in errors if "Content Security Policy" in e["message"]], json.dumps(errors)
+
+
+def test_cancel_color_again_remove(driver, film):
+    drop(driver, film)
+    wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "#clips [name=cancel]"))
+    click(driver, "#clips [name=cancel]")
+    wait(driver, lambda d: state(d) == "cancelled")
+    assert not driver.find_element(By.CSS_SELECTOR, "#clips [name=save]").is_displayed()
+    click(driver, "#clips [name=again]")
+    wait(driver, lambda d: state(d) == "done")
+    click(driver, "#clips [name=remove]")
+    wait(driver, lambda d: element(d, "empty").is_displayed())
+
+
+def test_beside_a_photo(driver, film, tmp_path):
+    from PIL import Image
+
+    photo = tmp_path / "cat.png"
+    Image.fromarray(skimage.data.chelsea()).save(photo)
+    drop(driver, film, photo)
+    wait(driver, is_colored)
+    assert element(driver, "gray").is_displayed()
+    assert driver.find_element(By.CSS_SELECTOR, "#clips li").is_displayed()
+    element(driver, "clear").click()
+    assert element(driver, "empty").is_displayed()
+    assert not driver.find_elements(By.CSS_SELECTOR, "#clips li")

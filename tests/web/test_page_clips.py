@@ -1,0 +1,151 @@
+"""Clips on the page: sent, colored while somebody watches, seen, cancelled, taken home; nothing stays."""
+
+import io
+import json
+import time
+
+import pytest
+import skimage.data
+from clips import gray, luma, pictures, write_clip
+from PIL import Image
+from visitor import Visitor, error_of
+
+av = pytest.importorskip("av")
+pytest.importorskip("uvicorn")
+
+LOOK = {"model": "model1", "vividness": 0, "saturation": 1}
+
+
+@pytest.fixture
+def visitor(page):
+    visitor = Visitor(page)
+    yield visitor
+    visitor.ask("leave", b"")
+
+
+@pytest.fixture(scope="module")
+def film(tmp_path_factory):
+    frames = gray(pictures(60, (96, 64), skimage.data.coffee()))
+    return write_clip(tmp_path_factory.mktemp("films") / "old film.mp4", frames, audio=1)
+
+
+def send(visitor, name, content):
+    status, body = visitor.ask("clips", content, name=name)
+    return status, json.loads(body)
+
+
+def progress(visitor, clip):
+    status, body = visitor.ask(f"clips/{clip}/progress")
+    assert status == 200
+    return json.loads(body)
+
+
+def until(condition, seconds=120):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    return found
+
+
+def finished(visitor, clip):
+    return until(lambda: (p := progress(visitor, clip))["state"] not in ("waiting", "coloring") and p)
+
+
+def test_from_upload_to_download(visitor, film, tmp_path):
+    status, about = send(visitor, film.name, film.read_bytes())
+    assert status == 200
+    assert about | {"id": ""} == {
+        "id": "",
+        "name": "old film.mp4",
+        "width": 96,
+        "height": 64,
+        "frames": 60,
+        "seconds": pytest.approx(2.4),
+    }
+    clip = about["id"]
+    assert progress(visitor, clip) == {"state": "new", "done": 0, "total": 0, "preview": False}
+    assert error_of(visitor.ask(f"clips/{clip}/full"))[0] == 404
+    assert visitor.ask(f"clips/{clip}/color", b"", **LOOK)[0] == 202
+    assert finished(visitor, clip) == {"state": "done", "done": 0, "total": 0, "preview": True}
+    for what, num in (("preview", 50), ("full", 60), ("download", 60)):
+        status, body = visitor.ask(f"clips/{clip}/{what}")
+        path = tmp_path / f"{what}.mp4"
+        path.write_bytes(body)
+        assert status == 200
+        assert luma(path).shape == (num, 64, 96)
+        with av.open(str(path)) as container:
+            assert len(container.streams.audio) == (what != "preview")
+
+
+def test_cancelled_and_taken_up(visitor, film):
+    clip = send(visitor, film.name, film.read_bytes())[1]["id"]
+    assert visitor.ask(f"clips/{clip}/color", b"", **LOOK)[0] == 202
+    assert error_of(visitor.ask(f"clips/{clip}/color", b"", **LOOK)) == (
+        400,
+        "this clip is being colored: cancel that first",
+    )
+    assert visitor.ask(f"clips/{clip}/cancel", b"")[0] == 204
+    assert finished(visitor, clip)["state"] == "cancelled"
+    assert visitor.ask(f"clips/{clip}/download")[0] == 404
+    assert visitor.ask(f"clips/{clip}/color", b"", **LOOK)[0] == 202
+    assert finished(visitor, clip)["state"] == "done"
+
+
+@pytest.mark.parametrize("how", ["delete", "leave"])
+def test_what_is_deleted_while_it_is_colored_is_gone(visitor, film, how, tmp_path_factory):
+    (part,) = tmp_path_factory.getbasetemp().glob(f"page[0-9]*/colorizer-*/{visitor.token}")
+    clip = send(visitor, film.name, film.read_bytes())[1]["id"]
+    assert visitor.ask(f"clips/{clip}/color", b"", **LOOK)[0] == 202
+    until(lambda: progress(visitor, clip)["done"] > 2)
+    if how == "delete":
+        assert visitor.ask(f"clips/{clip}", method="DELETE")[0] == 204
+    else:
+        visitor.ask("leave", b"")
+    assert visitor.ask(f"clips/{clip}/progress")[0] == 404
+    time.sleep(0.5)
+    until(lambda: not (part / clip).exists())
+
+
+def hostile():
+    photo = io.BytesIO()
+    Image.fromarray(skimage.data.coffee()).save(photo, "PNG")
+    return [
+        ("x.mp4", b"a text"),
+        ("x.mkv", b""),
+        ("../../<i>.mp4", photo.getvalue()),
+        ("x.ts", b"#EXTM3U\nfile:///x"),
+    ]
+
+
+@pytest.mark.parametrize(("name", "content"), hostile())
+def test_hostile_clips(visitor, name, content):
+    status, answer = send(visitor, name, content)
+    assert status == 400
+    assert answer["error"].startswith(("x.", "i.mp4"))
+    assert "\n" not in answer["error"]
+    assert "colorizer-" not in answer["error"]
+
+
+def test_limits(visitor, film):
+    assert send(visitor, "big.mp4", bytes(3_100_000)) == (
+        413,
+        {"error": "the clip has more than 3 MB: use a smaller file"},
+    )
+    clip = send(visitor, film.name, film.read_bytes())[1]["id"]
+    assert error_of(visitor.ask(f"clips/{clip}/color", b"", **{**LOOK, "saturation": "x"}))[0] == 400
+    for what in ("gray", "color", "full"):  # a clip is no photo
+        assert visitor.ask(f"photos/{clip}/{what}", **LOOK, format=".png")[0] in (400, 404)
+
+
+def test_a_clip_that_breaks_off(visitor, tmp_path, film):
+    """It was whole to look at; a line says what is wrong, without the folders of the machine."""
+    path = tmp_path / "cut.mkv"
+    write_clip(path, pictures(30, (96, 64)) + pictures(30, (96, 64)), codec="ffv1")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2 : len(data) // 2 + 3000] = bytes(3000)
+    status, about = send(visitor, "cut.mkv", bytes(data))
+    if status == 200:
+        visitor.ask(f"clips/{about['id']}/color", b"", **LOOK)
+        found = finished(visitor, about["id"])
+        assert found["state"] == "done" or "colorizer-" not in found["error"]

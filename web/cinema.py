@@ -1,0 +1,200 @@
+"""What the page does with clips: one is colored at a time, few wait for it, and each may be stopped."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from core.device import is_out_of_memory
+from core.errors import UserError
+from core.files import read_json, write_json
+from media.clip import Clip, open_clip
+from media.encode_clip import CONTAINERS, endings_for, write_preview
+from video.color_clip import Watch, color_clip
+from web.photo import Photo
+from web.sessions import Busy, Gone, Sessions
+from web.studio import Studio, by_name
+from web.wish import Wish
+
+log = logging.getLogger(__name__)
+
+_MAX_WAITING = 8
+_PREVIEW_SECONDS = 2
+# What parts and the whole of a clip may take, times the upload.
+_ROOM = 3
+_ROOM_ASKED_EVERY = 100  # frames
+
+
+class Stopped(Exception):
+    """Nobody waits for the clip any more."""
+
+
+@dataclass
+class Job:
+    """A clip that is colored or waits for it.
+
+    Attributes:
+        total: frames.
+        done: those of them that are finished; None: it waits.
+        stop: set where it is to end.
+    """
+
+    total: int
+    done: int | None = None
+    stop: threading.Event = field(default_factory=threading.Event)
+
+
+class Cinema:
+    """Clips are in folders as photos are; what is under way alone is in memory."""
+
+    def __init__(self, studio: Studio, sessions: Sessions) -> None:
+        self._studio, self._sessions = studio, sessions
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="clips")
+        self._jobs: dict[Path, Job] = {}
+        self._lock = threading.Lock()
+
+    def take(self, upload: Photo) -> dict[str, Any]:
+        """Look through a clip, and say its size as it is shown, its frames and its seconds.
+
+        Raises:
+            UserError: it cannot be read.
+        """
+        clip = self._open(upload)
+        width, height = clip.size[::-1] if clip.turns % 2 else clip.size
+        seconds = float(clip.num_frames / clip.rate)
+        return {"width": width, "height": height, "frames": clip.num_frames, "seconds": seconds}
+
+    def begin(self, upload: Photo, wish: Wish) -> None:
+        """Color a clip as soon as those before it are done.
+
+        Raises:
+            UserError: it cannot be read, or is being colored.
+            Busy: too many wait.
+        """
+        clip, colorizer = self._open(upload), self._studio.colorizer(wish)
+        job = Job(clip.num_frames)
+        with self._lock:
+            if upload.folder in self._jobs:
+                raise UserError("this clip is being colored: cancel that first")
+            if len(self._jobs) > _MAX_WAITING:
+                raise Busy("too many clips wait here just now: try again in some minutes")
+            self._jobs[upload.folder] = job
+        _outcome(upload).unlink(missing_ok=True)
+        _preview(upload).unlink(missing_ok=True)
+
+        def color() -> None:
+            config = self._studio.config
+            output = upload.full(endings_for(clip.path)[0])
+            output.parent.mkdir(exist_ok=True)
+            watch = Watch(
+                lambda num: self._check(upload, job, num),
+                lambda part: write_preview(_preview(upload), clip, part),
+                max(1, round(_PREVIEW_SECONDS * clip.rate)),
+            )
+            color_clip(
+                colorizer,
+                clip,
+                output,
+                temporal=config.temporal,
+                every=config.every,
+                quality=config.quality,
+                watch=watch,
+            )
+
+        self._pool.submit(self._work, upload, job, color)
+
+    def progress(self, upload: Photo) -> dict[str, Any]:
+        """How far a clip is: state, frames that are done, all, whether there is a preview, name, error."""
+        job, found = self._jobs.get(upload.folder), {"state": "new", "done": 0, "total": 0}
+        if job is not None:
+            state = "waiting" if job.done is None else "coloring"
+            found = {"state": state, "done": job.done or 0, "total": job.total}
+        elif _outcome(upload).exists():
+            found |= read_json(_outcome(upload))
+        return found | {"preview": _preview(upload).exists()}
+
+    def cancel(self, upload: Photo) -> None:
+        """Stop a clip after the frame that it is at; what is finished is taken up when it is begun again."""
+        if job := self._jobs.get(upload.folder):
+            job.stop.set()
+
+    def result(self, upload: Photo) -> Path | None:
+        """The colored clip."""
+        places = (upload.full(ending) for ending in CONTAINERS)
+        return next((path for path in places if path.exists()), None)
+
+    def preview(self, upload: Photo) -> Path:
+        """Where its first seconds are."""
+        return _preview(upload)
+
+    def close(self) -> None:
+        """Stop all."""
+        for job in list(self._jobs.values()):
+            job.stop.set()
+        self._pool.shutdown(cancel_futures=True)
+
+    def _work(self, upload: Photo, job: Job, color: Callable[[], None]) -> None:
+        outcome: dict[str, Any] = {"state": "done"}
+        try:
+            self._check(upload, job, 0)
+            with self._sessions.reserve(_ROOM * upload.upload.stat().st_size):
+                color()
+        except Stopped:
+            outcome = {"state": "cancelled"}
+        except UserError as error:
+            outcome = {"state": "failed", "error": str(by_name(error, upload.folder / "full"))}
+        except Exception as error:
+            line = "something went wrong at the server: try again"
+            if isinstance(error, (MemoryError, RuntimeError)) and is_out_of_memory(error):
+                line = "this clip is too large for the memory of this machine"
+            outcome = {"state": "failed", "error": line}
+            log.warning("a clip failed: %r", error)
+        finally:
+            if _is_here(upload):
+                write_json(_outcome(upload), outcome)
+            else:  # what it wrote after it was deleted
+                upload.delete()
+            with self._lock:
+                del self._jobs[upload.folder]
+
+    def _check(self, upload: Photo, job: Job, num: int) -> None:
+        """
+        Raises:
+            Stopped: the clip was deleted, or somebody said so.
+            Busy: there is no room for it.
+        """
+        if job.stop.is_set() or not _is_here(upload):
+            raise Stopped
+        job.done = num
+        if num % _ROOM_ASKED_EVERY == 0:
+            with self._sessions.reserve(0):
+                pass
+
+    def _open(self, upload: Photo) -> Clip:
+        path = upload.upload
+        try:
+            return open_clip(path, max_pixels=self._studio.config.max_pixels)
+        except UserError as error:
+            raise by_name(error, path) from error
+
+
+def _outcome(upload: Photo) -> Path:
+    """How it ended, as JSON."""
+    return upload.folder / "outcome.json"
+
+
+def _preview(upload: Photo) -> Path:
+    """Its first seconds in colour."""
+    return upload.folder / "preview.mp4"
+
+
+def _is_here(upload: Photo) -> bool:
+    try:
+        return upload.upload.exists()
+    except Gone:
+        return False

@@ -1,0 +1,91 @@
+"""The addresses at which clips come, are colored and go home."""
+
+from __future__ import annotations
+
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from core.errors import UserError
+from web.asking import length, save
+from web.desk import Desk
+from web.page import MAX_PHOTOS, download
+from web.photo import Photo
+from web.sessions import Gone
+
+
+class Clips:
+    """The handlers."""
+
+    def __init__(self, desk: Desk) -> None:
+        self.desk = desk
+
+    def routes(self) -> list[Route]:
+        """Address and method -> handler."""
+        clip = "/api/{session}/clips/{photo}"
+        return [
+            Route("/api/{session}/clips", self.add, methods=["POST"]),
+            Route(clip, self.delete, methods=["DELETE"]),
+            Route(f"{clip}/color", self.begin, methods=["POST"]),
+            Route(f"{clip}/progress", self.progress),
+            Route(f"{clip}/cancel", self.cancel, methods=["POST"]),
+            Route(f"{clip}/preview", self.preview),
+            Route(f"{clip}/full", self.full),
+            Route(f"{clip}/download", self.download),
+        ]
+
+    async def add(self, request: Request) -> Response:
+        """Take a clip, under the name in the query."""
+        session = self.desk.session(request)
+        size = await length(request, "the clip", self.desk.max_upload)
+        with self.desk.sessions.reserve(size):
+            clip = Photo.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
+            try:
+                await save(request, clip.upload)
+                about = await self.desk.photos.do(request, lambda: self.desk.cinema.take(clip))
+            except (UserError, MemoryError, ClientDisconnect):
+                clip.delete()
+                raise
+        return JSONResponse({"id": clip.id, "name": clip.upload.name, **about})
+
+    async def delete(self, request: Request) -> Response:
+        """Delete a clip, which ends its coloring."""
+        clip = self.desk.photo(request)
+        self.desk.cinema.cancel(clip)
+        clip.delete()
+        return Response(status_code=204)
+
+    async def begin(self, request: Request) -> Response:
+        """Color it; the answer does not wait for that."""
+        clip, wish = self.desk.photo(request), self.desk.wish(request)
+        await anyio.to_thread.run_sync(lambda: self.desk.cinema.begin(clip, wish))
+        return Response(status_code=202)
+
+    async def progress(self, request: Request) -> Response:
+        """How far it is."""
+        return JSONResponse(self.desk.cinema.progress(self.desk.photo(request)))
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop coloring it."""
+        self.desk.cinema.cancel(self.desk.photo(request))
+        return Response(status_code=204)
+
+    async def preview(self, request: Request) -> Response:
+        """Its first seconds, to be played on the page."""
+        path = self.desk.cinema.preview(self.desk.photo(request))
+        if not path.exists():
+            raise Gone("there is no preview yet")
+        return FileResponse(path)
+
+    async def full(self, request: Request) -> Response:
+        """All of it, to be played on the page."""
+        path = self.desk.cinema.result(self.desk.photo(request))
+        if path is None:
+            raise Gone("there is no such file: color it again")
+        return FileResponse(path)
+
+    async def download(self, request: Request) -> Response:
+        """All of it, to be kept."""
+        clip = self.desk.photo(request)
+        return download(self.desk.cinema.result(clip) or clip.full(".mp4"))

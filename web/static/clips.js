@@ -1,0 +1,116 @@
+// Clips: each a card with its progress, its first seconds as soon as they are colored, and then all of it.
+
+import * as api from "./api.js";
+import { follow } from "./files.js";
+import { noting, speak } from "./say.js";
+import { look } from "./settings.js";
+
+const list = document.getElementById("clips");
+const ASKED_EVERY = 500; // ms
+
+export class Clips {
+  #cards = new Map();
+
+  /** @param onChange called when the number of clips has changed. */
+  constructor(onChange) {
+    this.onChange = onChange;
+  }
+
+  get number() {
+    return this.#cards.size;
+  }
+
+  async add(clip) {
+    const card = new Card(clip, () => this.#remove(clip));
+    this.#cards.set(clip, card);
+    list.append(card.element);
+    this.onChange();
+    await card.color();
+  }
+
+  /** Forget all; the server was told. */
+  clear() {
+    for (const card of this.#cards.values()) card.close();
+    this.#cards.clear();
+    this.onChange();
+  }
+
+  async #remove(clip) {
+    this.#cards.get(clip).close();
+    this.#cards.delete(clip);
+    this.onChange();
+    await noting(() => api.deleteClip(clip));
+  }
+}
+
+class Card {
+  #timer = 0;
+  #shown = null;
+
+  constructor(clip, onRemove) {
+    this.clip = clip;
+    this.element = document.getElementById("clip").content.firstElementChild.cloneNode(true);
+    const part = (name) => this.element.querySelector(`[name=${name}]`);
+    [this.video, this.bar, this.line] = ["video", "progress", "output"].map((tag) => this.element.querySelector(tag));
+    this.element.querySelector("h3").textContent = clip.name;
+    this.video.ariaLabel = `${clip.name}, colored`;
+    this.bar.ariaLabel = `How much of ${clip.name} is colored`;
+    [this.cancel, this.again, this.save] = ["cancel", "again", "save"].map(part);
+    this.cancel.addEventListener("click", () => noting(() => api.cancelClip(clip)));
+    this.again.addEventListener("click", () => this.color());
+    this.save.addEventListener("click", () => follow(api.clipAddress(clip, "/download")));
+    part("remove").ariaLabel = `Remove ${clip.name}`;
+    part("remove").addEventListener("click", onRemove);
+  }
+
+  async color() {
+    this.#play(null);
+    await noting(() => api.colorClip(this.clip, look()));
+    this.#watch();
+  }
+
+  close() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#play(null);
+    this.element.remove();
+  }
+
+  async #watch() {
+    const found = await noting(() => api.clipProgress(this.clip));
+    if (this.#timer === null || !found) return;
+    this.#draw(found);
+    if (isUnderWay(found)) this.#timer = setTimeout(() => this.#watch(), ASKED_EVERY);
+    else speak(`${this.clip.name}: ${this.line.value}`);
+  }
+
+  #draw(found) {
+    this.element.dataset.state = found.state;
+    this.line.value = inWords(found, this.clip);
+    this.bar.max = found.total || 1;
+    this.bar.value = found.done;
+    this.bar.hidden = this.cancel.hidden = !isUnderWay(found);
+    this.again.hidden = isUnderWay(found);
+    this.save.hidden = found.state !== "done";
+    if (found.state === "done") this.#play("/full");
+    else if (found.preview) this.#play("/preview");
+  }
+
+  #play(what) {
+    if (what === this.#shown) return;
+    this.#shown = what;
+    this.video.hidden = !what;
+    if (what) this.video.src = api.clipAddress(this.clip, `${what}?${Date.now()}`);
+    else this.video.removeAttribute("src");
+  }
+}
+
+const isUnderWay = ({ state }) => state === "waiting" || state === "coloring";
+
+function inWords({ state, done, total, preview, error }, clip) {
+  if (state === "waiting") return "Waiting for its turn";
+  if (state === "coloring") return `${done} of ${total} frames${preview ? "; below, the first seconds" : ""}`;
+  if (state === "done") return `Colored: ${clip.frames} frames`;
+  if (state === "failed") return error;
+  return "Not colored";
+}
