@@ -37,6 +37,16 @@ NUM_PHOTOS = 16
 SETTINGS = ("--image_size=32", "--batch_size=4", "--epochs=2", "--num_workers=2", "--device=cpu")
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """What a test printed goes to another process, which takes no names that are not Unicode."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
+
+
 def crops(num: int, size: int = 64) -> list[np.ndarray]:
     """Distinct colored (size, size, 3) uint8 crops."""
     sources = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()]
