@@ -50,7 +50,7 @@ class Painter:
         self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
-            self.album = Album(paths, self._within_borders, max_pixels=config.max_pixels)
+            self.album = Album(paths, self._within_borders, lambda path: load_original(config, path))
         self._warned: set[tuple[Path, str]] = set()
 
     @property
