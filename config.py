@@ -9,7 +9,7 @@ from typing import Any
 
 from core.data_config import DataConfig
 from core.predict_config import PredictConfig
-from core.settings import MODES, SPLITTING, setting, validate
+from core.settings import LISTING, MODES, setting, validate
 from core.train_config import TrainConfig
 
 VERSION = "0.1.0"
@@ -84,7 +84,7 @@ class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig
         instead={"compare": "--compare names several"},
     )
     run_dir: Path | None = setting(
-        None, "the run's folder (default runs/<model>)", modes=MODES, resumable=True
+        None, "the run's folder (default runs/<model>, of check runs/check)", modes=MODES, resumable=True
     )
     weights: Path | None = setting(
         None,
@@ -104,7 +104,7 @@ class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig
         choices=("auto", "cpu", "cuda", "mps"),
     )
     seed: int = setting(
-        42, "of the split, the weights and the augmentation", modes=SPLITTING, low=0, high=2**32 - 1
+        42, "of the split, the weights and the augmentation", modes=LISTING, low=0, high=2**32 - 1
     )
     overwrite: bool = setting(
         False, "write over an existing run or file", modes=("train", "predict", "compare", "export")

@@ -23,7 +23,7 @@ from models.settings import ModelSettings
 
 log = logging.getLogger(__name__)
 
-_MODULES = {"test": "evaluate", "serve": "web.server"}
+_MODULES = {"test": "evaluate", "serve": "web.server", "check": "data.check"}
 """Mode -> module with `run(config) -> exit code`, where its name is another; imported late: torch is slow."""
 
 

@@ -8,6 +8,7 @@ that ours sets for its process helps or hinders it.
 
 from __future__ import annotations
 
+import argparse
 import os
 import tempfile
 import time
@@ -191,49 +192,56 @@ def main() -> None:
         rounds=5,
         compile=int(on_gpu),
     )
-    device = find_device(args.device)
     reuse_freed_memory()  # as train.run does
     with tempfile.TemporaryDirectory() as folder:
-        write_photos(Path(folder) / "photos", args.photos)
-        config = Config(
-            mode="train",
-            data_dir=f"{folder}/photos",
-            run_dir=Path(folder, "run"),
-            batch_size=args.batch_size,
-            split_ratio=(0.98, 0.01, 0.01),
-            device=args.device,
-            compile=bool(args.compile),
+        trainer = trainer_of(args, Path(folder))
+        figures = measure(args, trainer)
+    show(figures, args.json)
+
+
+def trainer_of(args: argparse.Namespace, folder: Path) -> Trainer:
+    """A training of model1 on photos of its own, ready to step."""
+    write_photos(folder / "photos", args.photos)
+    config = Config(
+        mode="train",
+        data_dir=str(folder / "photos"),
+        run_dir=folder / "run",
+        batch_size=args.batch_size,
+        split_ratio=(0.98, 0.01, 0.01),
+        device=args.device,
+        compile=bool(args.compile),
+    )
+    manifest = draw_split(config, open_listing(config))
+    model = build_model("model1")
+    objective = build_objective("model1", model, build_criterion("mse"))
+    trainer = Trainer(config, model, objective, manifest, find_device(args.device))
+    trainer.prepare()
+    return trainer
+
+
+def measure(args: argparse.Namespace, trainer: Trainer) -> dict[str, Any]:
+    """Rates of the training, of its halves and of a straightforward one, and what the machine could do."""
+    packed = trainer.train_loader
+    batch, _ = next(packed.training_epoch(0, 1))
+    only_step = Repeated(batch, max(1, len(packed) // len(batch)))
+    paths = [photo.path for photo in packed.pack.photos]
+    with OwnProcess(Straightforward, paths, args.batch_size, args.device) as plain:
+        rates = alternate(
+            {
+                "straightforward": lambda: plain.call("epoch"),
+                "ours": lambda: throughput(trainer, packed),
+                "ours, step alone": lambda: throughput(trainer, only_step),
+                "ours, data alone": lambda: data_throughput(packed),
+            },
+            args.rounds,
         )
-        manifest = draw_split(config, open_listing(config))
-        model = build_model("model1")
-        objective = build_objective("model1", model, build_criterion("mse"))
-        trainer = Trainer(config, model, objective, manifest, device)
-        trainer.prepare()
-        packed = trainer.train_loader
-        batch, _ = next(packed.training_epoch(0, 1))
-        only_step = Repeated(batch, max(1, len(packed) // len(batch)))
-        paths = [photo.path for photo in packed.pack.photos]
-        with OwnProcess(Straightforward, paths, args.batch_size, args.device) as plain:
-            rates = alternate(
-                {
-                    "straightforward": lambda: plain.call("epoch"),
-                    "ours": lambda: throughput(trainer, packed),
-                    "ours, step alone": lambda: throughput(trainer, only_step),
-                    "ours, data alone": lambda: data_throughput(packed),
-                },
-                args.rounds,
-            )
-        shares = breakdown(trainer, batch)
-    machine_limits = limits(device, trainer.stepper.dtype)
-    flop, step_rate = flop_per_photo(), float(np.median(rates["ours, step alone"]))
-    ours = float(np.median(rates["ours"]))
-    speedup = ratio(rates["ours"], rates["straightforward"])
-    data_share = ratio(rates["ours, step alone"], rates["ours, data alone"])
-    figures = {
-        "speedup": speedup,
+    machine_limits, flop = limits(find_device(args.device), trainer.stepper.dtype), flop_per_photo()
+    ours, step_rate = (float(np.median(rates[name])) for name in ("ours", "ours, step alone"))
+    return {
+        "speedup": ratio(rates["ours"], rates["straightforward"]),
         "photos_per_s": {name: summary(values) for name, values in rates.items()},
-        "data_share_of_step": data_share,
-        "shares_of_step": shares,
+        "data_share_of_step": ratio(rates["ours, step alone"], rates["ours, data alone"]),
+        "shares_of_step": breakdown(trainer, batch),
         "limits": machine_limits,
         "flop_per_photo": flop,
         "step_of_matrix_rate": step_rate * flop / machine_limits["matrix_flop_per_s"],
@@ -244,7 +252,6 @@ def main() -> None:
         "image_size": IMAGE_SIZE,
         "machine": machine(args.device),
     }
-    show(figures, args.json)
 
 
 def show(figures: dict[str, Any], path: Path | None) -> None:

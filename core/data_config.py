@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import UserError
-from core.settings import MODES, SPLITTING, setting
+from core.settings import LISTING, LOOKING, MODES, SPLITTING, setting
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,28 +17,33 @@ class DataConfig:
         "datasets/places365",
         "a folder of photos or of tar files of photos, searched recursively, a Places365 download, or the "
         "word 'sample'",
-        modes=SPLITTING,
+        modes=LISTING,
         resumable=True,
     )
     download: bool = setting(
         False,
         "fetch the 36 500 small validation photos of Places365 into --data_dir first",
-        modes=SPLITTING,
+        modes=LISTING,
         resumable=True,
     )
+    test_dir: Path | None = setting(
+        None,
+        "a folder of test photos: what of them is in --data_dir too, or nearly the same, is told",
+        modes=("check",),
+    )
     subset_size: int = setting(
-        30_000, "photos drawn from the folder, all splits together", modes=SPLITTING, low=1
+        30_000, "photos drawn from the folder, all splits together", modes=LISTING, low=1
     )
     split_ratio: tuple[float, float, float] = setting(
-        (0.70, 0.15, 0.15), "shares of train, val and test; they sum to 1", modes=SPLITTING
+        (0.70, 0.15, 0.15), "shares of train, val and test; they sum to 1", modes=LISTING
     )
     image_size: int = setting(
-        224, "side of the square that the model sees, pixels", modes=MODES, low=32, high=4096
+        224, "side of the square that the model sees, pixels", modes=LOOKING, low=32, high=4096
     )
     resize: str = setting(
         "squash",
         "squash: straight to the square; crop: short side, then the centre",
-        modes=MODES,
+        modes=LOOKING,
         choices=("squash", "crop"),
     )
     max_rejected: float = setting(
@@ -48,7 +53,7 @@ class DataConfig:
         200_000_000, "larger photos and frames are refused, pixels", modes=MODES, resumable=True, low=1
     )
     num_workers: int = setting(
-        0, "decoding threads; 0: one per core", modes=SPLITTING, resumable=True, low=0, high=1024
+        0, "decoding threads; 0: one per core", modes=LISTING, resumable=True, low=0, high=1024
     )
     pack_dir: Path | None = setting(
         None,

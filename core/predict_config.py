@@ -108,6 +108,30 @@ class PredictConfig:
         modes=("predict",),
         kinds=("photo", "folder"),
     )
+    keep_color: str = setting(
+        "auto",
+        "colours that a photo, a part of it or a shot of a clip has already; auto: they stay and a line says "
+        "so, but the tone of a print in one hue does not; yes: it does too; no: all is colored",
+        modes=("predict",),
+        choices=("auto", "yes", "no"),
+    )
+    mask: Path | None = setting(
+        None,
+        "what to color: a picture of the photo's size, white where to color, black where the photo stays as "
+        "it is; for a folder too, of one shot",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+    )
+    blend: str | None = setting(
+        None,
+        "mix in the colours of a second model, as WEIGHTS:SHARE, such as model1:0.3, or WEIGHTS:MASK.png, of "
+        "the photo's size, white where they count alone; with --apply_chroma those of a second such file",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+    )
+    invert: bool = setting(
+        False, "the photo is a negative: invert it first", modes=("predict",), kinds=("photo", "folder")
+    )
     album: bool = setting(
         False,
         "photos of a folder that show the same scene share their colours, those of the first by name; "

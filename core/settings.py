@@ -13,10 +13,14 @@ from typing import Any
 
 from core.errors import UserError
 
-MODES = ("train", "test", "predict", "export", "compare", "serve")
+MODES = ("train", "test", "predict", "export", "compare", "serve", "check")
 """What the program does."""
 SPLITTING = ("train", "test", "compare")
 """The modes that open a folder of photos with their true colours."""
+LISTING = (*SPLITTING, "check")
+"""The modes that look into such a folder."""
+LOOKING = tuple(mode for mode in MODES if mode != "check")
+"""The modes in which a model sees photos."""
 COLORING = ("predict", "compare", "serve")
 """The modes that color photos for people."""
 KINDS = ("photo", "clip", "folder")

@@ -9,17 +9,16 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.distributed import gather, num_cores, share, world
+from core.distributed import world
 from core.errors import UserError
 from core.figures import progress_bar
 from core.files import csv_text, read_csv, sha256, write_csv, write_text
+from data.inspection import each, fault_of, read
 from data.listing import Listing, Photo, encode
-from media.decode import PhotoError, is_gray
 
 SPLITS = ("train", "val", "test")
 COLUMNS = ("split", "name", "label", "sha256")
@@ -139,6 +138,7 @@ def draw(
     num_workers: int,
     rejected_path: Path | None,
     as_is: bool = False,
+    seen: Mapping[str, tuple[str, str]] | None = None,
 ) -> Manifest:
     """Draw the subset and split it. Unreadable and gray photos are replaced by the next in order.
 
@@ -152,6 +152,8 @@ def draw(
         num_workers: decoding threads, 0 for one per core.
         rejected_path: where the photos left out are listed; None: nowhere.
         as_is: gray photos and copies are kept too.
+        seen: where all photos were looked at already, name -> SHA-256, '' where it is unreadable, and why it
+            is no use, or ''.
     Raises:
         UserError: too many photos rejected, or too few left for the splits.
     """
@@ -163,8 +165,12 @@ def draw(
 
     bar = progress_bar("checking photos", wanted)
     candidates = order(listing.photos, seed)
+
+    def look(photo: Photo) -> tuple[str, str]:
+        return _inspect(photo, max_pixels, as_is) if seen is None else seen[photo.name]
+
     with bar:
-        for photo, (digest, reason) in _inspect_all(candidates, max_pixels, num_workers, as_is):
+        for photo, (digest, reason) in each(candidates, look, num_workers):
             original = first.setdefault((digest, photo.box), photo.name) if digest else photo.name
             if original != photo.name and not as_is:
                 rejected.append(Rejected(photo.name, f"copy of {original}", is_copy=True))
@@ -219,27 +225,7 @@ def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Itera
 
 def _inspect(photo: Photo, max_pixels: int, gray_too: bool) -> tuple[str, str]:
     """(SHA-256 of the file, or '' if it is unreadable; why it is no use, or '')."""
-    try:
-        with photo.open() as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-            file.seek(0)
-            pixels = photo.decode(file, max_pixels=max_pixels)
-    except PhotoError as error:
-        return "", str(error)
-    except OSError as error:
-        return "", f"{photo.name}: {error.strerror or error}"
-    is_useless = not gray_too and is_gray(pixels)
-    return digest, f"{photo.name} is gray: no colour to learn" if is_useless else ""
-
-
-def _inspect_all(
-    photos: Sequence[Photo], max_pixels: int, num_workers: int, gray_too: bool
-) -> Iterator[tuple[Photo, tuple[str, str]]]:
-    """`_inspect` in threads (Pillow decodes outside Python's lock) of all processes, results in order."""
-    workers = num_workers or num_cores()
-    size = 32 * sum(gather(workers))  # the same everywhere, whatever the machines
-    with ThreadPoolExecutor(workers) as pool:
-        for start in range(0, len(photos), size):
-            chunk = photos[start : start + size]
-            results = gather(list(pool.map(lambda p: _inspect(p, max_pixels, gray_too), share(chunk))))
-            yield from zip(chunk, itertools.chain.from_iterable(results), strict=True)
+    digest, pixels, reason = read(photo, max_pixels)
+    if pixels is not None and not gray_too:
+        reason = fault_of(photo, pixels)
+    return digest, reason

@@ -24,7 +24,7 @@ from inference.folder import PIXELS_PER_CORE, PixelBudget
 from inference.guided import shipped_encoder
 from inference.transfer import Impression, nearest, places_of, pull, remember
 from media.pages import look_for_pages
-from media.picture import Picture, count_pixels, load_picture
+from media.picture import Picture, count_pixels
 
 Look = Callable[[Picture], Chroma]
 """Gives a model's colours for a photo."""
@@ -41,14 +41,14 @@ class Album:
         first: photo -> the first by name of its series; those of a series of one are left out.
     """
 
-    def __init__(self, paths: Iterable[Path], look: Look, *, max_pixels: int) -> None:
+    def __init__(self, paths: Iterable[Path], look: Look, read: Callable[[Path], Picture]) -> None:
         """
         Args:
             paths: of all photos; what cannot be read, and files of several pictures, stay alone.
             look: a model.
-            max_pixels: larger photos stay alone.
+            read: a photo; those for which it raises a UserError stay alone.
         """
-        self._look, self._max_pixels = look, max_pixels
+        self._look, self._read = look, read
         self._remembered = functools.lru_cache(_OPEN_SERIES)(self._remember)
         # By every process: each has to know all series.
         self.first = series(self._places(sorted(paths)))
@@ -77,7 +77,7 @@ class Album:
                 if look_for_pages(path).num > 1:
                     return None
                 with budget.hold(count_pixels(path)):
-                    return places_of(lightness_seen(self._open(path), (_SIDE, _SIDE)), encoder)
+                    return places_of(lightness_seen(self._read(path), (_SIDE, _SIDE)), encoder)
             except UserError:  # which is told when its turn comes
                 return None
 
@@ -91,11 +91,8 @@ class Album:
                     yield path, places
 
     def _remember(self, path: Path) -> Impression:
-        original = self._open(path)
+        original = self._read(path)
         return _impression(original, self._look(original))
-
-    def _open(self, path: Path) -> Picture:
-        return load_picture(path, max_pixels=self._max_pixels)
 
 
 def series(photos: Iterable[tuple[Path, Tensor]]) -> dict[Path, Path]:

@@ -18,6 +18,7 @@ from checkpoint.state import read_state_and_metadata
 from core.errors import UserError
 from core.files import write_bytes
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab
+from inference.own_color import Own
 from inference.upsample import UPSAMPLERS, Rows
 from media.metadata import mark_inferred
 from media.picture import FULL, Picture
@@ -76,7 +77,9 @@ def load_chroma(path: Path) -> Chroma:
         raise UserError(f"{path} holds no chroma: name a file that --save_chroma wrote") from error
 
 
-def apply_chroma(original: Picture, chroma: Chroma, *, upsample: str, saturation: float) -> Picture:
+def apply_chroma(
+    original: Picture, chroma: Chroma, *, upsample: str, saturation: float, own: Own | None = None
+) -> Picture:
     """Color a photo, at its own size, depth and lightness.
 
     Args:
@@ -84,6 +87,7 @@ def apply_chroma(original: Picture, chroma: Chroma, *, upsample: str, saturation
         chroma: of the same photo.
         upsample: a name of `UPSAMPLERS`.
         saturation: factor of the chroma.
+        own: where the photo's own colours stay, to the bit; None: nowhere.
     Raises:
         UserError: the chroma is of a photo of another size.
     """
@@ -96,8 +100,9 @@ def apply_chroma(original: Picture, chroma: Chroma, *, upsample: str, saturation
     if L is None:
         L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
     colors = UPSAMPLERS[upsample](L, saturation * chroma.ab, height, width)
-    pixels = _join_full_size(original.pixels, colors)
-    return Picture(pixels, original.alpha, mark_inferred(original.metadata, chroma.by))
+    pixels = _join_full_size(original.pixels, colors, own)
+    metadata = original.metadata if own and own.is_all else mark_inferred(original.metadata, chroma.by)
+    return Picture(pixels, original.alpha, metadata)
 
 
 def without_color(original: Picture) -> Picture:
@@ -120,21 +125,30 @@ def lab_seen(original: Picture, size: tuple[int, int]) -> Tensor:
     return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])
 
 
-def _join_full_size(pixels: np.ndarray, colors: Rows) -> np.ndarray:
-    """L* of a photo (H, W, 3), and the colours of each of its rows; in the photo's dtype."""
+def _join_full_size(pixels: np.ndarray, colors: Rows, own: Own | None = None) -> np.ndarray:
+    """L* of a photo (H, W, 3), and the colours of each of its rows but its own; in the photo's dtype."""
     height, width = pixels.shape[:2]
     full = FULL[pixels.dtype.name]
     # A float photo keeps its lightness to 1e-3, which takes more digits than float32 has.
     dtype = torch.float64 if pixels.dtype.kind == "f" else torch.float32
     result = np.empty(pixels.shape, pixels.dtype)
+    shares = own.rows(height, width) if own else None
 
     @torch.inference_mode()
     def join_strip(strip: slice) -> None:
-        L = lightness(_planes(pixels[strip]).to(dtype).div_(full))
-        colored = lab_to_rgb(join(L, colors(L, strip).to(dtype)), gamut="chroma")[0]
+        planes = _planes(pixels[strip]).to(dtype).div_(full)
+        L = lightness(planes)
+        ab = colors(L, strip).to(dtype)
+        if shares:
+            share = shares(strip).to(dtype)
+            ab = ab.lerp(rgb_to_lab(planes.expand(-1, 3, -1, -1))[:, 1:], share)
+        colored = lab_to_rgb(join(L, ab), gamut="chroma")[0]
         if pixels.dtype.kind != "f":
             colored = colored.mul_(full).round_()
         torch.from_numpy(result)[strip].permute(2, 0, 1).copy_(colored)
+        if shares:
+            is_own = share[0, 0].numpy() == 1
+            result[strip][is_own] = pixels[strip][is_own]
 
     rows = max(1, _CACHED_PIXELS // width)
     _on_all_cores(join_strip, [slice(top, min(top + rows, height)) for top in range(0, height, rows)])

@@ -22,7 +22,7 @@ def check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
     output = config.output_path or photo.with_name(f"{photo.stem}_colorized{ending}")
     if photo_format(output) not in ANIMATED and pages.is_animation:
         raise UserError(f"{photo} is an animation, which {output} cannot hold: use .png, .webp or .gif")
-    for flag in ("save_chroma", "save_confidence", "apply_chroma", "hints"):
+    for flag in ("save_chroma", "save_confidence", "apply_chroma", "hints", "mask"):
         if pages.num > 1 and getattr(config, flag):
             raise UserError(f"--{flag} is for one picture, and {photo} holds {pages.num}: leave it out")
     if config.save_confidence:
@@ -33,6 +33,9 @@ def check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
     for flag in ("save_chroma", "save_confidence", "samples", "sample_seed"):
         if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag) is not None:
             raise UserError(f"{modelless} takes no model: leave --{flag} out")
+    if config.blend and (config.samples or config.model in WITHOUT_WEIGHTS):
+        alone = "--samples" if config.samples else modelless
+        raise UserError(f"--blend mixes the colours of two models, which {alone} has not: leave it out")
     targets = targets_of(output, pages)
     for target in targets[1:]:
         check_free(config, {"output_path": target}, {photo.resolve(): "the photo itself"})
@@ -48,6 +51,8 @@ def check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
         taken[config.apply_chroma.resolve()] = "the file of the chroma"
     if config.hints:
         taken[config.hints.resolve()] = "the file of the hints"
+    if config.mask:
+        taken[config.mask.resolve()] = "the file of the mask"
     for path in written(config, output):
         check_free(config, flags | {"output_path": path}, dict(taken))
     return output

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from config import VERSION, Config
 from inference.album import Album
+from inference.blend import Blend
 from inference.borders import find_photo, infer_within
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.guided import Guide
+from inference.negative import invert, looks_negative
+from inference.own_color import own_colors
 from inference.suspicion import suspicion
 from media.decode import photo_format
 from media.encode import save_animation, save_pages, save_picture
@@ -22,7 +25,10 @@ from media.sidecar import copy_sidecar
 
 log = logging.getLogger(__name__)
 
-_GIVEN = ("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality")
+_GIVEN = (
+    *("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality"),
+    *("keep_color", "mask", "blend", "invert"),
+)
 
 
 class Painter:
@@ -37,11 +43,15 @@ class Painter:
             guide: what a person gives.
             colorizer: None: the colours come from `guide` alone.
             paths: of the photos that are colored, where they may be an album.
+        Raises:
+            UserError: --blend names no colours.
         """
         self.config, self.guide, self.colorizer = config, guide, colorizer
+        self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
-            self.album = Album(paths, self._within_borders, max_pixels=config.max_pixels)
+            self.album = Album(paths, self._within_borders, lambda path: load_original(config, path))
+        self._warned: set[tuple[Path, str]] = set()
 
     @property
     def about(self) -> str:
@@ -54,12 +64,14 @@ class Painter:
         return json.dumps({**own, **(self.colorizer.settings if self.colorizer else {})}, sort_keys=True)
 
     def look(self, original: Picture) -> Chroma | None:
-        """The model's colours for a photo, if there is one."""
+        """The colours of the model for a photo, or of both where two are blended, if there is one."""
         if self.colorizer is None:
             return None
         if self.config.hints:  # whose places are those of the whole picture
-            return self.guide.look(self.colorizer, original)
-        return self._within_borders(original)
+            chroma = self.guide.look(self.colorizer, original)
+        else:
+            chroma = self._within_borders(original)
+        return self.blend(original, chroma) if self.blend else chroma
 
     def _within_borders(self, original: Picture) -> Chroma:
         colorizer, guide = self.colorizer, self.guide
@@ -67,13 +79,29 @@ class Painter:
         return infer_within(original, find_photo(original), lambda photo: guide.look(colorizer, photo))
 
     def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
-        """The picture to write, and what looks wrong with it, or ''; there is a line about it then."""
+        """The picture to write, and what is to be told of it, or ''; there is a line about it then."""
         config = self.config
-        colored = apply_chroma(original, chroma, upsample=config.upsample, saturation=config.saturation)
-        warning = suspicion(colored, config.saturation * chroma.ab)
-        if warning:
-            log.warning("%s: what comes out is %s; look at it", name, warning)
-        return beside(without_color(original), colored) if config.side_by_side else colored, warning
+        own = own_colors(original, config)
+        colored = apply_chroma(
+            original, chroma, upsample=config.upsample, saturation=config.saturation, own=own
+        )
+        told = {}
+        if own and own.reason and config.keep_color == "auto":
+            told[own.reason] = f" {own.reason}; --keep_color=no colors them"
+        if not config.invert and looks_negative(original):
+            told["looks like a negative"] = " looks like a negative; --invert inverts it"
+        to_color = 1.0 if own is None else 1 - own.share.mean() / 255
+        if wrong := suspicion(colored, to_color * config.saturation * chroma.ab):
+            told[wrong] = f": what comes out is {wrong}; look at it"
+        self._warn(name, told.values())
+        return beside(without_color(original), colored) if config.side_by_side else colored, "; ".join(told)
+
+    def _warn(self, name: Path, lines: Iterable[str]) -> None:
+        """Once for all frames of an animation."""
+        for line in lines:
+            if (name, line) not in self._warned:
+                self._warned.add((name, line))
+                log.warning("%s%s", name, line)
 
     def color_file(self, path: Path, target: Path) -> str:
         """Color what is in a file, all its pages or frames; returns what looks wrong with it, or ''.
@@ -97,15 +125,22 @@ class Painter:
     def _color_pages(self, path: Path, pages: Pages, warnings: dict[str, None]) -> Iterator[Picture]:
         """Each page when it is asked for; what looks wrong joins `warnings`."""
         for number in range(pages.num):
-            original = load_picture(path, max_pixels=self.config.max_pixels, page=number)
+            original = load_original(self.config, path, page=number)
             chroma = self.look(original)
             if self.album and chroma:
                 chroma = self.album.pulled(path, original, chroma)
             picture, warning = self.finish(original, self.guide(original, chroma), path)
             if warning:
-                warnings[warning if pages.num == 1 else f"picture {number + 1}: {warning}"] = None
+                is_one = pages.num == 1 or pages.is_animation
+                warnings[warning if is_one else f"picture {number + 1}: {warning}"] = None
             del original  # encoding takes memory of its own
             yield picture
+
+
+def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:
+    """A photo from its file, inverted where --invert says so; see `load_picture`."""
+    picture = load_picture(path, max_pixels=config.max_pixels, page=page)
+    return invert(picture) if config.invert else picture
 
 
 def targets_of(target: Path, pages: Pages) -> list[Path]:

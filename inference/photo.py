@@ -12,7 +12,8 @@ from inference.chroma import load_chroma, save_chroma
 from inference.colorizer import Colorizer
 from inference.guided import Guide
 from inference.outputs import check_outputs
-from inference.painter import Painter, targets_of
+from inference.own_color import own_colors
+from inference.painter import Painter, load_original, targets_of
 from inference.samples import check_samples, seeds, written
 from inference.side_by_side import contact_sheet
 from inference.weights import choose_weights, describe
@@ -20,7 +21,7 @@ from media.clip import is_clip
 from media.decode import photo_format
 from media.encode import save_picture
 from media.pages import look_for_pages
-from media.picture import Picture, from_array, load_picture
+from media.picture import Picture, from_array
 from media.sidecar import copy_sidecar
 from models.registry import WITHOUT_WEIGHTS
 
@@ -34,7 +35,7 @@ def run_photo(config: Config, path: Path) -> str:
         photo_format(config.output_path)
     pages = look_for_pages(path)
     output = check_outputs(config, path, pages)
-    original = load_picture(path, max_pixels=config.max_pixels)
+    original = load_original(config, path)
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         return _color_without_model(config, original, output)
     weights, config = choose_weights(config)
@@ -79,12 +80,15 @@ def _color_without_model(config: Config, original: Picture, output: Path) -> str
     """Color with what an earlier prediction kept, or with what a person gives alone."""
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
     guide = Guide(config)
+    painter = Painter(config, guide)
+    if painter.blend and chroma:
+        chroma = painter.blend(original, chroma)
     guided = guide(original, chroma)
     if config.dry_run:
         print("would write {} ({}x{})".format(output, *original.size))
     if not world().is_main or config.dry_run:
         return ""
-    colored, warning = Painter(config, guide).finish(original, guided, output)
+    colored, warning = painter.finish(original, guided, output)
     save_picture(output, colored, quality=config.quality)
     print(output)
     return warning
@@ -101,7 +105,8 @@ def _write_samples(painter: Painter, original: Picture, output: Path) -> str:
         colored, warnings[path] = painter.finish(original, chroma, path)
         save_picture(path, colored, quality=config.quality)
         print(path)
-    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation)
+    own = own_colors(original, config)
+    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation, own=own)
     save_picture(sheet, together, quality=config.quality)
     print(sheet)
     return "; ".join(warning for warning in warnings.values() if warning)

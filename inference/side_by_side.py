@@ -15,6 +15,7 @@ from core.errors import UserError
 from core.figures import montage
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
+from inference.own_color import Own
 from media.decode import PhotoError, is_gray
 from media.metadata import Metadata, mark_inferred
 from media.picture import Picture, from_image, load_picture
@@ -48,7 +49,12 @@ def side_by_side(
 
 
 def contact_sheet(
-    original: Picture, colorings: Mapping[str, Chroma], *, upsample: str, saturation: float
+    original: Picture,
+    colorings: Mapping[str, Chroma],
+    *,
+    upsample: str,
+    saturation: float,
+    own: Own | None = None,
 ) -> Picture:
     """Draw a photo in gray and in each of several colourings, side by side.
 
@@ -57,12 +63,13 @@ def contact_sheet(
         colorings: title -> colours.
         upsample: a name of `UPSAMPLERS`.
         saturation: factor of the chroma.
+        own: where the photo's own colours stay; None: nowhere.
     """
     small = shrink(original, _SIDE)
     row: list[np.ndarray | None] = [without_color(small).pixels]
     for chroma in colorings.values():
         chroma = replace(chroma, size=small.size)
-        row.append(apply_chroma(small, chroma, upsample=upsample, saturation=saturation).pixels)
+        row.append(apply_chroma(small, chroma, upsample=upsample, saturation=saturation, own=own).pixels)
     by = next(iter(colorings.values())).by
     return Picture(montage([row], ["gray", *colorings]), None, mark_inferred(Metadata(), by))
 

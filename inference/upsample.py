@@ -19,7 +19,7 @@ Rows = Callable[[Tensor, slice], Tensor]
 
 def bilinear(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
     """Stretch the colours smoothly, whatever the large picture shows: they bleed over its edges."""
-    stretched = _Stretched(ab, height, width)
+    stretched = Stretched(ab, height, width)
     return lambda _, rows: stretched[rows]
 
 
@@ -45,7 +45,7 @@ def guided(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
     mean_guide, mean_ab = _box(guide), _box(ab)
     variance = _box(guide * guide) - mean_guide * mean_guide
     slope = (_box(guide * ab) - mean_guide * mean_ab) / (variance + EPSILON)
-    stretched = _Stretched(torch.cat((ab, slope, guide), dim=1), height, width)
+    stretched = Stretched(torch.cat((ab, slope, guide), dim=1), height, width)
 
     def colors(L_rows: Tensor, rows: slice) -> Tensor:
         ab, slope, guide = stretched[rows].split((2, 2, 1), dim=1)
@@ -58,7 +58,7 @@ UPSAMPLERS: dict[str, Callable[[Tensor, Tensor, int, int], Rows]] = {"guided": g
 """Name -> (small L, small ab, height, width) -> the colours of any rows of the large picture."""
 
 
-class _Stretched:
+class Stretched:
     """A picture (1, C, h, w) resized to (1, C, height, width), of which rows are computed when asked for.
 
     The same as `F.interpolate(..., mode="bilinear", antialias=True)`, in the memory of (h, width).

@@ -44,6 +44,7 @@ class Clip:
         max_pixels: that a frame may have.
         field_order: of frames of two fields, 'tff' or 'bff' for top or bottom first; '': they are whole.
         deinterlace: whether its fields are made whole frames as they are read.
+        own: numbers of the frames whose own colours stay.
     """
 
     path: Path
@@ -62,6 +63,7 @@ class Clip:
     max_pixels: int
     field_order: str = ""
     deinterlace: bool = False
+    own: tuple[range, ...] = ()
 
     @property
     def is_subsampled(self) -> bool:

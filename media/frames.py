@@ -43,7 +43,8 @@ class ColoredFrame(Frame):
 def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
     """The frames of a clip from number `start` on, each when it is asked for.
 
-    Time stamps come out strictly increasing: where they do not, or are missing, they follow the last.
+    Those of `clip.own` come with their own colours. Time stamps come out strictly increasing: where they do
+    not, or are missing, they follow the last.
 
     Raises:
         ClipError: the file cannot be read.
@@ -65,8 +66,11 @@ def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
             raise DamagedClip(
                 f"{clip.path} changes its size from {old} to {new} at {at:.2f} s: split it there"
             )
-        if number >= start:
-            yield Frame(_luma(picture, clip), pts)
+        if number < start:
+            continue
+        luma = _luma(picture, clip)
+        is_own = any(number in frames for frames in clip.own)
+        yield ColoredFrame(luma, pts, _chroma(picture, clip)) if is_own else Frame(luma, pts)
 
 
 def to_library(frame: ColoredFrame, clip: Clip) -> Any:
@@ -83,16 +87,29 @@ def _luma(picture: Any, clip: Clip) -> np.ndarray:
     coding, name = clip.coding, picture.format.name
     bits = 10 if name.endswith("10le") else 8
     if not _PLANAR.fullmatch(name) or bits != coding.bits or range_of(picture) != coding.color_range:
-        matrix = MATRICES[coding.matrix]
-        picture = picture.reformat(
-            format="yuv444p" if coding.bits == 8 else "yuv444p10le",
-            src_colorspace=matrix,
-            dst_colorspace=matrix,
-            src_color_range=range_of(picture),
-            dst_color_range=coding.color_range,
-            interpolation=exact_scaling(),
-        )
+        picture = _converted(picture, clip, "yuv444p" if coding.bits == 8 else "yuv444p10le")
     return _rows(picture.planes[0], coding.dtype)[:, : picture.width].copy()
+
+
+def _chroma(picture: Any, clip: Clip) -> np.ndarray:
+    """(2, h, w) codes of a frame of the library, of the size of the planes that are written."""
+    name = picture.format.name.replace("yuvj", "yuv")
+    if name != clip.pixel_format or range_of(picture) != clip.coding.color_range:
+        picture = _converted(picture, clip, clip.pixel_format)
+    planes = [_rows(plane, clip.coding.dtype)[:, : plane.width] for plane in picture.planes[1:]]
+    return np.stack(planes)
+
+
+def _converted(picture: Any, clip: Clip, pixel_format: str) -> Any:
+    matrix = MATRICES[clip.coding.matrix]
+    return picture.reformat(
+        format=pixel_format,
+        src_colorspace=matrix,
+        dst_colorspace=matrix,
+        src_color_range=range_of(picture),
+        dst_color_range=clip.coding.color_range,
+        interpolation=exact_scaling(),
+    )
 
 
 def _rows(plane: Any, dtype: np.dtype) -> np.ndarray:

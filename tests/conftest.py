@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# Tests run side by side, a core each, as do the programs that they start: set before torch is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 import skimage.data
@@ -20,6 +23,7 @@ from PIL import Image, ImageCms
 import main
 from benchmarks.common import serving
 from checkpoint.file import save_weights
+from core import figures
 from engine.step import Stepper
 from models.base import ColorizationModel
 from models.losses import build_criterion
@@ -31,6 +35,16 @@ MAIN = Path(main.__file__)
 # Enough photos that no split is empty, small enough that an epoch takes a second.
 NUM_PHOTOS = 16
 SETTINGS = ("--image_size=32", "--batch_size=4", "--epochs=2", "--num_workers=2", "--device=cpu")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Iterator[None]:
+    """What a test printed goes to another process, which takes no names that are not Unicode."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
 
 
 def crops(num: int, size: int = 64) -> list[np.ndarray]:
@@ -72,7 +86,7 @@ def flags_of(name: str) -> list[str]:
     own = {"model1": [], "model2": ["--encoder_weights=random"]}
     own["unet"] = own["unet_hints"] = [
         "--preset=small",
-        "--encoder=tf_efficientnet_lite0",
+        "--encoder=test_efficientnet",
         "--encoder_weights=random",
     ]
     return [f"--model={name}", *own.get(name, ["--preset=small"])]
@@ -80,7 +94,7 @@ def flags_of(name: str) -> list[str]:
 
 def small_model(name: str, **settings: Any) -> ColorizationModel:
     """A model of few channels, with random weights and, where it has one, a small encoder."""
-    encoder = {"encoder": "tf_efficientnet_lite0"} if name.startswith("unet") else {}
+    encoder = {"encoder": "test_efficientnet"} if name.startswith("unet") else {}
     return build_model(name, preset="small", **encoder, **settings)
 
 
@@ -91,6 +105,17 @@ def training_of(
     objective = build_objective(name, model, build_criterion(loss), classes)
     options = {"lr": 1e-3, "device": torch.device("cpu"), "dtype": torch.float32} | options
     return objective, Stepper(model, objective, **options)
+
+
+DRAW = figures._save
+
+
+@pytest.fixture(scope="session", autouse=True)
+def figures_that_nobody_looks_at() -> Iterator[None]:
+    """Matplotlib takes longer than the trainings here; the tests of `core.figures` draw with `DRAW`."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(figures, "_save", lambda figure, path, dpi: path.write_bytes(b"a figure"))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -173,6 +198,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             process.terminate()
             assert process.wait(60) == 130
     assert not list(folder.glob("colorizer-*"))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, for the tests of a file."""
+    from benchmarks.screenshot import chromium
+
+    with chromium(width=1100, height=1000) as window:
+        yield window
+
+
+@pytest.fixture
+def driver(browser: Any, page: str, tmp_path: Path) -> Any:
+    """Chromium at the page, which keeps what is downloaded in `tmp_path`."""
+    behavior = {"behavior": "allow", "downloadPath": str(tmp_path)}
+    browser.execute_cdp_cmd("Browser.setDownloadBehavior", behavior)
+    browser.get(page)
+    return browser
 
 
 @pytest.fixture(params=list(MODELS))

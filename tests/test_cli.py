@@ -22,17 +22,21 @@ from models.registry import build_model
 
 MAIN = Path(main.__file__)
 
-EVERY = ("train", "test", "predict", "export", "compare", "serve")
+LOOKING = ("train", "test", "predict", "export", "compare", "serve")
+EVERY = (*LOOKING, "check")
 ONE_MODEL = ("train", "test", "predict", "export", "serve")
 SPLITS = ("train", "test", "compare")
+LISTS = (*SPLITS, "check")
 COLORS = ("predict", "compare", "serve")
 PATHS = ("predict", "export", "compare")
 FLAGS = {
-    **dict.fromkeys(("mode", "run_dir", "image_size", "resize", "max_pixels", "dry_run"), EVERY),
+    **dict.fromkeys(("mode", "run_dir", "max_pixels", "dry_run"), EVERY),
+    **dict.fromkeys(("image_size", "resize"), LOOKING),
     **dict.fromkeys(("model", "preset", "gamma_mode", "normalize_input", "temperature"), ONE_MODEL),
     **dict.fromkeys(("encoder", "heads", "vividness"), ONE_MODEL),
-    **dict.fromkeys(("data_dir", "download", "subset_size", "split_ratio", "max_rejected"), SPLITS),
-    **dict.fromkeys(("num_workers", "pack_dir", "on_device", "max_photos", "batch_size", "seed"), SPLITS),
+    **dict.fromkeys(("data_dir", "download", "subset_size", "split_ratio", "num_workers", "seed"), LISTS),
+    **dict.fromkeys(("max_rejected", "pack_dir", "on_device", "max_photos", "batch_size"), SPLITS),
+    "test_dir": ("check",),
     **dict.fromkeys(("render_size", "upsample", "saturation", "quality", "views"), COLORS),
     **dict.fromkeys(("image_path", "output_path", "recursive"), PATHS),
     **dict.fromkeys(("grad_accum", "ema", "compile", "epochs", "film_augment", "freeze_encoder"), ("train",)),
@@ -46,6 +50,7 @@ FLAGS = {
     **dict.fromkeys(("hints", "reference", "reference_dir", "matching"), ("predict",)),
     **dict.fromkeys(("progress", "side_by_side", "temporal", "sample_seed"), ("predict",)),
     **dict.fromkeys(("album", "damaged", "deinterlace", "every"), ("predict",)),
+    **dict.fromkeys(("keep_color", "mask", "blend", "invert"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     **dict.fromkeys(("compare", "blind"), ("compare",)),
     "format": ("export",),

@@ -28,7 +28,7 @@ FLOORS = [
     {"models", "data"},
     {"checkpoint", "scoring"},
     {"inference", "engine"},
-    {"video", "evaluate"},
+    {"video", "evaluate", "data.check", "data.findings"},
     {"train", "predict", "compare", "export", "web"},
     {"main", "benchmarks"},
 ]

@@ -87,6 +87,7 @@ def color_clip(
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
     job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
     job |= {"temporal": temporal, "every": every, "quality": quality, "deinterlace": clip.deinterlace}
+    job |= {"own": [[frames.start, frames.stop] for frames in clip.own]}
     parts = ClipParts(output, job)
     if parts.num_frames:
         print(f"going on after {parts.num_frames} frames")

@@ -81,7 +81,9 @@ class ClipColors:
         return lightness_seen(shown, self.look_size), ab
 
     def color(self, frame: Frame, L: Tensor, ab: Tensor) -> ColoredFrame:
-        """A frame with its colours, given those of the look."""
+        """A frame with its colours: its own where they stay, else those of the look."""
+        if isinstance(frame, ColoredFrame):
+            return frame
         ab = self.colorizer.saturation * ab
         chroma = chroma_planes(self.clip, frame.luma, L, ab, upsample=self.colorizer.upsample)
         return ColoredFrame(frame.luma, frame.pts, chroma)
@@ -107,14 +109,15 @@ def color_frames(
         steady: averages the colours; None: each frame by itself.
         start: number of the first of them in the clip.
         every: the model is asked for the colours of each so many-th frame of the clip and of the first of a
-            shot; the others have those of the frame before, moved. 1 where nothing averages.
+            shot; the others have those of the frame before, moved. 1 where nothing averages. Frames with own
+            colours are among the others.
     """
     with _workers() as (pool, num):
         steps = ClipColors(colorizer, clip)
 
         def look(item: tuple[int, Frame]) -> Look:
             number, frame = item
-            return steps.look(frame, ask=number % every == 0)
+            return steps.look(frame, ask=number % every == 0 and not isinstance(frame, ColoredFrame))
 
         looks = in_order(pool, look, enumerate(frames, start), num)
         steadied = (

@@ -16,15 +16,16 @@ from inference.outputs import check_free
 from inference.painter import Painter
 from inference.report import Result
 from inference.weights import choose_weights, describe
-from media.clip import open_clip
+from media.clip import Clip, open_clip
 from media.encode_clip import check_container, endings_for
 from media.ffmpeg import pyav
 from video.color_clip import color_clip
 from video.color_clips import color_clips, leave_out_clips
+from video.own_color import with_own_colors
 
 
 def run_clip(config: Config, path: Path) -> str:
-    """Color a clip; returns '', as nothing looks for what is wrong with it."""
+    """Color a clip; returns what is to be told of it, or ''."""
     check_kind(config, "clip", path)
     _check_for_clips(config)
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
@@ -36,17 +37,11 @@ def run_clip(config: Config, path: Path) -> str:
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
-    if world().is_main and not config.dry_run:
-        color_clip(
-            Colorizer.from_config(config, weights),
-            clip,
-            output,
-            temporal=config.temporal,
-            every=config.every,
-            quality=config.quality,
-        )
-        print(output)
-    return ""
+    if not world().is_main or config.dry_run:
+        return ""
+    told = _color(config, Colorizer.from_config(config, weights), clip, output)
+    print(output)
+    return told
 
 
 def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Result]:
@@ -65,17 +60,17 @@ def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Re
     def color(path: Path, target: Path) -> str:
         assert colorizer is not None
         clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
-        color_clip(
-            colorizer,
-            clip,
-            target,
-            temporal=config.temporal,
-            every=config.every,
-            quality=config.quality,
-        )
-        return ""
+        return _color(config, colorizer, clip, target)
 
     return color_clips(color, paths, job)
+
+
+def _color(config: Config, colorizer: Colorizer, clip: Clip, target: Path) -> str:
+    """Color a clip; returns what is to be told of it, or ''."""
+    clip, told = with_own_colors(clip, config.keep_color)
+    settings = {name: getattr(config, name) for name in ("temporal", "every", "quality")}
+    color_clip(colorizer, clip, target, **settings)
+    return told
 
 
 def _check_for_clips(config: Config) -> None:
@@ -86,8 +81,8 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
-    for flag in ("hints", "reference_dir", "sample_seed"):
-        if getattr(config, flag) is not None:
+    for flag in ("hints", "reference_dir", "sample_seed", "mask", "blend", "invert"):
+        if getattr(config, flag) not in (None, False):
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")

@@ -30,7 +30,7 @@ def run(tmp_path, photos):
 @pytest.fixture
 def unet(tmp_path):
     torch.manual_seed(0)
-    settings = {"preset": "small", "encoder": "tf_efficientnet_lite0", "encoder_weights": "random"}
+    settings = {"preset": "small", "encoder": "test_efficientnet", "encoder_weights": "random"}
     path = tmp_path / "unet.safetensors"
     save_weights(path, "unet", build_model("unet", **settings).eval(), {"image_size": 32})
     return path

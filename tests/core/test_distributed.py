@@ -9,13 +9,17 @@ import sys
 import pytest
 import torch
 import torch.multiprocessing
-from conftest import SETTINGS, fill, torchrun, training_of
+from conftest import fill, torchrun, training_of
 from timm.layers import BatchNormAct2d, SyncBatchNormAct
 
+from config import Config
 from core import distributed
+from core.errors import UserError
 from core.files import read_csv
 from core.runs import BEST, HISTORY, LAST, METRICS
 from data.batch import Batch
+from data.split import Manifest
+from engine import trainer
 from engine.batch_norm import synchronize_batch_norm
 from engine.step import Stepper
 from models.losses import build_criterion
@@ -77,27 +81,49 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def one_of_two(rank, port, folder, *args):
+def photos_of(num, size):
+    """A batch of noise, in float64."""
+    generator = torch.Generator().manual_seed(1)
+    L = 100 * torch.rand(num, 1, size, size, generator=generator, dtype=torch.float64)
+    ab = 100 * torch.rand(num, 2, size, size, generator=generator, dtype=torch.float64) - 50
+    return Batch(L, ab, tuple(map(str, range(num))))
+
+
+# An uneven batch of 7, so that the shares must weigh by their photos.
+PARTS = [(False, 1), (False, 2), (True, 1), (True, 2)]
+UNET = {"preset": "small", "encoder": "test_efficientnet", "frozen_stages": 2}
+NOISE = 5 * torch.randn(5, 3, 6, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+
+
+def everything():
+    """What is compared between one process and two, in one go: a process takes seconds to begin."""
+    found = {f"gradients {parts}": gradients(photos_of(7, 64), *parts) for parts in PARTS}
+    found["norms"] = through_batch_norm(NOISE)
+    found["norms of unet"] = gradients(photos_of(5, 32), True, 1, "unet", UNET)
+    return found | {name: after_two_steps(photos_of(5, 32), name) for name in ADVERSARIAL}
+
+
+def one_of_two(rank, port, folder):
     join_two(rank, port)
     with distributed.session(torch.device("cpu")):
-        torch.save(gradients(*args), folder / f"{rank}.pt")
+        torch.save(everything(), folder / f"{rank}.pt")
 
 
-@pytest.mark.parametrize(("train_mode", "num_parts"), [(False, 1), (False, 2), (True, 1), (True, 2)])
-def test_two_processes_give_the_gradients_of_one(tmp_path, train_mode, num_parts):
-    """An uneven batch of 7, so that the shares must weigh by their photos."""
-    generator = torch.Generator().manual_seed(1)
-    L = 100 * torch.rand(7, 1, 64, 64, generator=generator, dtype=torch.float64)
-    ab = 100 * torch.rand(7, 2, 64, 64, generator=generator, dtype=torch.float64) - 50
-    batch = Batch(L, ab, tuple("abcdefg"))
-    args = (free_port(), tmp_path, batch, train_mode, num_parts)
-    torch.multiprocessing.spawn(one_of_two, args, nprocs=2)
+@pytest.fixture(scope="module")
+def of_two(tmp_path_factory):
+    """`everything`, of each of two processes."""
+    folder = tmp_path_factory.mktemp("of_two")
+    torch.multiprocessing.spawn(one_of_two, (free_port(), folder), nprocs=2)
+    return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
+
+
+@pytest.mark.parametrize("parts", PARTS)
+def test_two_processes_give_the_gradients_of_one(of_two, parts):
+    train_mode, num_parts = parts
     if train_mode and num_parts > 1:  # batch norm sees parts: another result, but all get there
-        assert (tmp_path / "1.pt").exists()
         return
-    loss, expected = gradients(batch, train_mode, 1)
-    for rank in range(2):
-        found_loss, found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+    loss, expected = gradients(photos_of(7, 64), train_mode, 1)
+    for found_loss, found in (each[f"gradients {parts}"] for each in of_two):
         assert (found_loss - loss).abs() < 1e-12
         for name, value in expected.items():
             assert (found[name] - value).abs().max() < 1e-10, name
@@ -117,25 +143,12 @@ def through_batch_norm(x):
     return own, y.detach(), gradients | dict(model.named_buffers())
 
 
-def norms_of_one_of_two(rank, port, folder, x, *args):
-    join_two(rank, port)
-    with distributed.session(torch.device("cpu")):
-        torch.save((through_batch_norm(x), gradients(*args)), folder / f"{rank}.pt")
-
-
-def test_batch_norm_of_timm_over_two_processes(tmp_path):
+def test_batch_norm_of_timm_over_two_processes(of_two):
     """It has an activation of its own. That of a pretrained encoder is in evaluation mode always."""
-    generator = torch.Generator().manual_seed(1)
-    x = 5 * torch.randn(5, 3, 6, 6, generator=generator, dtype=torch.float64)
-    L = 100 * torch.rand(5, 1, 32, 32, generator=generator, dtype=torch.float64)
-    ab = 100 * torch.rand(5, 2, 32, 32, generator=generator, dtype=torch.float64) - 50
-    settings = {"preset": "small", "encoder": "tf_efficientnet_lite0", "frozen_stages": 2}
-    args = (Batch(L, ab, tuple("abcde")), True, 1, "unet", settings)
-    torch.multiprocessing.spawn(norms_of_one_of_two, (free_port(), tmp_path, x, *args), nprocs=2)
-    _, y, expected = through_batch_norm(x)
-    loss, expected_of_unet = gradients(*args)
-    for rank in range(2):
-        (own, found_y, found), (found_loss, of_unet) = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+    _, y, expected = through_batch_norm(NOISE)
+    loss, expected_of_unet = gradients(photos_of(5, 32), True, 1, "unet", UNET)
+    for each in of_two:
+        (own, found_y, found), (found_loss, of_unet) = each["norms"], each["norms of unet"]
         assert (found_y - y[own]).abs().max() < 1e-10
         assert found.keys() == expected.keys()
         for name, value in expected.items():
@@ -153,7 +166,7 @@ def test_batch_norm_of_timm_over_two_processes(tmp_path):
 def test_the_converter_for_gpus_keeps_activations_parameters_and_outputs():
     """In evaluation mode its layers compute on the CPU too."""
     torch.manual_seed(0)
-    model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0").eval()
+    model = build_model("unet", preset="small", encoder="test_efficientnet").eval()
     L = 100 * torch.rand(1, 1, 32, 32)
     expected, keys = model(L).ab, list(model.state_dict())
     parameters = {name: id(p) for name, p in model.named_parameters()}
@@ -172,7 +185,7 @@ def test_the_converter_for_gpus_keeps_activations_parameters_and_outputs():
 ADVERSARIAL = {
     "nazeri2018": {},
     "unet": {
-        "encoder": "tf_efficientnet_lite0",
+        "encoder": "test_efficientnet",
         "encoder_weights": "random",
         "heads": "mean",
         "adversarial": 0.1,
@@ -200,22 +213,10 @@ def after_two_steps(batch, name):
     return losses, {name: p.detach() for name, p in both}
 
 
-def two_steps_of_one_of_two(rank, port, folder, *args):
-    join_two(rank, port)
-    with distributed.session(torch.device("cpu")):
-        torch.save(after_two_steps(*args), folder / f"{rank}.pt")
-
-
 @pytest.mark.parametrize("name", ADVERSARIAL)
-def test_two_processes_make_the_updates_of_one(tmp_path, name):
-    generator = torch.Generator().manual_seed(1)
-    L = 100 * torch.rand(5, 1, 32, 32, generator=generator, dtype=torch.float64)
-    ab = 100 * torch.rand(5, 2, 32, 32, generator=generator, dtype=torch.float64) - 50
-    batch = Batch(L, ab, tuple("abcde"))
-    torch.multiprocessing.spawn(two_steps_of_one_of_two, (free_port(), tmp_path, batch, name), nprocs=2)
-    losses, weights = after_two_steps(batch, name)
-    for rank in range(2):
-        found_losses, found = torch.load(tmp_path / f"{rank}.pt", weights_only=True)
+def test_two_processes_make_the_updates_of_one(of_two, name):
+    losses, weights = after_two_steps(photos_of(5, 32), name)
+    for found_losses, found in (each[name] for each in of_two):
         for term, value in losses.items():
             assert found_losses[term].item() == pytest.approx(value.item(), rel=1e-8), term
         for key, value in weights.items():
@@ -267,16 +268,6 @@ def test_testing_with_three_processes_scores_each_photo_once(cli, many, two, tmp
     assert three["delta_e_2000"]["low"] == pytest.approx(one["delta_e_2000"]["low"], abs=1e-4)
 
 
-def test_resumed_by_two(many, two, tmp_path):
-    run_dir = tmp_path / "run"
-    assert torchrun(*arguments(many, run_dir, "--epochs=2")).returncode == 0
-    done = torchrun("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=4")
-    assert done.returncode == 0, done.stderr
-    first, second = (torch.load(path / LAST, weights_only=True) for path in (two, run_dir))
-    for name, value in first["model"].items():
-        assert torch.equal(value, second["model"][name]), name
-
-
 def test_one_process_goes_on_with_the_run_of_two(cli, two, tmp_path):
     run_dir = shutil.copytree(two, tmp_path / "run")
     assert cli("--mode=train", f"--run_dir={run_dir}", "--resume", "--epochs=5").code == 0
@@ -297,14 +288,15 @@ def test_a_mistake_is_told_once(tmp_path):
     assert "Traceback" not in done.stderr.partition("error: ")[2].partition("\n")[0]
 
 
-def test_too_small_a_batch(photos, tmp_path):
-    done = torchrun(
-        "--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}", *SETTINGS, "--batch_size=3"
-    )
-    assert "at least 2 photos in a training step of each process: 4 or more" in done.stderr
+def test_too_small_a_batch(monkeypatch):
+    """Found before anything is packed, whatever the photos are."""
+    monkeypatch.setattr(trainer, "world", lambda: distributed.World(0, 2))
+    with pytest.raises(UserError, match="at least 2 photos in a training step of each process: 4 or more"):
+        trainer._check_sizes(Config(mode="train", batch_size=3), Manifest((), ""))
 
 
-def test_a_process_that_dies_ends_the_job(many, tmp_path):
+def test_a_process_that_dies_ends_the_job(many, two, tmp_path):
+    """Resumed by two, it ends as if nothing had happened."""
     script = tmp_path / "dying.py"
     script.write_text("""
 import os, signal, sys
@@ -325,3 +317,6 @@ sys.exit(main.main(sys.argv[1:]))
     assert len(torch.load(run_dir / LAST, weights_only=True)["history"]) >= 1
     assert torchrun("--mode=train", f"--run_dir={run_dir}", "--resume").returncode == 0
     assert len(history(run_dir)) == 4
+    first, second = (torch.load(path / LAST, weights_only=True) for path in (two, run_dir))
+    for name, value in first["model"].items():
+        assert torch.equal(value, second["model"][name]), name

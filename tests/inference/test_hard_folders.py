@@ -104,7 +104,7 @@ def test_stopped_half_way(cli, vivid, folder, tmp_path, monkeypatch, error, code
         if len(calls) > 4:
             raise error
 
-    argv = ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
+    argv = ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}", "--keep_color=no"]
     output = tmp_path / "old_colorized"
     with monkeypatch.context() as patch:
         patch.setattr(files.os, "fsync", fail)

@@ -106,7 +106,7 @@ def test_large_photos_wait_for_each_other(monkeypatch, tmp_path):
         Image.new("RGB", size).save(tmp_path / name)
     (tmp_path / "f.png").write_bytes(b"of unknown size")
     monkeypatch.setattr(folders, "num_cores", lambda: 4)
-    monkeypatch.setattr(folders, "_PIXELS_PER_CORE", 750)
+    monkeypatch.setattr(folders, "PIXELS_PER_CORE", 750)
     lock, now, seen = threading.Lock(), [], []
 
     def color(path, target):

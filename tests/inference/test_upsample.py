@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from data.color import join, lab_to_rgb, rgb_to_lab
-from inference.upsample import UPSAMPLERS, _Stretched, bilinear, guided
+from inference.upsample import UPSAMPLERS, Stretched, bilinear, guided
 from metrics import delta_e_76
 
 
@@ -20,7 +20,7 @@ def to_lab(image):
 def test_rows_are_those_of_interpolate(height, width):
     image = torch.rand(1, 3, 16, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     expected = F.interpolate(image, (height, width), mode="bilinear", antialias=True)
-    stretched = _Stretched(image, height, width)
+    stretched = Stretched(image, height, width)
     for top in range(0, height, 3):
         rows = slice(top, min(top + 3, height))
         assert (stretched[rows] - expected[..., rows, :]).abs().max() < 1e-12

@@ -80,7 +80,7 @@ def test_colorizer_takes_the_mean(vivid):
 def test_predict_with_views(cli, vivid, tmp_path):
     path = tmp_path / "x.png"
     Image.fromarray(PHOTO).save(path)
-    flags = [f"--weights={vivid}", "--views=2", f"--image_path={path}"]
+    flags = [f"--weights={vivid}", "--views=2", f"--image_path={path}", "--keep_color=no"]
     assert cli("--mode=predict", *flags).code == 0
     expected = Colorizer.load(vivid, device="cpu", views=2)(path)
     assert (np.asarray(Image.open(tmp_path / "x_colorized.png")) == expected).all()

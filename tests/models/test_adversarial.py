@@ -17,7 +17,7 @@ from models.adversarial import PatchDiscriminator
 from models.registry import build_model
 from models.unet_objective import UNetObjective
 
-TINY = {"preset": "small", "encoder": "tf_efficientnet_lite0", "encoder_weights": "random"}
+TINY = {"preset": "small", "encoder": "test_efficientnet", "encoder_weights": "random"}
 
 
 def unet(**settings):

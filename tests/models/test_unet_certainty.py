@@ -14,9 +14,7 @@ L = torch.full((1, 1, 40, 48), 50.0)
 
 @pytest.fixture(scope="module")
 def model():
-    return build_model(
-        "unet", preset="small", encoder="tf_efficientnet_lite0", encoder_weights="random"
-    ).eval()
+    return build_model("unet", preset="small", encoder="test_efficientnet", encoder_weights="random").eval()
 
 
 def certainty_of(model, *shares):
@@ -49,6 +47,6 @@ def test_of_a_photo(model):
 
 
 def test_without_a_distribution_nothing_is_said():
-    model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0", heads="mean")
+    model = build_model("unet", preset="small", encoder="test_efficientnet", heads="mean")
     assert model.certainty(model(L), L) is None
     assert build_model("model1").certainty(torch.zeros(1, 2, 40, 48), L) is None

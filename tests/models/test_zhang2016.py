@@ -173,6 +173,7 @@ def test_loss_and_weights_of_a_batch_by_a_loop():
 def test_temperature_is_a_setting_of_predict(cli, trained, tmp_path):
     Image.fromarray(crops(1)[0]).save(tmp_path / "x.png")
     argv = ["--mode=predict", f"--run_dir={trained('zhang2016')}", f"--image_path={tmp_path / 'x.png'}"]
+    argv += ["--keep_color=no"]
     for flags in ((), ("--temperature=0.38",), ("--temperature=0.05",)):
         name = f"--output_path={tmp_path / 'T'.join(['', *flags, '.png'])}".replace("--temperature=", "")
         assert cli(*argv, *flags, name).code == 0

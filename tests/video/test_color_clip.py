@@ -29,6 +29,7 @@ def color(cli, vivid, tmp_path):
         output = tmp_path / f"out{ending}"
         argv = [
             "--mode=predict",
+            "--keep_color=no",
             f"--image_path={path}",
             f"--output_path={output}",
             f"--weights={vivid}",

@@ -24,7 +24,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from benchmarks.screenshot import CHROMIUM, DRIVER, chromium, drop, is_colored, wait
+from benchmarks.screenshot import CHROMIUM, DRIVER, drop, is_colored, wait
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM.exists() and DRIVER.exists()), reason=f"needs {CHROMIUM} and {DRIVER}"
@@ -36,20 +36,6 @@ PIXELS = """const image = document.getElementById("color"), canvas = document.cr
 [canvas.width, canvas.height] = [image.naturalWidth, image.naturalHeight];
 canvas.getContext("2d").drawImage(image, 0, 0);
 return canvas.toDataURL("image/png").split(",")[1]"""
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium(width=1100, height=1000) as driver:
-        yield driver
-
-
-@pytest.fixture
-def driver(browser, page, tmp_path):
-    behavior = {"behavior": "allow", "downloadPath": str(tmp_path)}
-    browser.execute_cdp_cmd("Browser.setDownloadBehavior", behavior)
-    browser.get(page)
-    return browser
 
 
 @pytest.fixture(scope="module")

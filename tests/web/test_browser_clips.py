@@ -10,7 +10,7 @@ pytest.importorskip("av")
 pytest.importorskip("uvicorn")
 pytest.importorskip("selenium")
 from selenium.webdriver.common.by import By
-from test_browser import browser, click, downloaded, driver, element  # noqa: F401
+from test_browser import click, downloaded, element
 
 from benchmarks.screenshot import CHROMIUM, DRIVER, drop, is_colored, wait
 from media.clip import open_clip
@@ -33,7 +33,8 @@ def state(driver):
 def plays(driver, what):
     """Whether the browser has decoded the beginning of the clip."""
     script = """const video = document.querySelector("#clips video");
-        return video && !video.hidden && video.src.includes(arguments[0]) && video.readyState >= 2 ? video.duration : 0"""
+        const isShown = video && !video.hidden && video.src.includes(arguments[0]);
+        return isShown && video.readyState >= 2 ? video.duration : 0"""
     return driver.execute_script(script, what)
 
 

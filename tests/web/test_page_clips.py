@@ -110,7 +110,12 @@ def test_what_is_deleted_while_it_is_colored_is_gone(visitor, film, how, tmp_pat
 def hostile():
     photo = io.BytesIO()
     Image.fromarray(skimage.data.coffee()).save(photo, "PNG")
-    return [("x.mp4", b"a text"), ("x.mkv", b""), ("../../<i>.mp4", photo.getvalue()), ("x.ts", b"#EXTM3U\nfile:///x")]
+    return [
+        ("x.mp4", b"a text"),
+        ("x.mkv", b""),
+        ("../../<i>.mp4", photo.getvalue()),
+        ("x.ts", b"#EXTM3U\nfile:///x"),
+    ]
 
 
 @pytest.mark.parametrize(("name", "content"), hostile())

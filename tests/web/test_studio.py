@@ -57,6 +57,7 @@ def test_the_weights_that_ship_stand_beside_the_given(studio):
 def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, chroma, tmp_path, ending):
     expected = tmp_path / f"expected{ending}"
     flags = [f"--weights={vivid}", "--saturation=0.7", f"--output_path={expected}", "--device=cpu"]
+    flags += ["--keep_color=no"]
     assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
     for colors in (chroma, studio.known(photo, Wish(studio.first))):
         found = studio.develop(photo, colors, Wish(studio.first, saturation=0.7), ending)

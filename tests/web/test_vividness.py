@@ -21,7 +21,7 @@ from web.wish import Wish
 def unet(tmp_path_factory):
     """Untrained, but for colours that are nothing like each other and rare ones that are rare."""
     torch.manual_seed(0)
-    model = build_model("unet", preset="small", encoder="tf_efficientnet_lite0", encoder_weights="random")
+    model = build_model("unet", preset="small", encoder="test_efficientnet", encoder_weights="random")
     model.bin_frequencies.copy_(torch.linspace(1e-6, 1, 313) / torch.linspace(1e-6, 1, 313).sum())
     path = tmp_path_factory.mktemp("weights") / "lively.safetensors"
     save_weights(path, "unet", model, {"image_size": 64, "resize": "squash"})
@@ -48,6 +48,7 @@ def test_it_is_what_predict_writes(cli, unet, studio, photo, tmp_path):
     assert previews[0] != previews[1]
     expected = tmp_path / "expected.png"
     flags = [f"--weights={unet}", "--vividness=0.5", f"--output_path={expected}", "--device=cpu"]
+    flags += ["--keep_color=no"]
     assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
     assert studio.develop(photo, lively, wishes[1], ".png").read_bytes() == expected.read_bytes()
     assert studio.develop(photo, plain, wishes[0], ".png").read_bytes() != expected.read_bytes()

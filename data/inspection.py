@@ -1,0 +1,58 @@
+"""A look into every photo of a listing: what it is, and whether a training has a use for it."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+from PIL import Image
+
+from core.distributed import gather, num_cores, share
+from data.listing import Photo
+from media.decode import PhotoError, is_gray
+
+Answer = TypeVar("Answer")
+
+
+def read(photo: Photo, max_pixels: int) -> tuple[str, Image.Image | None, str]:
+    """A photo's bytes and pixels.
+
+    Returns:
+        SHA-256 of the file, RGB; or '', None, and why it cannot be read.
+    """
+    try:
+        with photo.open() as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+            file.seek(0)
+            return digest, photo.decode(file, max_pixels=max_pixels), ""
+    except PhotoError as error:
+        return "", None, str(error)
+    except OSError as error:
+        return "", None, f"{photo.name}: {error.strerror or error}"
+
+
+def fault_of(photo: Photo, pixels: Image.Image) -> str:
+    """Why a photo that can be read is no use to a training, or ''."""
+    return f"{photo.name} is gray: no colour to learn" if is_gray(pixels) else ""
+
+
+def each(
+    photos: Sequence[Photo], look: Callable[[Photo], Answer], num_workers: int
+) -> Iterator[tuple[Photo, Answer]]:
+    """`look` in threads (Pillow decodes outside Python's lock) of all processes, results in order.
+
+    Args:
+        photos: to be looked at.
+        look: what to find out.
+        num_workers: threads, 0 for one per core.
+    """
+    workers = num_workers or num_cores()
+    size = 32 * sum(gather(workers))  # the same everywhere, whatever the machines
+    with ThreadPoolExecutor(workers) as pool:
+        for start in range(0, len(photos), size):
+            chunk = photos[start : start + size]
+            results = gather(list(pool.map(look, share(chunk))))
+            yield from zip(chunk, itertools.chain.from_iterable(results), strict=True)

@@ -1,0 +1,96 @@
+"""Photos that are nearly the same: by a hash of 64 bits, then by a small copy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+
+DISTANCE = 6
+"""Bits by which the hashes of near-duplicates differ at most."""
+_ALIKE = 0.95  # correlation of their small copies, at least
+_SIDE = 16  # pixels of a small copy
+_BITS = 64
+
+
+def fingerprint(photo: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+    """What a photo is found again by, whatever its size, format and quality.
+
+    Returns:
+        (2,) uint64, its difference hash and that of its mirror image: whether each of 8x9 pixels is darker
+        than the next of its row; and a small copy (16, 16) uint8, gray.
+    """
+    gray = photo.convert("L")
+    cells = np.asarray(gray.resize((9, 8), Image.Resampling.BOX)).astype(int)
+    bits = [np.diff(seen, axis=1).ravel() > 0 for seen in (cells, cells[:, ::-1])]
+    hashes = np.array([np.packbits(b).view(np.uint64)[0] for b in bits])
+    return hashes, np.asarray(gray.resize((_SIDE, _SIDE), Image.Resampling.BOX))
+
+
+def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
+    """Pairs of photos that are nearly the same, as they are or mirrored.
+
+    Args:
+        hashes: (n, 2) uint64, of `fingerprint`.
+        copies: (n, 16, 16) uint8.
+    Returns:
+        (m, 2) int64, indices, the smaller first.
+    """
+    num = len(hashes)
+    both = np.concatenate((hashes[:, 0], hashes[:, 1]))
+    looks = np.concatenate((copies, copies[:, :, ::-1])).reshape(2 * num, _SIDE**2).astype(np.float32)
+    looks -= looks.mean(axis=1, keepdims=True)
+    looks /= np.linalg.norm(looks, axis=1, keepdims=True) + 1e-6
+    found = [np.empty((0, 2), np.int64)]
+    for first, second in near_pairs(both, DISTANCE):
+        first, second = np.minimum(first, second), np.maximum(first, second)
+        # Of two mirror images the pair was seen already; a symmetric photo is no copy of itself.
+        is_new = (first < num) & (second % num != first)
+        first, second = first[is_new], second[is_new]
+        alike = (looks[first] * looks[second]).sum(axis=1) >= _ALIKE
+        pairs = np.stack((first[alike], second[alike] % num), axis=1)
+        found.append(np.sort(pairs, axis=1))
+    return np.unique(np.concatenate(found), axis=0)
+
+
+def near_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """All pairs of hashes that differ by at most some bits, some of them twice.
+
+    Two that differ by d bits agree in one of d + 1 bands of bits at least. In the order of a band those that
+    agree in it are neighbours: each is compared with the next, with the one after it, and so on.
+
+    Args:
+        hashes: (n,) uint64.
+        distance: d.
+    Yields:
+        Indices (k,) of one side, and of the other.
+    """
+    edges = np.linspace(0, _BITS, distance + 2).round().astype(int)
+    for low, high in itertools.pairwise(edges.tolist()):
+        band = (hashes >> np.uint64(low)) & np.uint64(2 ** (high - low) - 1)
+        order = np.argsort(band, kind="stable")
+        band, sorted_hashes = band[order], hashes[order]
+        left = np.arange(len(hashes))
+        for step in itertools.count(1):
+            left = left[: np.searchsorted(left, len(hashes) - step)]
+            left = left[band[left] == band[left + step]]
+            if not len(left):
+                break
+            differing = np.bitwise_count(sorted_hashes[left] ^ sorted_hashes[left + step])
+            near = left[differing <= distance]
+            if len(near):
+                yield order[near], order[near + step]
+
+
+def groups_of(pairs: np.ndarray, num: int) -> list[list[int]]:
+    """Pairs (m, 2) among `num` photos -> groups of those that hang together, in order."""
+    graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(num, num))
+    _, labels = connected_components(graph, directed=False)
+    members: dict[int, list[int]] = {}
+    for index in np.unique(pairs).tolist():
+        members.setdefault(int(labels[index]), []).append(index)
+    return list(members.values())

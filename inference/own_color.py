@@ -1,0 +1,107 @@
+"""Where the colours that a photo has of its own stay: found, or as a mask says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from scipy import ndimage
+from torch import Tensor
+
+from config import Config
+from core.errors import UserError
+from data.own_color import colored_part, gray_part, has_color, small_lab
+from inference.upsample import Stretched
+from media.decode import is_gray
+from media.picture import Picture, load_picture, to_dtype
+
+_SIDE = 256  # pixels of the long side at which the edge of a part is found
+_SOFTNESS = 2.0  # of that edge, standard deviation in these pixels
+
+
+@dataclass(frozen=True)
+class Own:
+    """How far the colours of each place are the photo's own.
+
+    Attributes:
+        share: (h, w) uint8, 255: its own, 0: those of a model; of the photo's size or a smaller one.
+        reason: why, in words that follow the photo's name; '': because a person said so.
+    """
+
+    share: np.ndarray
+    reason: str = ""
+
+    @property
+    def is_all(self) -> bool:
+        """Whether nothing is to be colored."""
+        return bool(self.share.min() == 255)
+
+    def rows(self, height: int, width: int) -> Callable[[slice], Tensor]:
+        """What gives the shares (1, 1, rows, width), in [0, 1], of rows of the photo at a size."""
+        if self.share.shape == (height, width):
+            return lambda rows: torch.from_numpy(self.share[rows])[None, None] / 255
+        stretched = Stretched(torch.from_numpy(self.share)[None, None] / 255, height, width)
+        return lambda rows: stretched[rows]
+
+
+def own_colors(picture: Picture, config: Config) -> Own | None:
+    """What of a photo keeps its own colours; None: nothing.
+
+    A mask says it all. Where a person gives other colours, such as hints, `auto` keeps nothing.
+
+    Raises:
+        UserError: --mask cannot be read, or does not fit the photo.
+    """
+    if config.mask:
+        return Own(255 - read_mask(config.mask, picture.size, "--mask", max_pixels=config.max_pixels))
+    if config.keep_color == "no":
+        return None
+    if config.keep_color == "auto" and (config.hints or config.reference or config.reference_dir):
+        return None
+    return find_own(picture, tone_too=config.keep_color == "yes")
+
+
+def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
+    """Look for real colour in a photo.
+
+    Args:
+        picture: the photo.
+        tone_too: any colour counts, also the one hue of a toned print.
+    Returns:
+        All of it; what lies beside a part that is gray, its edge soft; or None where there is no colour.
+    """
+    photo = picture.preview(_SIDE)
+    small = small_lab(photo)
+    if not has_color(small) and not (tone_too and not is_gray(photo)):
+        return None
+    if not gray_part(small).any():
+        return Own(np.full((1, 1), 255, np.uint8), "has colours of its own, which stay")
+    part = ndimage.gaussian_filter(colored_part(small_lab(photo, _SIDE)).astype(np.float32), _SOFTNESS)
+    reason = f"has colours of its own in {part.mean():.0%} of it, which stay"
+    return Own((part * 255).round().astype(np.uint8), reason)
+
+
+def read_mask(path: Path, size: tuple[int, int], flag: str, *, max_pixels: int) -> np.ndarray:
+    """A gray picture of a photo's size.
+
+    Args:
+        path: of the file.
+        size: (width, height) of the photo, upright.
+        flag: that names the file, for errors.
+        max_pixels: larger files are refused.
+    Returns:
+        (H, W) uint8, the lightness of sRGB codes: 255 where it is white.
+    Raises:
+        UserError: unreadable, of another size, or transparent.
+    """
+    picture = load_picture(path, max_pixels=max_pixels)
+    if picture.size != size:
+        found, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
+        raise UserError(f"{flag}={path} is {found}, its photo {wanted}: the sizes must agree")
+    if picture.alpha is not None and to_dtype(picture.alpha, "uint8").min() < 255:
+        raise UserError(f"{flag}={path} is transparent: fill it with white and black")
+    return np.asarray(Image.fromarray(to_dtype(picture.pixels, "uint8")).convert("L"))

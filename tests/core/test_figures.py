@@ -1,0 +1,42 @@
+"""Curves and example photos: drawn, readable, and of what was given."""
+
+import numpy as np
+import pytest
+from conftest import DRAW
+from PIL import Image
+
+from core import figures
+
+
+@pytest.fixture(autouse=True)
+def drawing(monkeypatch):
+    monkeypatch.setattr(figures, "_save", DRAW)
+
+
+def drawn(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def test_curves(tmp_path):
+    row = {"train_loss": 0.5, "val_loss": 0.6, "val_psnr": 21.0, "val_psnr_gray": 20.0}
+    figures.write_loss_plot(tmp_path / "loss.png", [{"epoch": epoch, **row} for epoch in (1, 2)])
+    figures.write_curves(tmp_path / "curves.png", {"model1": [1, 2], "unet": [2, 3]}, "PSNR, dB")
+    for name, size in {"loss.png": (400, 1000, 3), "curves.png": (400, 700, 3)}.items():
+        picture = drawn(tmp_path / name)
+        assert picture.shape == size
+        assert len(np.unique(picture.reshape(-1, 3), axis=0)) > 100
+    assert {path.name for path in tmp_path.iterdir()} == {"loss.png", "curves.png"}
+
+
+def test_examples_show_the_pictures(tmp_path):
+    """In columns, under captions that may hold any character."""
+    colors = ((200, 30, 30), (30, 160, 30))
+    columns = [
+        (f"${name}_^$", [np.full((40, 60, 3), c, np.uint8)] * 2) for name, c in zip("ab", colors, strict=True)
+    ]
+    figures.write_examples(tmp_path / "examples.png", columns, ["first", "second"])
+    picture = drawn(tmp_path / "examples.png")
+    places = [np.argwhere((picture == color).all(axis=2)) for color in colors]
+    assert all(len(place) > 5000 for place in places)
+    assert places[0][:, 1].max() < places[1][:, 1].min()

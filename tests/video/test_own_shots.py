@@ -1,0 +1,47 @@
+"""Shots of a clip that are in colour stay so, to the code."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import skimage.data
+from clips import gray, pictures, write_clip
+
+from media.clip import open_clip
+from media.frames import read_frames
+from video.own_color import with_own_colors
+
+pytest.importorskip("av")
+
+
+@pytest.fixture
+def clip(tmp_path):
+    """Eight gray frames, then eight in colour of another scene."""
+    return write_clip(tmp_path / "half.mp4", gray(pictures(8)) + pictures(8, source=skimage.data.coffee()))
+
+
+def test_shots_are_found(clip):
+    found, told = with_own_colors(open_clip(clip, max_pixels=10**6), "auto")
+    assert found.own == (range(8, 16),)
+    assert told == "has colours of its own in 1 of 2 shots, which stay"
+    assert with_own_colors(open_clip(clip, max_pixels=10**6), "no")[0].own == ()
+
+
+@pytest.mark.parametrize("temporal", ["steady", "off"])
+def test_colours_of_a_shot_stay(cli, vivid, clip, tmp_path, temporal):
+    output = tmp_path / "out.mp4"
+    argv = ("--mode=predict", f"--image_path={clip}", f"--weights={vivid}", f"--output_path={output}")
+    done = cli(*argv, "--quality=100", f"--temporal={temporal}", "--device=cpu")
+    assert done.code == 0, done.err
+    assert "in 1 of 2 shots, which stay (0.3-0.6 s); --keep_color=no colors them" in done.err
+    everything = (range(16),)
+    before, after = (
+        [
+            frame.chroma.astype(int)
+            for frame in read_frames(replace(open_clip(path, max_pixels=10**6), own=everything))
+        ]
+        for path in (clip, output)
+    )
+    assert np.abs(np.stack(before[:8]) - 128).max() <= 1
+    assert np.abs(np.stack(after[:8]) - 128).mean() > 5
+    assert np.abs(np.stack(after[8:]) - before[8:]).mean() < 2

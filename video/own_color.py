@@ -1,0 +1,72 @@
+"""The shots of a clip that are in colour already."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from core.figures import progress_bar
+from data.own_color import SIDE, has_color, is_toned, small_lab
+from media.clip import Clip
+from media.ffmpeg import decoded
+from video.temporal import is_cut
+
+log = logging.getLogger(__name__)
+
+_EVERY = 6  # frames between those that are asked for colour: a shot is, or is not, in colour
+
+
+def with_own_colors(clip: Clip, keep_color: str) -> tuple[Clip, str]:
+    """Look through a clip for shots whose colours stay.
+
+    Args:
+        clip: any.
+        keep_color: 'no': none; 'auto': those in colour, with a line; 'yes': those in one hue too.
+    Returns:
+        The clip, which says so, and what is to be told of it, or ''.
+    Raises:
+        ClipError: it cannot be read.
+    """
+    if keep_color == "no":
+        return clip, ""
+    shots = list(_shots(clip, tone_too=keep_color == "yes"))
+    own = tuple(frames for frames, is_colored in shots if is_colored)
+    if not own or keep_color == "yes":
+        return replace(clip, own=own), ""
+    times = ", ".join(f"{float(f.start / clip.rate):.1f}-{float(f.stop / clip.rate):.1f} s" for f in own)
+    told = f"has colours of its own in {len(own)} of {len(shots)} shots, which stay"
+    log.warning("%s %s (%s); --keep_color=no colors them", clip.path, told, times)
+    return replace(clip, own=own), told
+
+
+def _shots(clip: Clip, *, tone_too: bool) -> Iterator[tuple[range, bool]]:
+    """Frames of each shot, and whether most of those that were asked are in colour."""
+    start, votes, before = 0, [], None
+    number = -1
+    with progress_bar("looking for colour", clip.num_frames, "frame") as bar:
+        for number, picture in enumerate(decoded(clip.path, clip.max_pixels)):
+            lab = small_lab(_small(picture))
+            L = torch.from_numpy(lab[None, :1])
+            if before is not None and is_cut(L, before):
+                yield range(start, number), float(np.mean(votes)) > 0.5
+                start, votes = number, []
+            if (number - start) % _EVERY == 0:
+                votes.append(has_color(lab) or (tone_too and is_toned(lab)))
+            before = L
+            bar.update()
+    if votes:
+        yield range(start, number + 1), float(np.mean(votes)) > 0.5
+
+
+def _small(picture: Any) -> Image.Image:
+    scale = min(1.0, SIDE / max(picture.width, picture.height))
+    width, height = (max(1, round(scale * length)) for length in (picture.width, picture.height))
+    return Image.fromarray(
+        picture.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
+    )
