@@ -84,13 +84,15 @@ def _flow(found: dict[str, Any]) -> list[str]:
 
 
 def _speed(found: dict[str, Any]) -> list[str]:
-    lines = ["| | | frames per second | processor time of a frame, s |", "|---|---|---|---|"]
+    lines = []
+    if found["speed"]:
+        lines += ["| | | frames per second | processor time of a frame, s |", "|---|---|---|---|"]
     for size, programs in found["speed"].items():
         for program, row in programs.items():
             cells = [_spread(row["frames_per_s"], 1), _spread(row["processor_s"], 3)]
             lines.append(f"| {size} | {program} | " + " | ".join(cells) + " |")
     stages = list(next(iter(found["stages_ms"].values())))
-    lines += ["\nMilliseconds of a frame by stage, on one core:\n"]
+    lines += ["\nProcessor time of a frame by stage, milliseconds:\n"]
     lines += ["| | " + " | ".join(stages) + " |", "|---" * (1 + len(stages)) + "|"]
     for size, times in found["stages_ms"].items():
         lines.append(f"| {size} | " + " | ".join(f"{times[stage]:.1f}" for stage in stages) + " |")
@@ -186,7 +188,8 @@ The program's own against OpenCV's DIS by preset and size in pixels, each on one
 """
 _SPEED = """## Speed
 
-From the file to the written file, with the weights loaded; gray clips under grain.
+From the file to the written file, with the weights loaded; gray clips under grain, steady colours. Stages
+run side by side, a core each.
 """
 _DAMAGED = """## Damaged clips
 
