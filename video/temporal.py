@@ -55,9 +55,11 @@ def follow(now: Tensor, before: Tensor) -> Motion | None:
     Args:
         now, before: L* (1, 1, h, w) of one size, in [0, 100].
     """
-    if is_cut(now, before):
-        return None
-    flow = motion(now, before)
+    return None if is_cut(now, before) else explain(now, before, motion(now, before))
+
+
+def explain(now: Tensor, before: Tensor, flow: Tensor) -> Motion:
+    """How far a flow (1, 2, h, w) between two frames, L* (1, 1, h, w), explains what is seen."""
     difference = window_mean(now - warp(before, flow))
     return Motion(flow, (-(difference / _TOLERANCE).square()).exp())
 

@@ -33,7 +33,7 @@ def state(driver):
 def plays(driver, what):
     """Whether the browser has decoded the beginning of the clip."""
     script = """const video = document.querySelector("#clips video");
-        const isShown = !video.hidden && video.src.includes(arguments[0]);
+        const isShown = video && !video.hidden && video.src.includes(arguments[0]);
         return isShown && video.readyState >= 2 ? video.duration : 0"""
     return driver.execute_script(script, what)
 

@@ -112,5 +112,6 @@ function inWords({ state, done, total, preview, error }, clip) {
   if (state === "coloring") return `${done} of ${total} frames${preview ? "; below, the first seconds" : ""}`;
   if (state === "done") return `Colored: ${clip.frames} frames`;
   if (state === "failed") return error;
+  if (state === "cancelled") return "Cancelled; Color again goes on";
   return "Not colored";
 }
