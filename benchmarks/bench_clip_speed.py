@@ -12,6 +12,7 @@ take. Memory is the peak of the command on 480p clips of two lengths.
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
 import sys
 import tempfile
@@ -166,6 +167,7 @@ def main() -> None:
     if args.before:
         programs["before"] = args.before.resolve() / "main.py"
     figures: dict[str, Any] = {
+        "load": os.getloadavg()[0],
         "command": f"python -m benchmarks.bench_clip_speed --frames={args.frames} --rounds={args.rounds}",
         "stages_ms": measure_stages(args.frames),
         "speed": measure_speed(programs, args.frames, args.rounds),

@@ -22,6 +22,8 @@ def page() -> str:
         [
             _HEAD,
             *_flicker(read_json(RESULTS / "flicker.json")),
+            *_returning(read_json(RESULTS / "returning.json")),
+            *_flow(read_json(RESULTS / "flow.json")),
             *_speed(read_json(RESULTS / "speed.json")),
             *_damaged(read_json(RESULTS / "fuzz.json")),
         ]
@@ -53,20 +55,59 @@ def _flicker(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def _returning(found: dict[str, Any]) -> list[str]:
+    lines = [
+        "| shot | first frame: without | with | last frame: without | with | error: without | with |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, shot in found["shots"].items():
+        kinds = shot["without"], shot["with"]
+        values = [kind[key] for key in ("first", "last", "error") for kind in kinds]
+        cells = ["" if value is None else f"{value:.2f}" for value in values]
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    shots = [shot["with"]["pulled"] for shot in found["shots"].values()]
+    num, wrong = (sum(shot[key] for shot in shots) for key in ("after", "before"))
+    return [
+        _RETURNING,
+        f"`{found['command']}`, with `{found['weights']}`:\n",
+        *lines,
+        f"\nOf {len(shots)} shots that came back {num} were known again, and {wrong} were taken for another "
+        "when they were seen first.\n",
+    ]
+
+
+def _flow(found: dict[str, Any]) -> list[str]:
+    lines = ["| flow | flicker | what remains, L\\* | ms |", "|---|---|---|---|"]
+    for name, row in found["mean"].items():
+        lines.append(f"| {name} | {row['flicker']:.3f} | {row['remains']:.2f} | {row['ms']:.1f} |")
+    return [_FLOW, f"`{found['command']}`, mean over the clips:\n", *lines, ""]
+
+
 def _speed(found: dict[str, Any]) -> list[str]:
-    lines = ["| | steady | off |", "|---|---|---|"]
-    for size, kinds in found["speed"].items():
-        cells = ["{median:.1f} [{low:.1f}, {high:.1f}]".format(**kinds[kind]) for kind in ("steady", "off")]
-        lines.append(f"| {size} | " + " | ".join(cells) + " |")
+    lines = ["| | | frames per second | processor time of a frame, s |", "|---|---|---|---|"]
+    for size, programs in found["speed"].items():
+        for program, row in programs.items():
+            cells = [_spread(row["frames_per_s"], 1), _spread(row["processor_s"], 3)]
+            lines.append(f"| {size} | {program} | " + " | ".join(cells) + " |")
+    stages = list(next(iter(found["stages_ms"].values())))
+    lines += ["\nMilliseconds of a frame by stage, on one core:\n"]
+    lines += ["| | " + " | ".join(stages) + " |", "|---" * (1 + len(stages)) + "|"]
+    for size, times in found["stages_ms"].items():
+        lines.append(f"| {size} | " + " | ".join(f"{times[stage]:.1f}" for stage in stages) + " |")
     return [
         _SPEED,
-        f"`{found['command']}`, {found['machine']['cores']} cores, no GPU, frames per second:\n",
+        f"`{found['command']}`, {found['machine']['cores']} cores, no GPU; load average of the machine "
+        f"before: {found['load']:.1f}.\n",
         *lines,
         "",
         "Peak memory of the command on 480p: "
         + ", ".join(f"{num} frames {peak:.0f} MB" for num, peak in found["peak_mb"].items())
         + ".\n",
     ]
+
+
+def _spread(row: dict[str, float], digits: int) -> str:
+    return "{:.{n}f} [{:.{n}f}, {:.{n}f}]".format(*(row[k] for k in ("median", "low", "high")), n=digits)
 
 
 def _damaged(found: dict[str, Any]) -> list[str]:
@@ -98,6 +139,8 @@ from the JSON files in [`video/`](video).
 * **Luma** goes to the encoder as the decoder gives it, code for code. Colours are computed at the size of the
   chroma planes, along the edges of the luma there, and keep their difference from it: a strong colour comes
   out a little lighter in L\\* than its gray. Where one of R'G'B' would leave its range, all give up chroma.
+* **The same things keep their colours**: a shot that comes back after a cut gets those that it had, with
+  `--temporal=steady`: see [below](#shots-that-come-back).
 * **Side by side**: some frames are decoded, seen by the model, followed, colored and encoded at once, a core
   each; their number does not grow with the clip. `--every=N` shows the model each N-th frame alone and
   moves the colours along between; new things then get their colours up to N - 1 frames late.
@@ -111,23 +154,39 @@ from the JSON files in [`video/`](video).
   bits become 10. Primaries other than those of sRGB are kept as tags, not converted. The first video stream
   is colored, others are left out. Flips of the display matrix are kept, but the model sees them unflipped.
 """
-_FLICKER = """**The figures below** are of the code before the luma went through as it came and colours
-were computed at the size of the chroma planes; they are to be measured again.
-
-## Flicker
+_FLICKER = """## Flicker
 
 A model looks at each frame by itself, and its colours change with every grain. `--temporal=steady` moves the
 colours of the frame before along the optical flow and averages: 85 % of them where the moved frame looks like
 this one, none where it does not ([`video/temporal.py`](../video/temporal.py)). A cut, found by how
 little two frames correlate, begins anew. Flicker is the mean change of (a\\*, b\\*) from a frame to the next
-along the motion, by another optical flow than the averaging's; CIELAB units.
+along the motion, by another optical flow than the averaging's; CIELAB units. The figures are of the code
+before the luma went through as it came; they are to be measured again.
 """
 _SCORES = """
 What it costs: whole frames against the clip's own, every tenth, beside no colour at all.
 """
+_RETURNING = """## Shots that come back
+
+As in a dialogue, A-B-A. The first and the last frames of the last shots are remembered, as what the places of
+a small picture show and which colours they have, some 50 kB each and at most 32. A shot that begins like one
+of them gets a smooth field added to its colours, which moves along with what is seen: the difference
+between the colours that the same things had and those that the model gives them now
+([`inference/transfer.py`](../inference/transfer.py), [`video/shots.py`](../video/shots.py)). A
+clip without cuts keeps its colours to the bit, and so does every shot that is new.
+
+A film is cut together from all shots that are long enough, each of which comes back a second later in its
+story. Distance of the colours from those before the return, along the motion; error: from the clip's own
+colours, where it has any. What was wrong stays wrong: a shot that comes back has the colours that it
+had, not better ones.
+"""
+_FLOW = """## Optical flow
+
+The program's own against OpenCV's DIS by preset and size in pixels, each on one core.
+"""
 _SPEED = """## Speed
 
-From the file to the written file, with the weights loaded; gray clips under grain, 48 frames.
+From the file to the written file, with the weights loaded; gray clips under grain.
 """
 _DAMAGED = """## Damaged clips
 
