@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from core.device import is_out_of_memory
 from core.errors import UserError
 from core.files import read_json, write_json
+from inference.colorizer import Colorizer
 from media.clip import Clip, open_clip
 from media.encode_clip import CONTAINERS, endings_for, write_preview
 from video.color_clip import Watch, color_clip
@@ -42,11 +43,13 @@ class Job:
         total: frames.
         done: those of them that are finished; None: it waits.
         stop: set where it is to end.
+        turn: its place among those that wait.
     """
 
     total: int
     done: int | None = None
     stop: threading.Event = field(default_factory=threading.Event)
+    turn: Future[None] | None = None
 
 
 class Cinema:
@@ -84,8 +87,14 @@ class Cinema:
             if len(self._jobs) > _MAX_WAITING:
                 raise Busy("too many clips wait here just now: try again in some minutes")
             self._jobs[upload.folder] = job
-        _outcome(upload).unlink(missing_ok=True)
-        _preview(upload).unlink(missing_ok=True)
+            _outcome(upload).unlink(missing_ok=True)
+            _preview(upload).unlink(missing_ok=True)
+            job.turn = self._pool.submit(
+                self._work, upload, job, self._color_of(upload, clip, colorizer, job)
+            )
+
+    def _color_of(self, upload: Photo, clip: Clip, colorizer: Colorizer, job: Job) -> Callable[[], None]:
+        """What colors a clip."""
 
         def color() -> None:
             config = self._studio.config
@@ -106,7 +115,7 @@ class Cinema:
                 watch=watch,
             )
 
-        self._pool.submit(self._work, upload, job, color)
+        return color
 
     def progress(self, upload: Photo) -> dict[str, Any]:
         """How far a clip is: state, frames that are done, all, whether there is a preview, name, error."""
@@ -120,8 +129,13 @@ class Cinema:
 
     def cancel(self, upload: Photo) -> None:
         """Stop a clip after the frame that it is at; what is finished is taken up when it is begun again."""
-        if job := self._jobs.get(upload.folder):
-            job.stop.set()
+        with self._lock:
+            job = self._jobs.get(upload.folder)
+        if job is None:
+            return
+        job.stop.set()
+        if job.turn and job.turn.cancel():  # it has not begun
+            self._end(upload, {"state": "cancelled"})
 
     def result(self, upload: Photo) -> Path | None:
         """The colored clip."""
@@ -155,10 +169,15 @@ class Cinema:
             outcome = {"state": "failed", "error": line}
             log.warning("a clip failed: %r", error)
         finally:
+            self._end(upload, outcome)
+
+    def _end(self, upload: Photo, outcome: dict[str, Any]) -> None:
+        try:
             if _is_here(upload):
                 write_json(_outcome(upload), outcome)
             else:  # what it wrote after it was deleted
                 upload.delete()
+        finally:
             with self._lock:
                 del self._jobs[upload.folder]
 

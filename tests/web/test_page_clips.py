@@ -92,6 +92,16 @@ def test_cancelled_and_taken_up(visitor, film):
     assert finished(visitor, clip)["state"] == "done"
 
 
+def test_one_that_waits_is_cancelled_at_once(visitor, film):
+    first, second = (send(visitor, film.name, film.read_bytes())[1]["id"] for _ in range(2))
+    for clip in (first, second):
+        assert visitor.ask(f"clips/{clip}/color", b"", **LOOK)[0] == 202
+    assert progress(visitor, second)["state"] == "waiting"
+    visitor.ask(f"clips/{second}/cancel", b"")
+    assert progress(visitor, second)["state"] == "cancelled"
+    assert finished(visitor, first)["state"] == "done"
+
+
 @pytest.mark.parametrize("how", ["delete", "leave"])
 def test_what_is_deleted_while_it_is_colored_is_gone(visitor, film, how, tmp_path_factory):
     (part,) = tmp_path_factory.getbasetemp().glob(f"page[0-9]*/colorizer-*/{visitor.token}")
