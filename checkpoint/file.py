@@ -64,7 +64,7 @@ def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str
 
 
 def load_weights(
-    path: Path, *, name: str | None = None, settings: dict[str, Any] | None = None
+    path: Path, *, name: str | None = None, settings: dict[str, Any] | None = None, may_extend: bool = False
 ) -> LoadedModel:
     """Rebuild a model from a file.
 
@@ -72,6 +72,7 @@ def load_weights(
         path: .safetensors written here, or a .pth state dict with the reference's keys.
         name: the model asked for; None takes what the file says or its keys fit.
         settings: the model's settings to use instead of the file's.
+        may_extend: take weights of the model that the one asked for extends, too.
     Raises:
         UserError: unreadable, of another model, or of other shapes; names the difference.
     """
@@ -79,11 +80,14 @@ def load_weights(
     digest = sha256(path)
     check_shipped(path, digest)
     found, stored, info = _describe(path, state, metadata)
-    if name is not None and found not in (None, name):
+    extended = MODELS[name].extends if name is not None and may_extend else ""
+    if name is not None and found not in (None, name) and found != extended:
         raise UserError(f"weights {path} are of {found}, not of {name}: use --model={found}")
     name = name or found or next(iter(MODELS))
     settings = settings or {}
     model = build_model(name, **{**stored, **settings})
+    if found == extended:
+        state = {**model.state_dict(), **state}
     try:
         check_state(state, model.state_dict(), f"weights {path}", name)
     except UserError as error:

@@ -39,12 +39,13 @@ def choose_weights(config: Config) -> tuple[LoadedModel, Config]:
 
 def initial_weights(config: Config) -> tuple[LoadedModel, Config]:
     """The same for the weights that a training starts from, `init_weights`."""
-    return _load(config, find_weights(config.init_weights, None, config.model), "starting from")
+    path = find_weights(config.init_weights, None, config.model)
+    return _load(config, path, "starting from", may_extend=True)
 
 
-def _load(config: Config, path: Path, why: str) -> tuple[LoadedModel, Config]:
+def _load(config: Config, path: Path, why: str, *, may_extend: bool = False) -> tuple[LoadedModel, Config]:
     name = config.model if "model" in config.given else None
-    weights = load_weights(path, name=name, settings=config.model_settings)
+    weights = load_weights(path, name=name, settings=config.model_settings, may_extend=may_extend)
     print(f"{why}: {path} ({weights.name})")
     inherited = {
         key: weights.info[key]

@@ -32,6 +32,8 @@ class ColorizationModel(nn.Module):
     """Fields of `Inputs` that `forward` takes by name beside L*."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Those that it cannot do without."""
+    extends: ClassVar[str] = ""
+    """A model from whose weights a training may start too: what this one has besides is as it was built."""
     is_random: ClassVar[bool] = False
     """Whether it draws its colours: it then takes `seeds`."""
 

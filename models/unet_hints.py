@@ -29,6 +29,7 @@ class HintedUNet(UNet):
 
     summary: ClassVar[str] = "the U-Net on a pretrained encoder, which sees a person's hints too"
     accepts: ClassVar[frozenset[str]] = frozenset({"hints"})
+    extends: ClassVar[str] = "unet"
 
     def __init__(self, settings: UNetSettings) -> None:
         super().__init__(settings)

@@ -5,10 +5,11 @@ import shutil
 
 import pytest
 import torch
-from conftest import SETTINGS
+from conftest import SETTINGS, small_model
 from safetensors.torch import load_file
 
-from checkpoint.file import load_weights
+from checkpoint.file import load_weights, save_weights
+from core.errors import UserError
 from core.files import sha256
 from core.runs import BEST, CONFIG, LAST
 
@@ -95,3 +96,19 @@ def test_what_cannot_be_started_from(cli, photos, trained, tmp_path, flags, mess
     assert outcome.code == 2
     assert message in outcome.error
     assert not (tmp_path / "run").exists()
+
+
+def test_may_start_from_the_model_that_it_extends(cli, photos, tmp_path):
+    """What the file lacks stays as it was built; to predict with, the same file is refused."""
+    init, unet = tmp_path / "unet.safetensors", small_model("unet")
+    save_weights(init, "unet", unet, {})
+    flags = ("--model=unet_hints", "--lr=1e-30", "--epochs=1")
+    outcome = cli(*arguments(photos, tmp_path / "run", init, *flags))
+    assert outcome.code == 0, outcome.err
+    after = load_weights(tmp_path / "run" / BEST)
+    assert after.name == "unet_hints"
+    for name, value in unet.named_parameters():
+        torch.testing.assert_close(after.model.get_parameter(name), value, rtol=1e-6, atol=1e-20)
+    assert all(weight.abs().max() < 1e-20 for weight in after.model.hints.parameters())
+    with pytest.raises(UserError, match="are of unet, not of unet_hints"):
+        load_weights(init, name="unet_hints")
