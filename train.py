@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 import evaluate
-from checkpoint.file import LoadedModel, load_training_state
+from checkpoint.file import LoadedModel
+from checkpoint.training_state import load_training_state
 from config import Config
 from core.device import find_device, reuse_freed_memory, versions
 from core.distributed import main_first, world
@@ -28,7 +29,7 @@ from core.runs import (
 from data.listing import Listing
 from data.pipeline import draw_split, open_listing
 from data.split import Manifest, read_manifest
-from engine.history import best_epoch, is_finished
+from engine.early_stopping import best_epoch, is_finished
 from engine.trainer import Trainer
 from inference.weights import describe, initial_weights
 from models.losses import OWN, build_criterion, parse_loss

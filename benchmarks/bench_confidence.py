@@ -72,9 +72,9 @@ def ways(weights: Path) -> dict[str, Colorizer]:
     colorizer, by_agreement = Colorizer.load(weights), Colorizer.load(weights)
     label = colorizer.weights.label
     L = torch.zeros(1, 1, 32, 32, device=colorizer.device)
-    if colorizer.model.certainty(colorizer.model(L), L) is None:
+    if colorizer.model.confidence(colorizer.model(L), L) is None:
         return {label: colorizer}
-    by_agreement.model.certainty = lambda *_: None  # type: ignore[method-assign]
+    by_agreement.model.confidence = lambda *_: None  # type: ignore[method-assign]
     return {f"{label}, its entropy": colorizer, f"{label}, its agreement": by_agreement}
 
 

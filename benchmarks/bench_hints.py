@@ -26,7 +26,7 @@ from data.listing import find_photos
 from inference.chroma import lab_seen
 from inference.colorizer import Colorizer
 from inference.solve import spread
-from inference.upsample import guided
+from inference.upsample import guided_filter
 from media.picture import load_picture
 from metrics import psnr
 from scoring.scorecard import bootstrap
@@ -58,7 +58,7 @@ def score(path: Path, colorizers: dict[str, Colorizer], seed: int) -> dict[str, 
     for name, colorizer in colorizers.items():
         chroma = colorizer.infer(photo)
         assert chroma.L is not None
-        ab = guided(chroma.L, chroma.ab, _SIDE, _SIDE)(L, slice(0, _SIDE))
+        ab = guided_filter(chroma.L, chroma.ab, _SIDE, _SIDE)(L, slice(0, _SIDE))
         ways[f"{name} and the solve"] = [spread(L, hints, ab) for hints in given]
     return {
         way: [psnr(lab_to_rgb(join(L, ab)), truth).item() for ab in colors] for way, colors in ways.items()

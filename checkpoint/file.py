@@ -1,8 +1,7 @@
-"""Weights that describe themselves (.safetensors), plain state dicts (.pth), and training state."""
+"""Weights that describe themselves (.safetensors), and plain state dicts (.pth)."""
 
 from __future__ import annotations
 
-import io
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +12,7 @@ import torch
 from torch import Tensor
 
 from checkpoint.shipped import check_shipped
-from checkpoint.state import UNREADABLE, check_state, read_state_and_metadata
+from checkpoint.state_dict import check_state, read_state_and_metadata
 from core.errors import UserError
 from core.files import sha256, write_bytes
 from core.runs import BEST
@@ -103,29 +102,6 @@ def load_weights(
         if not torch.equal(value, state[key].to(value.dtype)):
             raise UserError(f"weights {path} are damaged: {key} is outside its domain")
     return LoadedModel(model.eval(), name, path, digest, info)
-
-
-def save_training_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values for `load_training_state`, whole or not at all."""
-    buffer = io.BytesIO()
-    torch.save(state, buffer)
-    write_bytes(path, buffer.getvalue())
-
-
-def load_training_state(path: Path) -> dict[str, Any]:
-    """Read a training state; nothing in it is executed.
-
-    Raises:
-        UserError: the file is damaged.
-    """
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, *UNREADABLE) as error:
-        raise UserError(f"{path} is damaged: start a new run with --overwrite") from error
-    kinds = {"model": dict, "optimizer": dict, "history": list, "manifest_sha256": str}
-    if not isinstance(state, dict) or any(not isinstance(state.get(k), kind) for k, kind in kinds.items()):
-        raise UserError(f"{path} is no training state: start a new run with --overwrite")
-    return dict(state)
 
 
 def _describe(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from checkpoint.state import UNREADABLE
+from checkpoint.state_dict import UNREADABLE
 from core.errors import UserError
 
 if TYPE_CHECKING:

@@ -10,32 +10,17 @@ from torch import Tensor
 
 MAX_ROTATION = 15.0
 """Degrees, either way."""
-SMALLEST_CROP = 0.8
+MIN_CROP = 0.8
 """The published share of a photo's area that a crop keeps at least."""
 CROP_ASPECT = (3 / 4, 4 / 3)
 """Width over height of a crop, before it is stretched back to the photo's shape."""
 
 
-def augment(rgb: Tensor, generator: torch.Generator, smallest_crop: float = SMALLEST_CROP) -> Tensor:
-    """Flip half of the photos, rotate each by up to 15 degrees and crop a part of its area.
-
-    The three become one affine map, so every pixel is interpolated once. What a rotation brings in
-    from outside the photo is its mirror image, so there are no black corners to learn from.
-
-    Args:
-        rgb: (N, 3, S, S), floating, in [0, 1]; square.
-        generator: on the CPU, so that every device sees the same random numbers.
-        smallest_crop: share of the area that a crop keeps at least.
-    Returns:
-        Same shape, dtype and device, in [0, 1].
-    Raises:
-        ValueError: the photos are not square: the rotation would shear them.
-    """
-    return warp(rgb, random_affine(len(rgb), generator, smallest_crop))
-
-
 def warp(rgb: Tensor, theta: Tensor) -> Tensor:
-    """Sample photos (N, 3, S, S) where the maps (N, 2, 3) of `random_affine` say.
+    """Sample photos (N, 3, S, S) where the maps (N, 2, 3) of `random_affine` say, once for all that they do.
+
+    What a rotation brings in from outside the photo is its mirror image, so there are no black corners to
+    learn from.
 
     Raises:
         ValueError: the photos are not square: the rotation would shear them.
@@ -65,18 +50,20 @@ def sampling_grid(theta: Tensor, size: int) -> Tensor:
     return grid
 
 
-def random_affine(num: int, generator: torch.Generator, smallest_crop: float = SMALLEST_CROP) -> Tensor:
+def random_affine(num: int, generator: torch.Generator, min_crop: float = MIN_CROP) -> Tensor:
     """Draw `num` maps from output to input coordinates, both in [-1, 1].
+
+    Half of them flip, each rotates by up to 15 degrees either way and crops a part of the area.
 
     Args:
         num: N.
-        generator: on the CPU.
-        smallest_crop: share of the area that a crop keeps at least, in (0, 1].
+        generator: on the CPU, so that every device sees the same random numbers.
+        min_crop: share of the area that a crop keeps at least, in (0, 1].
     Returns:
         (N, 2, 3) float32: [rotation * scale * flip | centre of the crop].
     """
     u = torch.rand(6, num, generator=generator)
-    area = smallest_crop + (1 - smallest_crop) * u[0]
+    area = min_crop + (1 - min_crop) * u[0]
     # Neither side of the crop may pass the photo's own: width = sqrt(area * aspect) <= 1.
     low = area.clamp_min(CROP_ASPECT[0]).log()
     high = (1 / area).clamp_max(CROP_ASPECT[1]).log()

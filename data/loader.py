@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.distributed import share, world
-from data.augment import SMALLEST_CROP, random_affine, warp
+from data.augment import MIN_CROP, random_affine, warp
 from data.batch import Batch
 from data.color import rgb_to_lab
 from data.film import draw_film, film_lab
@@ -34,7 +34,7 @@ class PhotoLoader:
         batch_size: int,
         device: torch.device,
         on_device: str = "auto",
-        smallest_crop: float = SMALLEST_CROP,
+        min_crop: float = MIN_CROP,
         film_augment: float = 0.0,
         classes: Sequence[str] = (),
     ) -> None:
@@ -45,14 +45,14 @@ class PhotoLoader:
             device: where the batches go.
             on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
                 turn comes, 'auto' decides by the free memory. On the CPU they are the same.
-            smallest_crop: in training, the share of a photo's area that a crop keeps at least.
+            min_crop: in training, the share of a photo's area that a crop keeps at least.
             film_augment: in training, the share of the photos whose L* is as old film may have kept it.
             classes: of which the batches' labels are the indices; none: no labels.
         """
         self.pack = pack
         self.batch_size = batch_size
         self.device = device
-        self.smallest_crop = smallest_crop
+        self.min_crop = min_crop
         self.film_augment = film_augment
         self.labels = self._label(classes) if classes else None
         self.resident = self._copy_all() if self._fits(on_device) else None
@@ -86,7 +86,7 @@ class PhotoLoader:
         shares = self._batches([share(batch) for batch in batches])
         for batch, (indices, rgb) in zip(batches, shares, strict=True):
             mine = list(share(range(len(batch))))
-            theta = random_affine(len(batch), generator, self.smallest_crop)[mine]
+            theta = random_affine(len(batch), generator, self.min_crop)[mine]
             rgb = warp(rgb.float().div_(255), theta)
             film = None
             if self.film_augment:

@@ -150,7 +150,7 @@ def make_loader(
         batch_size=config.batch_size,
         device=device,
         on_device=config.on_device,
-        smallest_crop=config.min_crop,
+        min_crop=config.min_crop,
         film_augment=config.film_augment,
         classes=classes,
     )

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 M = TypeVar("M", bound=nn.Module)
 
 
-class WeightAverage(Generic[M]):
+class EMA(Generic[M]):
     """Exponential moving average of weights and batch-norm statistics (Polyak and Juditsky 1992).
 
     Over the first steps the decay is smaller, (1 + n) / (10 + n), so that the random start is forgotten.

@@ -1,4 +1,4 @@
-"""The epochs of a training: which was the best, whether it is over, and what people look at."""
+"""The epochs of a training as people look at them: a table, a plot, events of TensorBoard."""
 
 from __future__ import annotations
 
@@ -8,26 +8,12 @@ from typing import Any
 
 from torch.utils.tensorboard import SummaryWriter
 
-from config import Config
 from core.figures import write_loss_plot
 from core.files import write_csv
 from core.runs import HISTORY, LOSS_PLOT
 
 History = list[dict[str, Any]]
 """Rows of history.csv."""
-
-
-def best_epoch(history: History, *, by_loss: bool = True) -> int:
-    """The first epoch of the lowest validation loss, or not by that: the last one; 0 before any."""
-    if not by_loss:
-        return len(history)
-    return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
-
-
-def is_finished(history: History, config: Config, *, by_loss: bool = True) -> bool:
-    """Whether all epochs are done, or `patience` of them passed without a better one."""
-    epoch = len(history)
-    return epoch >= config.epochs or epoch - best_epoch(history, by_loss=by_loss) >= config.patience
 
 
 class HistoryWriter:

@@ -12,24 +12,23 @@ import torch
 from torch import Tensor
 from tqdm import tqdm
 
-from checkpoint.file import save_training_state, save_weights
-from checkpoint.state import check_state
+from checkpoint.file import save_weights
+from checkpoint.state_dict import check_state
+from checkpoint.training_state import save_training_state, split_state
 from config import Config
 from core.device import compile_if_possible, find_precision, versions
 from core.distributed import barrier, gather, sum_over_processes, world
 from core.errors import UserError
 from core.figures import progress_bar
-from core.runs import (
-    BEST,
-    LAST,
-)
+from core.runs import BEST, LAST
 from data.batch import Batch
 from data.loader import epoch_seed
 from data.pipeline import make_loader
 from data.split import Manifest
 from engine.batch_norm import synchronize_batch_norm
-from engine.ema import WeightAverage
-from engine.history import History, HistoryWriter, best_epoch, is_finished
+from engine.early_stopping import best_epoch, is_finished
+from engine.ema import EMA
+from engine.history import History, HistoryWriter
 from engine.schedule import lr_factor
 from engine.step import Stepper
 from engine.validation import validate
@@ -82,7 +81,7 @@ class Trainer:
         self.objective = objective.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.compile:
             compile_if_possible(self.model, config.image_size, device)
-        self.average = WeightAverage(self.model, config.ema) if config.ema else None
+        self.ema = EMA(self.model, config.ema) if config.ema else None
         self.stepper = Stepper(
             self.model,
             self.objective,
@@ -112,8 +111,8 @@ class Trainer:
         if not self.history:
             with progress_bar("measuring photos", len(self.train_loader)) as bar:
                 self.objective.fit_statistics(self.model, _watch(self.train_loader, bar))
-            if self.average:
-                self.average = WeightAverage(self.model, self.config.ema)
+            if self.ema:
+                self.ema = EMA(self.model, self.config.ema)
 
     def fit(self) -> None:
         """Train until finished; after each epoch everything is on disk, by the main process.
@@ -130,7 +129,7 @@ class Trainer:
                 writer.write(self.history)
             while not is_finished(self.history, self.config, by_loss=self.keeps_best):
                 # One history for all processes: they stop at the same epoch.
-                row = gather(self.epoch(len(self.history) + 1))[0]
+                row = gather(self.run_epoch(len(self.history) + 1))[0]
                 self.history.append(row)
                 if self.best_epoch == row["epoch"]:
                     self.save_best(row)
@@ -150,14 +149,14 @@ class Trainer:
     @property
     def kept(self) -> ColorizationModel:
         """What is validated and kept: the average of the weights if there is one."""
-        return self.average.model if self.average else self.model
+        return self.ema.model if self.ema else self.model
 
     @property
     def best_epoch(self) -> int:
         """The epoch whose weights are kept."""
         return best_epoch(self.history, by_loss=self.keeps_best)
 
-    def epoch(self, epoch: int) -> dict[str, Any]:
+    def run_epoch(self, epoch: int) -> dict[str, Any]:
         """Train one epoch and validate; a row of history.csv."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))
         start = time.perf_counter()
@@ -188,11 +187,11 @@ class Trainer:
         with progress_bar(name, len(loader)) as bar:
             batches = loader.training_epoch(self.config.seed, epoch)
             for step, (batch, num_global) in enumerate(batches, start=1):
-                stepper.set_lr(self.lr(epoch - 1 + num_photos / len(loader)))
+                stepper.set_lr(self.lr_at(epoch - 1 + num_photos / len(loader)))
                 for term, loss in stepper.step(step, batch, num_global).items():
                     sums[term] = sums.get(term, 0) + loss
-                if self.average:
-                    self.average.update(self.model)
+                if self.ema:
+                    self.ema.update(self.model)
                 num_photos += num_global
                 bar.update(num_global)
                 if step % _CHECK_EVERY == 0:
@@ -203,7 +202,7 @@ class Trainer:
         means = sum_over_processes(torch.stack(list(sums.values()))) / num_photos
         return dict(zip(sums, means.tolist(), strict=True)), num_photos
 
-    def lr(self, epochs_done: float) -> float:
+    def lr_at(self, epochs_done: float) -> float:
         """The learning rate after so many epochs and parts of one."""
         config = self.config
         progress, warmup = epochs_done / config.epochs, config.warmup / config.epochs
@@ -244,7 +243,7 @@ class Trainer:
             "model": self.model.state_dict(),
             "objective": self.objective.state_dict(),
             "optimizer": self.stepper.optimizer.state_dict(),
-            "average": self.average.state_dict() if self.average else None,
+            "average": self.ema.state_dict() if self.ema else None,
             "history": self.history,
             "manifest_sha256": self.manifest.sha256,
         }
@@ -259,26 +258,9 @@ class Trainer:
         self.model.load_state_dict(model)
         self.objective.load_state_dict(objective)
         self.stepper.optimizer.load_state_dict(state["optimizer"])
-        if self.average:
-            self.average.load_state_dict(average)
+        if self.ema:
+            self.ema.load_state_dict(average)
         self.history = state["history"]
-
-
-def split_state(
-    state: dict[str, Any], model: ColorizationModel
-) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
-    """The parts of a training state: of the model, of the objective, and the averaged weights.
-
-    Until 2026-11 the objective's were among the model's, and averaged with them.
-    """
-    own = model.state_dict().keys()
-    average = state["average"] or {}
-    if "objective" in state:
-        return state["model"], state["objective"], average
-    objective = {name: value for name, value in state["model"].items() if name not in own}
-    if average:
-        average = average | {"model": {k: v for k, v in average["model"].items() if k not in objective}}
-    return {k: v for k, v in state["model"].items() if k not in objective}, objective, average
 
 
 def _check_sizes(config: Config, manifest: Manifest) -> None:

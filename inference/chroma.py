@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from checkpoint.state import read_state_and_metadata
+from checkpoint.state_dict import read_state_and_metadata
 from core.errors import UserError
 from core.files import write_bytes
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab

@@ -184,15 +184,15 @@ class Colorizer:
             raise ValueError("expected colours that this colorizer inferred")
         side = min(L.shape[-2:])
         sure = self._within_memory(
-            [side], lambda sides: self._certainty(L if sides == [side] else self._seen(original, sides[0]))
+            [side], lambda sides: self._confidence(L if sides == [side] else self._seen(original, sides[0]))
         )
         small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
         return np.asarray(small.resize(original.size, Image.Resampling.BILINEAR))
 
-    def _certainty(self, L: Tensor) -> Tensor:
+    def _confidence(self, L: Tensor) -> Tensor:
         inputs = self.guidance.at(L, self._shape_seen).to(self.device)
         with self._one_at_a_time:
-            sure = self.model.certainty(self.model.look(inputs), inputs.L)
+            sure = self.model.confidence(self.model.look(inputs), inputs.L)
         return confidence(self._predictor(self.guidance), L) if sure is None else sure.float().cpu()
 
     def _predictor(self, guidance: Guidance) -> Callable[[Tensor], Tensor]:

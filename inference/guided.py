@@ -22,7 +22,7 @@ from inference.hints import Hints, read_hints
 from inference.reference import Reference, cosine_features, encoder_features, palette
 from inference.retrieval import Gallery
 from inference.solve import spread
-from inference.upsample import guided
+from inference.upsample import guided_filter
 from media.picture import Picture, load_picture
 from models.timm_encoder import TimmEncoder
 
@@ -65,7 +65,7 @@ def with_hints(
         seen = chroma.L
         if seen is None:
             seen = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
-        ab = guided(seen, chroma.ab, height, width)(L, slice(0, height))
+        ab = guided_filter(seen, chroma.ab, height, width)(L, slice(0, height))
         by = f"{chroma.by}, corrected by hand or by another photo"
     found = spread(L, given, ab)
     return Chroma(found.half().float(), original.size, by, L)

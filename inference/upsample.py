@@ -23,7 +23,7 @@ def bilinear(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
     return lambda _, rows: stretched[rows]
 
 
-def guided(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
+def guided_filter(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
     """Let the colours change where the lightness of the large picture does.
 
     Around every pixel of the small picture a* and b* are fitted as a line in L*, as the guided filter
@@ -54,7 +54,10 @@ def guided(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
     return colors
 
 
-UPSAMPLERS: dict[str, Callable[[Tensor, Tensor, int, int], Rows]] = {"guided": guided, "bilinear": bilinear}
+UPSAMPLERS: dict[str, Callable[[Tensor, Tensor, int, int], Rows]] = {
+    "guided": guided_filter,
+    "bilinear": bilinear,
+}
 """Name -> (small L, small ab, height, width) -> the colours of any rows of the large picture."""
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from media.metadata import read_metadata
-from media.tiff import Deep, three_axes
+from media.tiff_reader import Deep, three_axes
 from media.white import find_white, normalize
 
 _JXL, _JXL_BOX = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"

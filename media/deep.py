@@ -9,7 +9,7 @@ import numpy as np
 from media.coded import read_coded
 from media.decode import opened
 from media.metadata import info_of, profile_of, read_metadata
-from media.tiff import STARTS, Deep, read_tiff, three_axes
+from media.tiff_reader import STARTS, Deep, read_tiff, three_axes
 from media.white import find_white, normalize
 
 _PNG = b"\x89PNG\r\n\x1a\n"

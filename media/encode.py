@@ -6,20 +6,18 @@ import io
 import struct
 import zlib
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import ExifTags, Image, TiffImagePlugin
+from PIL import Image
 
-from core.distributed import num_cores
 from core.files import write_bytes
 from media.attach import jpeg_segment, png_texts, warn_of_losses
 from media.decode import PhotoError, photo_format
-from media.metadata import DIRECTORIES, IPTC_TAG, Metadata, srgb_profile
-from media.picture import STRIP_PIXELS, Picture, on_white, to_dtype
+from media.metadata import Metadata, srgb_profile
+from media.picture import Picture, on_white, to_dtype
+from media.tiff_writer import pack_page, pack_pages, samples_of
 
 ANIMATED = ("PNG", "WEBP", "GIF")
 """Formats that hold animations."""
@@ -44,7 +42,7 @@ def save_picture(path: Path, original: Picture, *, quality: int) -> None:
         if file_format == "PNG" and original.pixels.dtype != np.uint8:
             parts: Sequence[bytes | memoryview] = _deep_png(original)
         elif file_format == "TIFF":
-            parts = _tiff(original, 0)
+            parts = pack_page(original)
         else:
             parts = [_shallow(file_format, original, quality)]
     except (OSError, ValueError, struct.error) as error:  # such as a WebP beyond 16 383 pixels
@@ -59,29 +57,11 @@ def save_pages(path: Path, pictures: Iterable[Picture]) -> None:
         PhotoError: they are too much for a TIFF.
         UserError: the place cannot be written.
     """
-    parts: list[bytes] = []
-    at = link = 0  # where the next page begins, and which part is the directory of the last
     try:
-        for picture in pictures:
-            page = _tiff(picture, at)
-            if parts:
-                parts[link] = _with_link(parts[link], at)
-            link = len(parts) if parts else 1
-            parts += page
-            at += sum(map(len, page))
-            if at % 2:
-                parts.append(b"\0")
-                at += 1
+        parts = pack_pages(pictures)
     except struct.error as error:
         raise _cannot_hold(path, error) from error
     write_bytes(path, *parts)
-
-
-def _with_link(directory: bytes, offset: int) -> bytes:
-    """A directory of a TIFF that says where the next one is."""
-    linked = bytearray(directory)
-    struct.pack_into("<I", linked, 2 + 12 * struct.unpack_from("<H", linked)[0], offset)
-    return bytes(linked)
 
 
 def save_animation(
@@ -158,17 +138,11 @@ def _to_image(original: Picture, *, has_alpha: bool) -> Image.Image:
     return Image.fromarray(np.dstack((rgb, to_dtype(original.alpha, "uint8"))))
 
 
-def _samples(original: Picture, dtype: str) -> np.ndarray:
-    """(H, W, 3 or 4)."""
-    pixels = to_dtype(original.pixels, dtype)
-    return pixels if original.alpha is None else np.dstack((pixels, to_dtype(original.alpha, dtype)))
-
-
 def _deep_png(original: Picture) -> list[bytes | memoryview]:
     """A PNG of 16 bits; Pillow writes none in colour."""
     import imagecodecs
 
-    data = memoryview(imagecodecs.png_encode(_samples(original, "uint16")))
+    data = memoryview(imagecodecs.png_encode(samples_of(original, "uint16")))
     metadata, chunks = original.metadata, []
     chunks.append((b"iCCP", b"sRGB\0\0" + zlib.compress(srgb_profile())))
     if metadata.dpi:
@@ -183,57 +157,3 @@ def _deep_png(original: Picture) -> list[bytes | memoryview]:
     )
     first = 8 + 25  # signature and IHDR
     return [data[:first], own, data[first:]]
-
-
-def _tiff(original: Picture, offset: int) -> list[bytes]:
-    """A TIFF of any depth in deflated strips; Pillow writes no colours of more than 8 bits.
-
-    Args:
-        original: the photo.
-        offset: where in the file it begins; 0: with the header.
-    """
-    samples = _samples(original, original.pixels.dtype.name)
-    samples = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
-    height, width, num = samples.shape
-    rows = max(1, STRIP_PIXELS // width)
-
-    def deflate(top: int) -> bytes:
-        return zlib.compress(np.ascontiguousarray(samples[top : top + rows]).data)
-
-    with ThreadPoolExecutor(num_cores()) as pool:
-        strips = list(pool.map(deflate, range(0, height, rows)))
-    sizes = [len(strip) for strip in strips]
-    tags: dict[int, Any] = {
-        ExifTags.Base.ImageWidth: width,
-        ExifTags.Base.ImageLength: height,
-        ExifTags.Base.BitsPerSample: (8 * samples.itemsize,) * num,
-        ExifTags.Base.Compression: 8,  # deflate
-        ExifTags.Base.PhotometricInterpretation: 2,  # RGB
-        ExifTags.Base.StripOffsets: tuple(accumulate([0, *sizes[:-1]])),
-        ExifTags.Base.SamplesPerPixel: num,
-        ExifTags.Base.RowsPerStrip: min(rows, height),
-        ExifTags.Base.StripByteCounts: tuple(sizes),
-        ExifTags.Base.PlanarConfiguration: 1,
-        ExifTags.Base.SampleFormat: (3 if samples.dtype.kind == "f" else 1,) * num,
-        ExifTags.Base.InterColorProfile: srgb_profile(),
-    }
-    if num == 4:
-        tags[ExifTags.Base.ExtraSamples] = 2  # alpha that the colours are not multiplied with
-    metadata = original.metadata
-    if metadata.xmp:
-        tags[ExifTags.Base.XMLPacket] = metadata.xmp
-    if metadata.dpi:
-        tags |= {ExifTags.Base.XResolution: metadata.dpi[0], ExifTags.Base.YResolution: metadata.dpi[1]}
-        tags[ExifTags.Base.ResolutionUnit] = 2  # inch
-    directory = TiffImagePlugin.ImageFileDirectory_v2()
-    exif = Image.Exif()
-    exif.load(metadata.exif)
-    for tag, value in exif.items():
-        directory[tag] = exif.get_ifd(tag) if tag in DIRECTORIES else value
-    for tag, value in tags.items():
-        directory[tag] = value
-    if metadata.iptc:
-        directory[IPTC_TAG] = metadata.iptc
-    # Pillow adds to the offsets of the strips where the directory ends.
-    header = [] if offset else [struct.pack("<2sHI", b"II", 42, 8)]
-    return [*header, directory.tobytes(offset or 8), *strips]

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import UserError
+from media.aac import ConvertedSound
 from media.clip import Clip
 from media.encode_part import renamed_to, write_sample
 from media.ffmpeg import ClipError, opened, pyav, reading
-from media.sound import ConvertedSound
 
 log = logging.getLogger(__name__)
 

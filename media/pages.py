@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from media.decode import decoding_errors, open_photo, opened
-from media.tiff import STARTS, list_pages
+from media.tiff_reader import STARTS, list_pages
 
 log = logging.getLogger(__name__)
 

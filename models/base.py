@@ -79,7 +79,7 @@ class ColorizationModel(nn.Module):
         """A batch as it is, with the photos' seeds where the model draws its colours."""
         return Inputs(batch.L, seeds=batch.seeds if self.is_random else None)
 
-    def certainty(self, out: Any, L: Tensor) -> Tensor | None:
+    def confidence(self, out: Any, L: Tensor) -> Tensor | None:
         """How sure it is of each pixel's colour.
 
         Args:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from checkpoint.pretrained import download_imagenet, normalize_imagenet
-from checkpoint.state import check_state, read_state
+from checkpoint.state_dict import check_state, read_state
 from data.batch import Batch
 from data.color import join, lab_to_rgb
 from models.timm_encoder import TimmEncoder

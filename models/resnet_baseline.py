@@ -8,7 +8,7 @@ from typing import ClassVar
 from torch import Tensor, nn
 
 from checkpoint.pretrained import download_imagenet, normalize_imagenet
-from checkpoint.state import check_state, read_state
+from checkpoint.state_dict import check_state, read_state
 from data.color import AB_SCALE, L_SCALE
 from models.base import ColorizationModel
 from models.layers import ab_decoder, pad_to_stride

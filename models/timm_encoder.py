@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from checkpoint.state import UNREADABLE, check_state, read_state
+from checkpoint.state_dict import UNREADABLE, check_state, read_state
 from core.errors import UserError
 from models.layers import pad_to_stride
 

@@ -78,7 +78,7 @@ class UNet(ColorizationModel):
             ab = self.expected_colors(out.logits) if is_vivid or out.ab is None else out.ab
             return stretch(ab, L)
 
-    def certainty(self, out: Output, L: Tensor) -> Tensor | None:
+    def confidence(self, out: Output, L: Tensor) -> Tensor | None:
         """By the entropy of the distribution over bins; None without one. See the base class.
 
         1 where it is that of the bins over which a single colour is spread in training, or less; 0 where

@@ -24,7 +24,7 @@ ROOMS = (
 )
 FLOORS = [
     {"core", "config", "data.color", "data.batch", "engine.recipes", "engine.schedule", "metrics"},
-    {"media", "checkpoint.state", "checkpoint.pretrained"},
+    {"media", "checkpoint.state_dict", "checkpoint.pretrained"},
     {"models", "data"},
     {"checkpoint", "scoring"},
     {"inference", "engine"},

@@ -12,7 +12,7 @@ from typing import Any
 import safetensors.torch
 from torch import Tensor
 
-from checkpoint.state import read_state_and_metadata
+from checkpoint.state_dict import read_state_and_metadata
 from core.errors import UserError
 from core.files import read_json, remove_leftovers, write_bytes, write_json
 

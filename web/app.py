@@ -15,12 +15,12 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from core.errors import UserError
-from web.asking import TooLong
 from web.clips import Clips
 from web.corrections import Corrections
 from web.desk import Desk
-from web.guard import Guard
 from web.page import Page
+from web.request_limits import TooLong
+from web.security import Guard
 from web.sessions import Busy, Gone, Sessions
 
 STATIC = Path(__file__).parent / "static"

@@ -8,10 +8,10 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import UserError
-from web.asking import length, save
 from web.desk import Desk
 from web.page import MAX_PHOTOS, download
 from web.photo import Photo
+from web.request_limits import length, save
 from web.sessions import Gone
 
 

@@ -10,10 +10,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from web.asking import length, number, read_json, save
 from web.desk import Desk
 from web.guiding import keep_points, keep_strokes
 from web.photo import Photo
+from web.request_limits import length, number, read_json, save
 
 _MAX_JSON = 4 * 10**6
 

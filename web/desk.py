@@ -7,9 +7,9 @@ from pathlib import Path
 from starlette.requests import Request
 
 from inference.chroma import Chroma
-from web.asking import Line, choice, number
 from web.cinema import Cinema
 from web.photo import Photo
+from web.request_limits import Line, choice, number
 from web.sessions import Sessions
 from web.studio import Studio
 from web.wish import Wish

@@ -14,10 +14,10 @@ from starlette.routing import Route
 from core.errors import UserError
 from media.clip import SUFFIXES
 from media.formats import PHOTOS
-from web.asking import choice, length, read_json, save
 from web.desk import Desk
 from web.files import pack
 from web.photo import Photo
+from web.request_limits import choice, length, read_json, save
 from web.sessions import Gone
 from web.studio import ENDINGS
 

@@ -9,9 +9,7 @@ import torch
 
 from checkpoint import file as checkpoint
 from checkpoint.file import (
-    load_training_state,
     load_weights,
-    save_training_state,
     save_weights,
 )
 from core.errors import UserError
@@ -152,18 +150,3 @@ def test_newer_format(tmp_path, monkeypatch):
     monkeypatch.setattr(checkpoint, "FORMAT", 1)
     with pytest.raises(UserError, match="newer version"):
         load_weights(tmp_path / "x.safetensors")
-
-
-def test_training_state(tmp_path):
-    path = tmp_path / "last.pt"
-    history = [{"epoch": 1, "loss": 0.5}]
-    whole = {"model": {"w": torch.arange(3)}, "optimizer": {}, "history": history, "manifest_sha256": "x"}
-    save_training_state(path, whole)
-    state = load_training_state(path)
-    assert state["history"] == [{"epoch": 1, "loss": 0.5}]
-    save_training_state(path, state | {"history": 5})
-    with pytest.raises(UserError, match=r"last\.pt is no training state"):
-        load_training_state(path)
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UserError, match=r"last\.pt is damaged"):
-        load_training_state(path)

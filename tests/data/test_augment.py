@@ -7,7 +7,7 @@ import torchvision.transforms.v2.functional as TF
 from conftest import crops
 
 from data import augment as module
-from data.augment import augment, random_affine, sampling_grid
+from data.augment import MIN_CROP, random_affine, sampling_grid, warp
 
 
 @pytest.fixture
@@ -17,6 +17,10 @@ def photos():
 
 def generator(seed=0):
     return torch.Generator().manual_seed(seed)
+
+
+def augment(photos, generator, min_crop=MIN_CROP):
+    return warp(photos, random_affine(len(photos), generator, min_crop))
 
 
 def test_follows_the_generator(photos):
@@ -62,8 +66,8 @@ def test_parameters_are_in_range(smallest):
 
 def test_rotation_alone_matches_torchvision(photos):
     """With the crop fixed to the whole photo, what is left is a rotation and perhaps a flip."""
-    theta = random_affine(len(photos), generator(), smallest_crop=1)
-    turned = augment(photos, generator(), smallest_crop=1)
+    theta = random_affine(len(photos), generator(), min_crop=1)
+    turned = augment(photos, generator(), min_crop=1)
     inside = slice(16, 48)
     for photo, matrix, ours in zip(photos, theta, turned, strict=True):
         if torch.linalg.det(matrix[:, :2]) < 0:
@@ -82,10 +86,10 @@ def test_sampling_grid_matches_torch(size):
 
 def test_identity(photos, monkeypatch):
     monkeypatch.setattr(module, "MAX_ROTATION", 0.0)
-    for photo, ours in zip(photos, augment(photos, generator(), smallest_crop=1), strict=True):
+    for photo, ours in zip(photos, augment(photos, generator(), min_crop=1), strict=True):
         assert min(F.l1_loss(ours, photo), F.l1_loss(ours.flip(-1), photo)) < 1e-5
 
 
 def test_only_squares():
     with pytest.raises(ValueError, match="square"):
-        augment(torch.zeros(1, 3, 8, 9), generator())
+        warp(torch.zeros(1, 3, 8, 9), random_affine(1, generator()))

@@ -5,14 +5,14 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from engine.ema import WeightAverage
+from engine.ema import EMA
 
 
 def test_first_steps_by_hand():
     """Decays of 1/10 and then 0.15, on weights 0, 1, 2, 3 one after the other."""
     model = nn.Linear(1, 1, bias=False)
     nn.init.zeros_(model.weight)
-    average = WeightAverage(model, 0.15)
+    average = EMA(model, 0.15)
     expected = 0.0
     for step, decay in enumerate((0.1, 0.15, 0.15), start=1):
         model.weight.data.fill_(float(step))
@@ -24,7 +24,7 @@ def test_first_steps_by_hand():
 def test_long_after_the_start_it_is_that_of_torch():
     torch.manual_seed(0)
     model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4))
-    ours = WeightAverage(model, 0.9)
+    ours = EMA(model, 0.9)
     ours.num_updates = 10**6
     theirs = AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(0.9), use_buffers=True)
     theirs.update_parameters(model)  # the first one copies
@@ -44,7 +44,7 @@ def test_long_after_the_start_it_is_that_of_torch():
 
 def test_restored():
     model = nn.Linear(2, 2)
-    first, second = WeightAverage(model, 0.9), WeightAverage(nn.Linear(2, 2), 0.9)
+    first, second = EMA(model, 0.9), EMA(nn.Linear(2, 2), 0.9)
     first.update(model)
     second.load_state_dict(first.state_dict())
     for average in (first, second):

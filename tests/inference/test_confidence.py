@@ -95,7 +95,7 @@ def test_flags_of_one_photo_are_not_for_folders(cli, weights, tmp_path, flag):
 def test_a_model_that_can_say_is_asked_once(weights):
     """Its own word, carried to the photo's size; after a look by that look, in one pass."""
     colorizer = Colorizer.load(weights, device="cpu")
-    colorizer.model.certainty = lambda out, L: (L > 50).float()
+    colorizer.model.confidence = lambda out, L: (L > 50).float()
     passes = []
     colorizer.model.register_forward_hook(lambda *_: passes.append(1))
     pixels = np.zeros((90, 120, 3), np.uint8)

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from PIL import Image
 
 from data.color import join, lab_to_rgb, rgb_to_lab
-from inference.upsample import UPSAMPLERS, Stretched, bilinear, guided
+from inference.upsample import UPSAMPLERS, Stretched, bilinear, guided_filter
 from metrics import delta_e_76
 
 
@@ -30,7 +30,7 @@ def test_guided_is_bilinear_where_there_is_no_edge():
     ab = torch.rand(1, 2, 8, 8, generator=torch.Generator().manual_seed(0)) * 100
     small, large = torch.full((1, 1, 8, 8), 50.0), torch.full((1, 1, 40, 30), 50.0)
     rows = slice(0, 40)
-    difference = guided(small, ab, 40, 30)(large, rows) - bilinear(small, ab, 40, 30)(large, rows)
+    difference = guided_filter(small, ab, 40, 30)(large, rows) - bilinear(small, ab, 40, 30)(large, rows)
     assert difference.abs().max() < 1e-4
 
 

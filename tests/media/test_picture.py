@@ -87,7 +87,7 @@ def test_deep_files_are_what_other_programs_read(tmp_path, kind):
 
 @pytest.mark.parametrize("kind", PHOTOS)
 def test_tiffs_of_several_strips(tmp_path, monkeypatch, kind):
-    monkeypatch.setattr("media.encode.STRIP_PIXELS", 7 * 60)  # the last of 40 rows stand in a shorter one
+    monkeypatch.setattr("media.tiff_writer.STRIP_PIXELS", 7 * 60)  # the last of 40 rows in a shorter one
     original = PHOTOS[kind]
     expected = original.pixels if original.alpha is None else np.dstack((original.pixels, original.alpha))
     save_picture(tmp_path / "x.tif", original, quality=95)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from models.gae import GAMMA_MIN, GammaCorrection
+from models.gamma import GAMMA_MIN, GammaCorrection
 from models.registry import build_model
 
 
