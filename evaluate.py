@@ -22,9 +22,9 @@ from core.runs import CONFIG, MANIFEST
 from data.batch import Batch
 from data.color import join, lab_to_rgb
 from data.loader import PhotoLoader
+from data.manifest import Entry, Manifest
 from data.pipeline import make_loader, open_split
 from data.protocols import about_protocol, with_protocol
-from data.split import Entry, Manifest
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
 from scoring.frechet import PhotoFeatures

@@ -27,8 +27,8 @@ from core.runs import (
     write_config,
 )
 from data.listing import Listing
+from data.manifest import Manifest, read_manifest
 from data.pipeline import draw_split, open_listing
-from data.split import Manifest, read_manifest
 from engine.early_stopping import best_epoch, is_finished
 from engine.trainer import Trainer
 from inference.weights import describe, initial_weights

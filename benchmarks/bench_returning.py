@@ -31,7 +31,8 @@ from media.clip import open_clip
 from media.frames import read_frames
 from media.walk import sort_files
 from video.color_frames import ClipColors
-from video.temporal import SteadyChroma, follow, is_cut
+from video.cuts import is_cut
+from video.temporal import SteadyChroma, follow
 
 _PART, _GAP = 12, 24  # frames of a shot before and after the return, and between
 _MIN_COLOR = 2.0  # mean chroma of a clip that has colours of its own

@@ -27,8 +27,8 @@ from config import Config
 from core.device import find_device, reuse_freed_memory
 from core.files import read_csv
 from core.runs import HISTORY
+from data.manifest import Manifest
 from data.pipeline import draw_split, open_listing
-from data.split import Manifest
 from engine.trainer import Trainer
 from models.losses import build_criterion
 from models.registry import build_model, build_objective

@@ -22,7 +22,7 @@ from core.errors import UserError
 from core.figures import progress_bar
 from core.files import TEMPORARY, read_json, remove_leftovers, write_json
 from data.listing import Photo
-from data.split import Entry
+from data.manifest import Entry
 from media.decode import PhotoError, resize
 
 log = logging.getLogger(__name__)

@@ -15,9 +15,10 @@ from core.errors import UserError
 from core.runs import MANIFEST, PACK, REJECTED, read_config, restore
 from data.listing import DATASETS, Listing, download_places, list_photos
 from data.loader import PhotoLoader
+from data.manifest import Entry, Manifest, read_manifest
 from data.pack import Packer
 from data.protocols import check_number, photos_of
-from data.split import Entry, Manifest, draw, read_manifest
+from data.split import draw
 from media.decode import PhotoError
 
 log = logging.getLogger(__name__)

@@ -11,7 +11,7 @@ from typing import Any
 from config import Config
 from core.errors import UserError
 from data.listing import Listing, Photo
-from data.split import Manifest
+from data.manifest import Manifest
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Listing -> subset -> train/val/test, the same on every machine, and written down.
+"""Listing -> subset -> train/val/test, the same on every machine.
 
 Photos stand in the order of a seeded hash of their name. The first readable, colored ones of that
 order are the subset. A photo that comes to the folder later takes its own place in the order and
@@ -16,12 +16,10 @@ from pathlib import Path
 from core.distributed import world
 from core.errors import UserError
 from core.figures import progress_bar
-from core.files import csv_text, read_csv, sha256, write_csv, write_text
+from core.files import write_csv
 from data.inspection import each, fault_of, read
 from data.listing import Listing, Photo, encode
-
-SPLITS = ("train", "val", "test")
-COLUMNS = ("split", "name", "label", "sha256")
+from data.manifest import SPLITS, Entry, Manifest
 
 
 @dataclass(frozen=True)
@@ -31,68 +29,6 @@ class Rejected:
     name: str
     reason: str
     is_copy: bool = False
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One row of the manifest; `sha256` is that of the file's bytes."""
-
-    split: str
-    photo: Photo
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Manifest:
-    """Which photo is in which split.
-
-    Attributes:
-        entries: the photos, in the order of the draw.
-        sha256: of manifest.csv.
-        missing: names in manifest.csv whose photos are no longer there.
-    """
-
-    entries: tuple[Entry, ...]
-    sha256: str
-    missing: tuple[str, ...] = ()
-
-    def of(self, split: str, limit: int | None = None) -> list[Entry]:
-        """The first `limit` entries of a split, in the order of the draw; 'all' is every split."""
-        return [e for e in self.entries if split in ("all", e.split)][:limit]
-
-    def counts(self) -> dict[str, int]:
-        """Photos in each split."""
-        return {s: sum(e.split == s for e in self.entries) for s in SPLITS}
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        """Classes of the training photos in order of name; none where there are not two to tell apart."""
-        found = sorted({e.photo.label for e in self.entries if e.split == "train"} - {""})
-        return tuple(found) if len(found) > 1 else ()
-
-    def write(self, path: Path) -> None:
-        """Write manifest.csv."""
-        write_text(path, _to_csv(self.entries))
-
-
-def read_manifest(path: Path, listing: Listing) -> Manifest:
-    """Read a manifest and find its photos in a listing.
-
-    Raises:
-        UserError: the file is no manifest, or none of its photos is in the listing.
-    """
-    rows = read_csv(path)
-    if not rows or set(COLUMNS) - set(rows[0]) or any(r["split"] not in SPLITS for r in rows):
-        raise UserError(f"{path} is not a manifest: train again, or name another --run_dir")
-    at = {photo.name: photo for photo in listing.photos}
-    entries = tuple(Entry(r["split"], at[r["name"]], r["sha256"]) for r in rows if r["name"] in at)
-    if not entries:
-        raise UserError(
-            f"none of the {len(rows)} photos of {path} is in {listing.root}: give the folder that the "
-            "run was trained on with --data_dir, or score every photo of this one with --split=all"
-        )
-    missing = tuple(r["name"] for r in rows if r["name"] not in at)
-    return Manifest(entries, sha256(path), missing)
 
 
 def order(photos: Iterable[Photo], seed: int) -> list[Photo]:
@@ -158,57 +94,76 @@ def draw(
         UserError: too many photos rejected, or too few left for the splits.
     """
     wanted = min(subset_size or len(listing.photos), len(listing.photos))
-    kept: list[tuple[Photo, str]] = []
-    rejected: list[Rejected] = []
-    first: dict[tuple[str, object], str] = {}
-    num_bad = 0
-
-    bar = progress_bar("checking photos", wanted)
-    candidates = order(listing.photos, seed)
+    found = _Found(wanted, max_rejected, as_is)
 
     def look(photo: Photo) -> tuple[str, str]:
         return _inspect(photo, max_pixels, as_is) if seen is None else seen[photo.name]
 
-    with bar:
-        for photo, (digest, reason) in each(candidates, look, num_workers):
-            original = first.setdefault((digest, photo.box), photo.name) if digest else photo.name
-            if original != photo.name and not as_is:
-                rejected.append(Rejected(photo.name, f"copy of {original}", is_copy=True))
-            elif reason:
-                rejected.append(Rejected(photo.name, reason))
-                num_bad += 1
-            else:
-                kept.append((photo, digest))
-                bar.update()
-            # Even if every photo still to come were good, the share would stay too large.
-            if len(kept) == wanted or num_bad > max_rejected * (wanted + num_bad):
+    with progress_bar("checking photos", wanted) as bar:
+        for photo, (digest, reason) in each(order(listing.photos, seed), look, num_workers):
+            bar.update(found.take(photo, digest, reason))
+            if found.is_enough:
                 break
-
-    where = ""
-    if rejected_path is not None:
-        if world().is_main:
-            write_csv(rejected_path, [vars(r) for r in rejected], ("name", "reason"))
-        where = f", listed in {rejected_path}"
-    looked_at = len(kept) + num_bad
-    if num_bad > max_rejected * looked_at:
-        raise UserError(
-            f"{num_bad} of the first {looked_at} photos of {listing.root} are unreadable or gray"
-            f"{where} (first: {next(r.reason for r in rejected if not r.is_copy)}): "
-            "mend the folder or raise --max_rejected"
-        )
-    if rejected:
-        num_copies = len(rejected) - num_bad
-        print(f"left out: {num_bad} unreadable or gray photos, {num_copies} copies{where}")
-    entries = tuple(_assign(kept, ratios))
-    digest = hashlib.sha256(_to_csv(entries).encode("utf-8", "surrogateescape")).hexdigest()
-    return Manifest(entries, digest)
+    if rejected_path is not None and world().is_main:
+        write_csv(rejected_path, [vars(r) for r in found.rejected], ("name", "reason"))
+    found.report(listing.root, rejected_path)
+    return Manifest.of_entries(tuple(_assign(found.kept, ratios)))
 
 
-def _to_csv(entries: Sequence[Entry]) -> str:
-    rows = [
-        {"split": e.split, "name": e.photo.name, "label": e.photo.label, "sha256": e.sha256} for e in entries
-    ]
-    return csv_text(rows, COLUMNS)
+class _Found:
+    """The photos of a draw: those kept, and those left out."""
+
+    def __init__(self, wanted: int, max_rejected: float, as_is: bool) -> None:
+        """
+        Args:
+            wanted: photos to keep.
+            max_rejected: largest share of unreadable and gray photos among those looked at.
+            as_is: gray photos and copies are kept too.
+        """
+        self.wanted, self.max_rejected, self.as_is = wanted, max_rejected, as_is
+        self.kept: list[tuple[Photo, str]] = []
+        self.rejected: list[Rejected] = []
+        self.num_bad = 0
+        self._first: dict[tuple[str, object], str] = {}
+
+    def take(self, photo: Photo, digest: str, reason: str) -> bool:
+        """Keep a photo, or leave it out for a reason; whether it was kept."""
+        original = self._first.setdefault((digest, photo.box), photo.name) if digest else photo.name
+        is_copy = original != photo.name and not self.as_is
+        if is_copy:
+            self.rejected.append(Rejected(photo.name, f"copy of {original}", is_copy=True))
+        elif reason:
+            self.rejected.append(Rejected(photo.name, reason))
+            self.num_bad += 1
+        else:
+            self.kept.append((photo, digest))
+        return not (is_copy or reason)
+
+    @property
+    def is_enough(self) -> bool:
+        """Whether none need be looked at any more: if all to come were good, too many would still be bad."""
+        return len(self.kept) == self.wanted or self._is_too_bad(self.wanted + self.num_bad)
+
+    def report(self, folder: str, listed_in: Path | None) -> None:
+        """Say what was left out.
+
+        Raises:
+            UserError: too much.
+        """
+        where = f", listed in {listed_in}" if listed_in else ""
+        looked_at = len(self.kept) + self.num_bad
+        if self._is_too_bad(looked_at):
+            raise UserError(
+                f"{self.num_bad} of the first {looked_at} photos of {folder} are unreadable or gray"
+                f"{where} (first: {next(r.reason for r in self.rejected if not r.is_copy)}): "
+                "mend the folder or raise --max_rejected"
+            )
+        if self.rejected:
+            num_copies = len(self.rejected) - self.num_bad
+            print(f"left out: {self.num_bad} unreadable or gray photos, {num_copies} copies{where}")
+
+    def _is_too_bad(self, looked_at: int) -> bool:
+        return self.num_bad > self.max_rejected * looked_at
 
 
 def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Iterator[Entry]:

@@ -23,8 +23,8 @@ from core.figures import progress_bar
 from core.runs import BEST, LAST
 from data.batch import Batch
 from data.loader import epoch_seed
+from data.manifest import Manifest
 from data.pipeline import make_loader
-from data.split import Manifest
 from engine.batch_norm import synchronize_batch_norm
 from engine.early_stopping import best_epoch, is_finished
 from engine.ema import EMA

@@ -37,7 +37,7 @@ def run_photo(config: Config, path: Path) -> str:
     output = check_outputs(config, path, pages)
     original = load_original(config, path)
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
-        return _color_without_model(config, original, output)
+        return _color_without_model(config, path, original, output)
     weights, config = choose_weights(config)
     check_samples(config, weights, pages.num)
     guide = Guide(config, weights.model.accepts)
@@ -76,7 +76,7 @@ def run_photo(config: Config, path: Path) -> str:
     return warning
 
 
-def _color_without_model(config: Config, original: Picture, output: Path) -> str:
+def _color_without_model(config: Config, path: Path, original: Picture, output: Path) -> str:
     """Color with what an earlier prediction kept, or with what a person gives alone."""
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
     guide = Guide(config)
@@ -88,7 +88,7 @@ def _color_without_model(config: Config, original: Picture, output: Path) -> str
         print("would write {} ({}x{})".format(output, *original.size))
     if not world().is_main or config.dry_run:
         return ""
-    colored, warning = painter.finish(original, guided, output)
+    colored, warning = painter.finish(original, guided, path)
     save_picture(output, colored, quality=config.quality)
     print(output)
     return warning

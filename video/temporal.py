@@ -1,4 +1,4 @@
-"""Colours that stay where they are from frame to frame of a shot, and where a shot ends."""
+"""Colours that stay where they are from frame to frame of a shot."""
 
 from __future__ import annotations
 
@@ -8,32 +8,16 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.color import L_SCALE
+from video.cuts import is_cut
 from video.flow import optical_flow, resize_flow, warp, window_mean
 from video.shots import Shots
 
-# A cut is where two frames, averaged over a grid, correlate less than the first number and differ by more
-# than the second, in L* (mean absolute). The second pair is for dark shots, which never differ by much.
-_CUTS = ((0.6, 10.0), (0.3, 2.0))
-_GRID = 32
 # Longest side at which the motion is looked for, pixels: colours have no finer detail.
 _FLOW_SIDE = 112
 # Share of the colours of the frame before, where the motion explains what is seen.
 _MEMORY = 0.85
 # Difference of L* at which that share has fallen to 1/e, averaged over a window so that grain does not count.
 _TOLERANCE = 4.0
-
-
-def is_cut(now: Tensor, before: Tensor) -> bool:
-    """Whether another shot begins between two frames.
-
-    Args:
-        now, before: L* (1, 1, h, w), in [0, 100].
-    """
-    a, b = (F.adaptive_avg_pool2d(L, _GRID) for L in (now, before))
-    difference = (a - b).abs().mean()
-    a, b = a - a.mean(), b - b.mean()
-    correlation = (a * b).sum() / (a.norm() * b.norm()).clamp_min(1e-6)
-    return any(bool(correlation < c and difference > d) for c, d in _CUTS)
 
 
 @dataclass(frozen=True)

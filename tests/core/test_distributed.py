@@ -18,7 +18,7 @@ from core.errors import UserError
 from core.files import read_csv
 from core.runs import BEST, HISTORY, LAST, METRICS
 from data.batch import Batch
-from data.split import Manifest
+from data.manifest import Manifest
 from engine import trainer
 from engine.batch_norm import synchronize_batch_norm
 from engine.step import Stepper

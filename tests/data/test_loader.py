@@ -9,8 +9,8 @@ from core.files import sha256
 from data import color
 from data.listing import list_photos
 from data.loader import PhotoLoader
+from data.manifest import Entry
 from data.pack import Packer
-from data.split import Entry
 
 _WORLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
 

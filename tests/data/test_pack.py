@@ -16,8 +16,8 @@ from core.errors import UserError
 from core.files import sha256
 from data import pack as module
 from data.listing import Photo, list_photos
+from data.manifest import Entry
 from data.pack import Packer
-from data.split import Entry
 
 
 @pytest.fixture(autouse=True)

@@ -1,10 +1,8 @@
 """The draw: the same everywhere, honest about what it leaves out."""
 
-import dataclasses
 import os
 import random
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,9 +10,10 @@ from conftest import NUM_PHOTOS, crops, fill
 from PIL import Image
 
 from core.errors import UserError
-from core.files import read_csv, sha256
+from core.files import read_csv
 from data.listing import Listing, Photo, list_photos
-from data.split import SPLITS, Entry, Manifest, draw, order, read_manifest, share_out
+from data.manifest import SPLITS
+from data.split import draw, order, share_out
 
 RATIOS = (0.7, 0.15, 0.15)
 
@@ -162,33 +161,3 @@ def test_groups_stay_together():
     assert not groups["train"] & groups["val"]
     assert not groups["train"] & groups["test"]
     assert not groups["val"] & groups["test"]
-
-
-def test_manifest_round_trip(photos, tmp_path):
-    manifest = draw_from(photos)
-    path = tmp_path / "manifest.csv"
-    manifest.write(path)
-    assert sha256(path) == manifest.sha256
-    listing = list_photos(str(photos))
-    assert read_manifest(path, listing) == manifest
-    gone = names(manifest)[0]
-    left = dataclasses.replace(listing, photos=tuple(photo for photo in listing.photos if photo.name != gone))
-    assert read_manifest(path, left).missing == (gone,)
-    with pytest.raises(UserError, match="--data_dir"):
-        read_manifest(path, dataclasses.replace(listing, photos=()))
-
-
-def test_classes_are_those_of_the_training_photos():
-    def manifest(*rows):
-        entries = [Entry(split, Photo(label, Path(label), label, ""), "") for split, label in rows]
-        return Manifest(tuple(entries), "")
-
-    three = [("train", "sea"), ("train", ""), ("train", "field"), ("train", "sea"), ("val", "attic")]
-    assert manifest(*three).classes == ("field", "sea")
-    assert manifest(("train", "sea"), ("train", "")).classes == ()
-
-
-def test_file_that_is_no_manifest(photos, tmp_path):
-    (tmp_path / "manifest.csv").write_text("a,b\n1,2\n")
-    with pytest.raises(UserError, match="is not a manifest"):
-        read_manifest(tmp_path / "manifest.csv", list_photos(str(photos)))

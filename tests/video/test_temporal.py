@@ -1,58 +1,20 @@
-"""Cuts are found, colours are steady, and nothing of one shot gets into the next."""
+"""Colours are steady, and nothing of one shot gets into the next."""
 
 import itertools
 
 import numpy as np
-import pytest
 import skimage.color
 import skimage.data
 import torch
+from shots import lab, shot
 
-from video.temporal import SteadyChroma, follow, is_cut
-
-SHOTS = (skimage.data.astronaut, skimage.data.coffee, skimage.data.chelsea, skimage.data.rocket)
-
-
-def lab(frames):
-    values = np.stack([skimage.color.rgb2lab(frame) for frame in frames]).astype(np.float32)
-    tensor = torch.from_numpy(values).permute(0, 3, 1, 2)
-    return tensor[:, :1], tensor[:, 1:]
+from video.temporal import SteadyChroma, follow
 
 
 def step(steady, L, ab):
     """The colours of the next frame."""
     before = steady.state.get("L")
     return steady(L, ab, None if before is None else follow(L, before))
-
-
-def shot(photo, num=8, step=3):
-    """A camera that moves over a photo."""
-    return [photo[i : i + 96, 40 + step * i : 168 + step * i] for i in range(num)]
-
-
-def test_cuts_are_found_and_motion_is_none():
-    L, _ = lab([frame for source in SHOTS for frame in shot(source())])
-    cuts = [i for i in range(1, len(L)) if is_cut(L[i : i + 1], L[i - 1 : i])]
-    assert cuts == [8, 16, 24]
-
-
-def test_dark_shots_have_cuts_too():
-    L, _ = lab([frame for source in SHOTS for frame in shot(source())])
-    dark = 0.15 * L
-    cuts = [i for i in range(1, len(dark)) if is_cut(dark[i : i + 1], dark[i - 1 : i])]
-    assert cuts == [8, 16, 24]
-
-
-@pytest.mark.parametrize(
-    "change", [lambda L: L + 20, lambda L: 1.3 * L, lambda L: L + 5 * torch.randn_like(L)]
-)
-def test_light_and_grain_are_no_cut(change):
-    torch.manual_seed(0)
-    L, _ = lab([skimage.data.coffee()[:96, :128]])
-    assert not is_cut(change(L), L)
-    assert not is_cut(
-        torch.full_like(L, 3) + torch.randn_like(L), torch.full_like(L, 3) + torch.randn_like(L)
-    )
 
 
 def test_noise_is_averaged_on_a_static_scene():
