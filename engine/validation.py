@@ -30,7 +30,7 @@ def validate(
         loader: the photos.
         dtype: in which the network computes.
     Returns:
-        Means over the photos: val_loss; val_psnr and val_psnr_gray, that of no colour at all, dB, on sRGB after
+        Means over the photos: val_loss; val_psnr and val_psnr_gray, of no colour at all, dB, on sRGB after
         clipping; chroma_ratio, predicted over true mean chroma.
     Raises:
         UserError: the loss is not finite.

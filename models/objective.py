@@ -13,7 +13,7 @@ from models.base import ColorizationModel
 from models.inputs import Inputs
 
 Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
-"""(ab (N, 2, H, W) predicted, CIELAB units; the batch with the true ones) -> named weighted terms, () each."""
+"""(predicted ab (N, 2, H, W), CIELAB units; the batch with the true ones) -> named, weighted terms, ()."""
 
 
 @dataclass(frozen=True)
