@@ -106,7 +106,7 @@ def _write_samples(painter: Painter, original: Picture, output: Path) -> str:
         save_picture(path, colored, quality=config.quality)
         print(path)
     own = own_colors(original, config)
-    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation, own=own)
+    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=guide.saturation, own=own)
     save_picture(sheet, together, quality=config.quality)
     print(sheet)
     return "; ".join(warning for warning in warnings.values() if warning)
