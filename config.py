@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data_config import DataConfig
+from core.errors import UserError
 from core.predict_config import PredictConfig
 from core.settings import LISTING, MODES, setting, validate
 from core.train_config import TrainConfig
@@ -124,6 +125,10 @@ class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig
         validate(self)
         DataConfig.__post_init__(self)
         PredictConfig.__post_init__(self)
+        if self.render_sizes and self.mode != "predict":
+            raise UserError(
+                f"--render_size={self.render_size}: several are for predict, not for {self.mode}: name one"
+            )
 
     @property
     def run_path(self) -> Path:

@@ -21,7 +21,7 @@ from inference.guided import Guide
 from inference.painter import Painter
 from inference.photo import run_photo
 from inference.report import Report, Result, warn_of_mixture
-from inference.samples import check_samples
+from inference.variants import check_variants
 from inference.weights import choose_weights, describe
 from media.damaged import using_damaged
 from media.formats import kind_of
@@ -46,9 +46,13 @@ def run(config: Config) -> int:
     if path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
     with telling(config.progress) as tell, using_damaged(config.damaged == "use"):
-        if path.is_dir():
+        kind = "folder" if path.is_dir() else kind_of(path) or "photo"
+        if config.render_sizes and kind != "photo":
+            sizes = f"--render_size={config.render_size}"
+            raise UserError(f"{sizes}: several are for one photo, and {path} is a {kind}: name one")
+        if kind == "folder":
             return _run_folder(config, path, tell)
-        run_one = run_clip if kind_of(path) == "clip" else run_photo
+        run_one = run_clip if kind == "clip" else run_photo
         start = time.monotonic()
         done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
         try:
@@ -72,7 +76,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
             )
     else:
         weights, config = choose_weights(config)
-        check_samples(config, weights)
+        check_variants(config, weights)
     guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
         if weights is not None:

@@ -41,7 +41,8 @@ class PredictConfig:
     render_size: str | None = setting(
         None,
         "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "
-        "consistent of several",
+        "consistent of several; several with commas between: predict writes a picture of one photo for each, "
+        "and a sheet to choose from",
         modes=COLORING,
     )
     views: int = setting(
@@ -191,8 +192,23 @@ class PredictConfig:
     )
 
     def __post_init__(self) -> None:
-        size = self.render_size
         if self.reference and self.reference_dir:
             raise UserError("--reference names the photo that --reference_dir would look for: leave one out")
-        if size not in (None, "auto") and not (size.isdecimal() and 32 <= int(size) <= 4096):
-            raise UserError(f"--render_size={size}: must be auto or a number from 32 to 4096")
+        self._check_render_size()
+
+    @property
+    def render_sizes(self) -> tuple[str, ...]:
+        """Where `render_size` names several, each; else none."""
+        return tuple(self.render_size.split(",")) if self.render_size and "," in self.render_size else ()
+
+    def _check_render_size(self) -> None:
+        size = self.render_size
+        if size is None or size == "auto":
+            return
+        sizes = size.split(",")
+        if not all(one.isdecimal() and 32 <= int(one) <= 4096 for one in sizes):
+            raise UserError(
+                f"--render_size={size}: must be auto or a number from 32 to 4096, or several of these"
+            )
+        if len({int(one) for one in sizes}) < len(sizes):
+            raise UserError(f"--render_size={size} names a size twice: leave one out")
