@@ -26,15 +26,6 @@ RENAMED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExportConfig:
-    """Settings of the export."""
-
-    format: str = setting(
-        "onnx", "of the file that --mode=export writes", modes=("export",), choices=("onnx",)
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
 class CompareConfig:
     """Settings of the comparison."""
 
@@ -74,7 +65,7 @@ class ServeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig, ServeConfig):
+class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig):
     """General settings."""
 
     mode: str = setting(dataclasses.MISSING, "what to do", modes=MODES, resumable=True, choices=MODES)

@@ -20,8 +20,9 @@ from inference.folder import Job, color_photos, default_output, files_to_color
 from inference.guided import Guide
 from inference.painter import Painter
 from inference.photo import run_photo
+from inference.pipes import PIPE, through_pipes
 from inference.report import Report, Result, warn_of_mixture
-from inference.variants import check_variants
+from inference.variants import check_one_size, check_variants
 from inference.weights import choose_weights, describe
 from media.damaged import using_damaged
 from media.formats import kind_of
@@ -46,17 +47,13 @@ def run(config: Config) -> int:
     if path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
     with telling(config.progress) as tell, using_damaged(config.damaged == "use"):
-        kind = "folder" if path.is_dir() else kind_of(path) or "photo"
-        if config.render_sizes and kind != "photo":
-            sizes = f"--render_size={config.render_size}"
-            raise UserError(f"{sizes}: several are for one photo, and {path} is a {kind}: name one")
-        if kind == "folder":
+        if path.is_dir() and path != PIPE:
             return _run_folder(config, path, tell)
-        run_one = run_clip if kind == "clip" else run_photo
         start = time.monotonic()
         done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
         try:
-            done["warning"] = run_one(config, path)
+            with through_pipes(config) as piped:
+                done["warning"] = _run_file(piped)
         except UserError as error:
             tell({**done, "status": "failed", "reason": str(error)})
             raise
@@ -64,8 +61,19 @@ def run(config: Config) -> int:
     return 0
 
 
+def _run_file(config: Config) -> str:
+    """Color a photo or a clip; returns what looks wrong with what came out, or ''."""
+    path = config.image_path
+    assert path is not None
+    if kind_of(path) != "clip":
+        return run_photo(config, path)
+    check_one_size(config, "clip", path)
+    return run_clip(config, path)
+
+
 def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     check_kind(config, "folder", folder)
+    check_one_size(config, "folder", folder)
     folder, output = folder.resolve(), (config.output_dir or default_output(folder)).resolve()
     files = files_to_color(folder, output, recursive=config.recursive)
     weights = None

@@ -17,16 +17,27 @@ class PredictConfig:
     """Settings of the prediction."""
 
     image_path: Path | None = setting(
-        None, "the photo or clip to color, or a folder of them", modes=_ON_PATHS
+        None,
+        "the photo or clip to color, or a folder of them; -: a photo from standard input, in predict alone",
+        modes=_ON_PATHS,
     )
     output_path: Path | None = setting(
         None,
         "the file to write: of predict and compare a picture, format by its ending (default "
         "<name>_colorized.png or <name>_compared.png beside the photo), or a clip (.mp4, .m4v, .mov or .mkv; "
-        "default <name>_colorized.mp4), of export the model (default <weights>.onnx)",
+        "default <name>_colorized.mp4), of export the model (default <weights>.onnx); -: of predict the "
+        "picture of a photo to standard output, and nothing else",
         modes=_ON_PATHS,
         kinds=("photo", "clip"),
         instead={"folder": "use --output_dir"},
+    )
+    format: str | None = setting(
+        None,
+        "of the picture that predict writes to standard output (default that of the photo, PNG where it is "
+        "not written); of the file that export writes (default onnx)",
+        modes=("predict", "export"),
+        kinds=("photo",),
+        choices=("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif", "onnx"),
     )
     output_dir: Path | None = setting(
         None,

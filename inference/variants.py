@@ -58,6 +58,16 @@ def check_variants(config: Config, weights: LoadedModel, num_pages: int = 1) -> 
             raise UserError(f"{flag} gives a photo several colours: leave --{other} out")
 
 
+def check_one_size(config: Config, kind: str, path: Path) -> None:
+    """
+    Raises:
+        UserError: several in --render_size for what is no photo.
+    """
+    if config.render_sizes:
+        sizes = f"--render_size={config.render_size}"
+        raise UserError(f"{sizes}: several are for one photo, and {path} is a {kind}: name one")
+
+
 def _check_draws(config: Config, weights: LoadedModel, num_pages: int) -> None:
     flag = "--sample_seed" if config.samples is None else "--samples"
     if not weights.model.is_random:
