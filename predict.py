@@ -28,7 +28,10 @@ from media.damaged import using_damaged
 from media.formats import kind_of
 from media.walk import Files, count_endings
 from models.registry import WITHOUT_WEIGHTS
+from video.color_clips import clip_targets
+from video.parts import work_folder
 from video.predict import color_clips_of, run_clip
+from video.remains import sweep, work_folders
 
 __all__ = ["Colorizer", "run"]
 
@@ -111,6 +114,13 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
     report.finish(results)
+    places = [output / result.name for result in results if result.status == "failed"]
+    told = sweep(
+        [*work_folders(output, recursive=True), *work_folders(folder, recursive=config.recursive)],
+        wanted={work_folder(target) for place in places for target in clip_targets(place)},
+    )
+    if told:
+        log.warning("%s: %s", output, told)
     return _sum_up(results, files, (of_photos, of_clips))
 
 

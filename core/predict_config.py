@@ -37,7 +37,7 @@ class PredictConfig:
         "not written); of the file that export writes (default onnx)",
         modes=("predict", "export"),
         kinds=("photo",),
-        choices=("jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif", "onnx"),
+        choices=("onnx", "jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif"),
     )
     output_dir: Path | None = setting(
         None,
