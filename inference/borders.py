@@ -1,9 +1,11 @@
-"""Near-constant borders around a photo: not shown to the model, and without colour."""
+"""What of a picture a model sees: not the borders around a photo, and each photo of a page by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,8 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from inference.chroma import Chroma, lightness_seen
-from media.picture import Picture
+from inference.sheet import photos_on_page
+from media.picture import Box, Picture
 
 _SIDE = 512  # pixels of the long side at which borders are looked for
 _SPREAD = 3.0  # standard deviation within a row of a border, in codes of 8 bits
@@ -20,9 +23,8 @@ _PAPER, _FILM = 215, 40  # borders are lighter or darker: a plain sky is neither
 _SHARE = 0.4  # of the length, that a border takes at most on each side
 _THINNEST = 0.01
 _MARGIN = 1  # rows next to a border, in which it and the photo are mixed
-
-Box = tuple[int, int, int, int]
-"""(left, upper, right, lower) pixels."""
+_MAX_CELLS = 2**21  # of the colours of a page
+_SMOOTHLY: Any = {"mode": "bilinear", "antialias": True}
 
 
 def find_photo(picture: Picture) -> Box:
@@ -47,31 +49,61 @@ def find_photo(picture: Picture) -> Box:
     return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0, 0, width, height)
 
 
-def infer_within(picture: Picture, box: Box, infer: Callable[[Picture], Chroma]) -> Chroma:
-    """The colours of a photo within its borders, which have none.
+def boxes_to_show(picture: Picture, page: str) -> list[Box]:
+    """What of a picture a model is to see, each by itself: the photo, or those of a page, without borders.
+
+    Args:
+        picture: a photo, or a scan of several.
+        page: 'auto', 'album' or 'photo', as of --page.
+    """
+    photos = [] if page == "photo" else photos_on_page(picture, strict=page == "auto")
+    if len(photos) < (2 if page == "auto" else 1):
+        return [find_photo(picture)]
+    boxes = []
+    for left, upper, right, lower in photos:
+        x0, y0, x1, y1 = find_photo(picture.crop((left, upper, right, lower)))
+        boxes.append((left + x0, upper + y0, left + x1, upper + y1))
+    return boxes
+
+
+def infer_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Picture, Box], Chroma]) -> Chroma:
+    """The colours of photos in a picture, which has none around them.
 
     Args:
         picture: the whole.
-        box: of the photo in it.
-        infer: gives the colours of a picture.
+        boxes: of the photos in it.
+        infer: gives the colours of a part of the picture, given it and its box.
     Returns:
-        Colours of the whole picture, as densely as those of the photo.
+        Colours of the whole picture, as densely as those of the photo that was looked at most closely.
     """
     width, height = picture.size
-    left, upper, right, lower = box
-    if box == (0, 0, width, height):
-        return infer(picture)
-    alpha = None if picture.alpha is None else picture.alpha[upper:lower, left:right]
-    photo = replace(picture, pixels=picture.pixels[upper:lower, left:right], alpha=alpha)
-    found = infer(photo)
-    h, w = found.ab.shape[-2:]
-    per_x, per_y = w / (right - left), h / (lower - upper)
+    if list(boxes) == [(0, 0, width, height)]:
+        return replace(infer(picture, boxes[0]), boxes=tuple(boxes))
+    found = [infer(picture.crop(box), box) for box in boxes]
+    per_x, per_y = _density(found, boxes, picture.size)
     whole = torch.zeros(1, 2, max(1, round(height * per_y)), max(1, round(width * per_x)))
-    y0, x0 = round(upper * per_y), round(left * per_x)
-    part = whole[..., y0 : y0 + h, x0 : x0 + w]
-    part.copy_(interpolate(found.ab, part.shape[-2:], mode="bilinear"))
+    for part, (left, upper, right, lower) in zip(found, boxes, strict=True):
+        y, x = round(upper * per_y), round(left * per_x)
+        h, w = max(1, round((lower - upper) * per_y)), max(1, round((right - left) * per_x))
+        place = whole[..., y : y + h, x : x + w]
+        is_same = place.shape == part.ab.shape
+        place.copy_(part.ab if is_same else interpolate(part.ab, place.shape[-2:], **_SMOOTHLY))
     L = lightness_seen(picture, (whole.shape[-1], whole.shape[-2]))
-    return replace(found, ab=whole, size=(width, height), L=L)
+    return replace(found[0], ab=whole.half().float(), size=(width, height), L=L, boxes=tuple(boxes))
+
+
+def _density(found: Sequence[Chroma], boxes: Sequence[Box], size: tuple[int, int]) -> tuple[float, float]:
+    """Colours for each pixel, across and down."""
+    each = [
+        (part.ab.shape[-1] / (right - left), part.ab.shape[-2] / (lower - upper))
+        for part, (left, upper, right, lower) in zip(found, boxes, strict=True)
+    ]
+    per_x, per_y = (max(values) for values in zip(*each, strict=True))
+    if len(boxes) == 1:
+        return per_x, per_y
+    # A small photo on a large page is looked at more closely than anybody can see.
+    most = min(1.0, math.sqrt(_MAX_CELLS / math.prod(size)))
+    return min(per_x, most), min(per_y, most)
 
 
 def _borders_of(codes: np.ndarray) -> tuple[int, int, float | None]:

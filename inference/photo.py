@@ -105,7 +105,7 @@ def _write_samples(painter: Painter, original: Picture, output: Path) -> str:
         colored, warnings[path] = painter.finish(original, chroma, path)
         save_picture(path, colored, quality=config.quality)
         print(path)
-    own = own_colors(original, config)
+    own = own_colors(original, config, chroma.boxes)
     together = contact_sheet(original, drawn, upsample=config.upsample, saturation=guide.saturation, own=own)
     save_picture(sheet, together, quality=config.quality)
     print(sheet)
