@@ -46,21 +46,28 @@ def sheet(photos: Sequence[Picture], layout: str, paper: str, seed: int) -> Shee
     width, height = _SIZE
     page = np.tile(np.array(PAPERS[paper], np.float32), (height, width, 1))
     boxes = []
-    for photo, (left, upper, across, down) in zip(photos, LAYOUTS[layout], strict=True):
-        room = np.array([across * (width - 2 * _MARGIN), down * (height - 2 * _MARGIN)])
-        scale = rng.uniform(_LEAST, _MOST) * (room / photo.size).min()
-        size = np.maximum(1, np.round(scale * np.array(photo.size))).astype(int)
-        free = room - size
-        x, y = np.round(
-            _MARGIN
-            + np.array([left * (width - 2 * _MARGIN), upper * (height - 2 * _MARGIN)])
-            + free * rng.uniform(0.3, 0.7, 2)
-        ).astype(int)
-        gray = Image.fromarray(to_dtype(photo.pixels, "uint8")).convert("L").resize(tuple(size.tolist()))
-        page[y : y + size[1], x : x + size[0]] = np.asarray(gray)[..., None]
-        boxes.append((int(x), int(y), int(x + size[0]), int(y + size[1])))
-    v, u = np.meshgrid(np.linspace(-1, 1, height), np.linspace(-1, 1, width), indexing="ij")
-    slope = rng.uniform(-_LIGHT, _LIGHT, 3)
-    light = 1 + slope[0] * u + slope[1] * v - abs(slope[2]) * (u**2 + v**2) / 2
-    page = page * light[..., None] + rng.normal(0, _NOISE, (height, width, 1))
+    for photo, place in zip(photos, LAYOUTS[layout], strict=True):
+        left, upper, right, lower = box = _box_in(place, photo.size, rng)
+        gray = Image.fromarray(to_dtype(photo.pixels, "uint8")).convert("L")
+        page[upper:lower, left:right] = np.asarray(gray.resize((right - left, lower - upper)))[..., None]
+        boxes.append(box)
+    page = page * _light(rng) + rng.normal(0, _NOISE, (height, width, 1))
     return Sheet(Picture(page.clip(0, 255).round().astype(np.uint8)), boxes)
+
+
+def _box_in(place: tuple[float, ...], size: tuple[int, int], rng: np.random.Generator) -> Box:
+    """Somewhere in a place of a page, for a photo of a size."""
+    inner = np.array(_SIZE) - 2 * _MARGIN
+    corner, room = _MARGIN + inner * place[:2], inner * place[2:]
+    taken = np.round(rng.uniform(_LEAST, _MOST) * (room / size).min() * np.array(size))
+    x, y = np.round(corner + (room - taken) * rng.uniform(0.3, 0.7, 2)).astype(int).tolist()
+    across, down = taken.astype(int).tolist()
+    return x, y, x + across, y + down
+
+
+def _light(rng: np.random.Generator) -> np.ndarray:
+    """(H, W, 1) factors: lighter towards one side, darker towards the corners."""
+    x, y = np.meshgrid(*(np.linspace(-1, 1, length) for length in _SIZE))
+    across, down, out = rng.uniform(-_LIGHT, _LIGHT, 3)
+    light: np.ndarray = 1 + across * x + down * y - abs(out) * (x**2 + y**2) / 2
+    return light[..., None]

@@ -22,6 +22,7 @@ _STEP = 10  # codes by which rows, and sides, of one border differ at most
 _PAPER, _FILM = 215, 40  # borders are lighter or darker: a plain sky is neither
 _SHARE = 0.4  # of the length, that a border takes at most on each side
 _THINNEST = 0.01
+_REACH = 3  # rows of the small copy by which sides are moved at most
 _MARGIN = 1  # rows next to a border, in which it and the photo are mixed
 _MAX_CELLS = 2**21  # of the colours of a page
 _SMOOTHLY: Any = {"mode": "bilinear", "antialias": True}
@@ -46,7 +47,7 @@ def find_photo(picture: Picture) -> Box:
     box = (left / size[0], top / size[1], 1 - right / size[0], 1 - bottom / size[1])
     lengths = (width, height, width, height)
     x0, y0, x1, y1 = (round(share * length) for share, length in zip(box, lengths, strict=True))
-    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0, 0, width, height)
+    return _snapped(picture, (x0, y0, x1, y1)) if x1 > x0 and y1 > y0 else (0, 0, width, height)
 
 
 def boxes_to_show(picture: Picture, page: str) -> list[Box]:
@@ -60,7 +61,8 @@ def boxes_to_show(picture: Picture, page: str) -> list[Box]:
     if len(photos) < (2 if page == "auto" else 1):
         return [find_photo(picture)]
     boxes = []
-    for left, upper, right, lower in photos:
+    for photo in photos:
+        left, upper, right, lower = _snapped(picture, photo)
         x0, y0, x1, y1 = find_photo(picture.crop((left, upper, right, lower)))
         boxes.append((left + x0, upper + y0, left + x1, upper + y1))
     return boxes
@@ -104,6 +106,27 @@ def _density(found: Sequence[Chroma], boxes: Sequence[Box], size: tuple[int, int
     # A small photo on a large page is looked at more closely than anybody can see.
     most = min(1.0, math.sqrt(_MAX_CELLS / math.prod(size)))
     return min(per_x, most), min(per_y, most)
+
+
+def _snapped(picture: Picture, box: Box) -> Box:
+    """A box that was found in a small copy, its sides moved to the steepest edge beside them.
+
+    A model may see other colours in a photo for one row of paper more, or of the photo less.
+    """
+    left, upper, right, lower = box
+    width, height = picture.size
+    reach = _REACH * math.ceil(max(picture.size) / _SIDE)
+    rows, columns = picture.pixels[:, left:right], picture.pixels[upper:lower].swapaxes(0, 1)
+    upper, lower = (_steepest(rows, y, reach) if 0 < y < height else y for y in (upper, lower))
+    left, right = (_steepest(columns, x, reach) if 0 < x < width else x for x in (left, right))
+    return (left, upper, right, lower) if left < right and upper < lower else box
+
+
+def _steepest(rows: np.ndarray, place: int, reach: int) -> int:
+    """The row, of those within reach of a place, that differs most from the one before it."""
+    first = max(0, place - reach - 1)
+    near = rows[first : place + reach + 1].mean(axis=2, dtype=np.float32)
+    return first + 1 + int(np.abs(np.diff(near, axis=0)).mean(axis=1).argmax())
 
 
 def _borders_of(codes: np.ndarray) -> tuple[int, int, float | None]:

@@ -20,6 +20,7 @@ from media.decode import is_gray
 from media.picture import Box, Picture, load_picture, to_dtype
 
 _SIDE = 256  # pixels of the long side at which the edge of a part is found
+_EDGE = 0.03  # of the short side of a photo on a page, which its colours do not count
 _SOFTNESS = 2.0  # of that edge, standard deviation in these pixels
 
 
@@ -94,16 +95,24 @@ def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
 
 def _find_own_on_page(picture: Picture, boxes: Sequence[Box], *, tone_too: bool) -> Own | None:
     """Those of each photo by itself: beside paper that has a tone, gray would look like colour."""
-    found = {box: own for box in boxes if (own := find_own(picture.crop(box), tone_too=tone_too))}
+    found = {box: own for box in boxes if (own := find_own(picture.crop(_inner(box)), tone_too=tone_too))}
     if not found:
         return None
     if len(found) == len(boxes) and all(own.is_all for own in found.values()):
         return Own(np.full((1, 1), 255, np.uint8), "has colours of its own, which stay")
     share = np.zeros(picture.pixels.shape[:2], np.uint8)
     for (left, upper, right, lower), own in found.items():
+        # Of the photo but its edges, stretched to them: its own edges are softer than that moves it.
         part = Image.fromarray(own.share).resize((right - left, lower - upper), Image.Resampling.BILINEAR)
         share[upper:lower, left:right] = np.asarray(part)
     return Own(share, f"has colours of its own in {len(found)} of its {len(boxes)} photos, which stay")
+
+
+def _inner(box: Box) -> Box:
+    """Without the edges, at which paper may be."""
+    left, upper, right, lower = box
+    edge = int(_EDGE * min(right - left, lower - upper))
+    return left + edge, upper + edge, right - edge, lower - edge
 
 
 def read_mask(path: Path, size: tuple[int, int], flag: str, *, max_pixels: int) -> np.ndarray:
