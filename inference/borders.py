@@ -83,15 +83,14 @@ def infer_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Pictur
         return replace(infer(picture, boxes[0]), boxes=tuple(boxes))
     found = [infer(picture.crop(box), box) for box in boxes]
     per_x, per_y = _density(found, boxes, picture.size)
-    whole = torch.zeros(1, 2, max(1, round(height * per_y)), max(1, round(width * per_x)))
-    for part, (left, upper, right, lower) in zip(found, boxes, strict=True):
-        y, x = round(upper * per_y), round(left * per_x)
-        h, w = max(1, round((lower - upper) * per_y)), max(1, round((right - left) * per_x))
-        place = whole[..., y : y + h, x : x + w]
+    grid = max(1, round(width * per_x)), max(1, round(height * per_y))
+    ab, L = torch.zeros(1, 2, *grid[::-1]), lightness_seen(picture, grid)
+    whole = replace(found[0], ab=ab, size=(width, height), L=L, boxes=tuple(boxes))
+    for box, part in zip(boxes, found, strict=True):
+        place = ab[(..., *whole.cells(box))]
         is_same = place.shape == part.ab.shape
         place.copy_(part.ab if is_same else interpolate(part.ab, place.shape[-2:], **_SMOOTHLY))
-    L = lightness_seen(picture, (whole.shape[-1], whole.shape[-2]))
-    return replace(found[0], ab=whole.half().float(), size=(width, height), L=L, boxes=tuple(boxes))
+    return replace(whole, ab=ab.half().float())
 
 
 def _density(found: Sequence[Chroma], boxes: Sequence[Box], size: tuple[int, int]) -> tuple[float, float]:

@@ -53,7 +53,8 @@ class Chroma:
         down, across = (n / length for n, length in zip(self.ab.shape[-2:], self.size[::-1], strict=True))
         left, upper, right, lower = box
         y, x = round(upper * down), round(left * across)
-        return slice(y, max(y + 1, round(lower * down))), slice(x, max(x + 1, round(right * across)))
+        h, w = max(1, round((lower - upper) * down)), max(1, round((right - left) * across))
+        return slice(y, y + h), slice(x, x + w)
 
     def resized(self, size: tuple[int, int]) -> Chroma:
         """The same colours for a smaller or larger copy of the photo, of (width, height)."""

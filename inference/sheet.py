@@ -44,7 +44,7 @@ class _Rules:
     photo_straight: float = 0.6
 
 
-_STRICT, _LENIENT = _Rules(0.85, 0.8, 0.1), _Rules(0.4, 0.0, 1.0)
+_STRICT, _LENIENT = _Rules(0.85, 0.8, 0.1), _Rules(0.2, 0.0, 1.0)
 
 
 def photos_on_page(picture: Picture, *, strict: bool = True) -> list[Box]:
