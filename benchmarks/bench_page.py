@@ -144,7 +144,7 @@ def main() -> None:
     }
     for name, figure in figures.items():
         print(name, figure)
-    command = "python -m benchmarks.bench_page --photos=PHOTOS --historical=HISTORICAL"
+    command = f"python -m benchmarks.bench_page --photos=PHOTOS --historical=HISTORICAL --num={args.num}"
     write_json(args.json, {"command": command, "definitions": DEFINITIONS, **figures})
 
 

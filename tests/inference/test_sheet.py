@@ -189,6 +189,21 @@ def test_a_photo_in_colour_stays_and_paper_that_has_a_tone_does_not(predict):
     assert (colored == in_color).all()
 
 
+def test_the_library_and_compare_see_each_alone_too(cli, vivid, predict, tmp_path):
+    page = scan()
+    _, expected = predict(page, "--keep_color=no")
+    assert (Colorizer.load(vivid, device="cpu")(page) == expected).all()
+    as_one = Colorizer.load(vivid, device="cpu", page="photo")(page)
+    assert (as_one != expected).any(axis=2).mean() > 0.5
+    path, models = tmp_path / "compared.png", f"--compare={vivid},model1"
+    argv = ("--mode=compare", models, f"--image_path={tmp_path / 'page.png'}", f"--output_path={path}")
+    assert cli(*argv, "--device=cpu").code == 0
+    drawn = np.asarray(Image.open(path)).astype(int)
+    assert np.ptp(drawn, axis=2).max() > 50
+    is_paper = (drawn[..., :3].min(axis=2) > 190) & (drawn[..., :3].max(axis=2) < 250)
+    assert np.median(np.ptp(drawn, axis=2)[is_paper]) <= 1
+
+
 def test_hints_keep_their_places():
     """Those of the whole picture: a model is told them at the places that they have in each photo."""
     points = [{"x": 50, "y": 60, "color": "#ff0000"}, {"x": 340, "y": 70, "color": "#0000ff", "radius": 3}]
