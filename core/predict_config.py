@@ -49,6 +49,14 @@ class PredictConfig:
     recursive: bool = setting(
         False, "color what is in the folders below too", modes=_ON_PATHS, kinds=("folder",)
     )
+    page: str = setting(
+        "auto",
+        "a scan of several photos; auto: where they are found, each is colored by itself; album: look harder "
+        "for them; photo: it is one photo",
+        modes=COLORING,
+        kinds=("photo", "folder"),
+        choices=("auto", "album", "photo"),
+    )
     render_size: str | None = setting(
         None,
         "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "

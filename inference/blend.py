@@ -16,7 +16,6 @@ from checkpoint.file import load_weights
 from checkpoint.shipped import find_weights
 from config import Config
 from core.errors import UserError
-from inference.borders import find_photo, infer_within
 from inference.chroma import Chroma, load_chroma
 from inference.colorizer import Colorizer
 from inference.own_color import read_mask
@@ -33,13 +32,13 @@ class Blend:
     Attributes:
         source: where they come from, as it was named.
         share: in [0, 1], or a mask of the photo's size, white where they count alone.
-        infer: gives them for a photo.
+        look: gives them for a photo.
         max_pixels: larger masks are refused.
     """
 
     source: str
     share: float | Path
-    infer: Callable[[Picture], Chroma]
+    look: Callable[[Picture], Chroma]
     max_pixels: int
 
     @classmethod
@@ -59,12 +58,7 @@ class Blend:
             other = load_chroma(Path(source))
             return cls(source, share, lambda _: other, config.max_pixels)
         loaded = load_weights(find_weights(Path(source), None, ""))
-        colorizer = Colorizer.from_config(config, loaded)
-
-        def infer(original: Picture) -> Chroma:
-            return infer_within(original, find_photo(original), colorizer.infer)
-
-        return cls(source, share, infer, config.max_pixels)
+        return cls(source, share, Colorizer.from_config(config, loaded).look, config.max_pixels)
 
     def __call__(self, original: Picture, chroma: Chroma) -> Chroma:
         """The colours of a photo, mixed with the other ones at the size of the former.
@@ -72,7 +66,7 @@ class Blend:
         Raises:
             UserError: the mask, or the file of the other colours, is of a photo of another size.
         """
-        other = self.infer(original)
+        other = self.look(original)
         if other.size != chroma.size:
             wanted, size = ("{}x{}".format(*pair) for pair in (chroma.size, other.size))
             raise UserError(f"--blend={self.source} is of a photo of {size}, not {wanted}: name another")

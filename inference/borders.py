@@ -1,9 +1,11 @@
-"""Near-constant borders around a photo: not shown to the model, and without colour."""
+"""What of a picture a model sees: not the borders around a photo, and each photo of a page by itself."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +13,8 @@ from PIL import Image
 from torch.nn.functional import interpolate
 
 from inference.chroma import Chroma, lightness_seen
-from media.picture import Picture
+from inference.sheet import photos_on_page
+from media.picture import Box, Picture
 
 _SIDE = 512  # pixels of the long side at which borders are looked for
 _SPREAD = 3.0  # standard deviation within a row of a border, in codes of 8 bits
@@ -19,10 +22,10 @@ _STEP = 10  # codes by which rows, and sides, of one border differ at most
 _PAPER, _FILM = 215, 40  # borders are lighter or darker: a plain sky is neither
 _SHARE = 0.4  # of the length, that a border takes at most on each side
 _THINNEST = 0.01
+_REACH = 3  # rows of the small copy by which sides are moved at most
 _MARGIN = 1  # rows next to a border, in which it and the photo are mixed
-
-Box = tuple[int, int, int, int]
-"""(left, upper, right, lower) pixels."""
+_MAX_CELLS = 2**21  # of the colours of a page
+_SMOOTHLY: Any = {"mode": "bilinear", "antialias": True}
 
 
 def find_photo(picture: Picture) -> Box:
@@ -44,34 +47,85 @@ def find_photo(picture: Picture) -> Box:
     box = (left / size[0], top / size[1], 1 - right / size[0], 1 - bottom / size[1])
     lengths = (width, height, width, height)
     x0, y0, x1, y1 = (round(share * length) for share, length in zip(box, lengths, strict=True))
-    return (x0, y0, x1, y1) if x1 > x0 and y1 > y0 else (0, 0, width, height)
+    return _snapped(picture, (x0, y0, x1, y1)) if x1 > x0 and y1 > y0 else (0, 0, width, height)
 
 
-def infer_within(picture: Picture, box: Box, infer: Callable[[Picture], Chroma]) -> Chroma:
-    """The colours of a photo within its borders, which have none.
+def boxes_to_show(picture: Picture, page: str) -> list[Box]:
+    """What of a picture a model is to see, each by itself: the photo, or those of a page, without borders.
+
+    Args:
+        picture: a photo, or a scan of several.
+        page: 'auto', 'album' or 'photo', as of --page.
+    """
+    photos = [] if page == "photo" else photos_on_page(picture, strict=page == "auto")
+    if len(photos) < (2 if page == "auto" else 1):
+        return [find_photo(picture)]
+    boxes = []
+    for photo in photos:
+        left, upper, right, lower = _snapped(picture, photo)
+        x0, y0, x1, y1 = find_photo(picture.crop((left, upper, right, lower)))
+        boxes.append((left + x0, upper + y0, left + x1, upper + y1))
+    return boxes
+
+
+def infer_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Picture, Box], Chroma]) -> Chroma:
+    """The colours of photos in a picture, which has none around them.
 
     Args:
         picture: the whole.
-        box: of the photo in it.
-        infer: gives the colours of a picture.
+        boxes: of the photos in it.
+        infer: gives the colours of a part of the picture, given it and its box.
     Returns:
-        Colours of the whole picture, as densely as those of the photo.
+        Colours of the whole picture, as densely as those of the photo that was looked at most closely.
     """
     width, height = picture.size
+    if list(boxes) == [(0, 0, width, height)]:
+        return replace(infer(picture, boxes[0]), boxes=tuple(boxes))
+    found = [infer(picture.crop(box), box) for box in boxes]
+    per_x, per_y = _density(found, boxes, picture.size)
+    grid = max(1, round(width * per_x)), max(1, round(height * per_y))
+    ab, L = torch.zeros(1, 2, *grid[::-1]), lightness_seen(picture, grid)
+    whole = replace(found[0], ab=ab, size=(width, height), L=L, boxes=tuple(boxes))
+    for box, part in zip(boxes, found, strict=True):
+        place = ab[(..., *whole.cells(box))]
+        is_same = place.shape == part.ab.shape
+        place.copy_(part.ab if is_same else interpolate(part.ab, place.shape[-2:], **_SMOOTHLY))
+    return replace(whole, ab=ab.half().float())
+
+
+def _density(found: Sequence[Chroma], boxes: Sequence[Box], size: tuple[int, int]) -> tuple[float, float]:
+    """Colours for each pixel, across and down."""
+    each = [
+        (part.ab.shape[-1] / (right - left), part.ab.shape[-2] / (lower - upper))
+        for part, (left, upper, right, lower) in zip(found, boxes, strict=True)
+    ]
+    per_x, per_y = (max(values) for values in zip(*each, strict=True))
+    if len(boxes) == 1:
+        return per_x, per_y
+    # A small photo on a large page is looked at more closely than anybody can see.
+    most = min(1.0, math.sqrt(_MAX_CELLS / math.prod(size)))
+    return min(per_x, most), min(per_y, most)
+
+
+def _snapped(picture: Picture, box: Box) -> Box:
+    """A box that was found in a small copy, its sides moved to the steepest edge beside them.
+
+    A model may see other colours in a photo for one row of paper more, or of the photo less.
+    """
     left, upper, right, lower = box
-    if box == (0, 0, width, height):
-        return infer(picture)
-    alpha = None if picture.alpha is None else picture.alpha[upper:lower, left:right]
-    photo = replace(picture, pixels=picture.pixels[upper:lower, left:right], alpha=alpha)
-    found = infer(photo)
-    h, w = found.ab.shape[-2:]
-    per_x, per_y = w / (right - left), h / (lower - upper)
-    whole = torch.zeros(1, 2, max(1, round(height * per_y)), max(1, round(width * per_x)))
-    y0, x0 = round(upper * per_y), round(left * per_x)
-    part = whole[..., y0 : y0 + h, x0 : x0 + w]
-    part.copy_(interpolate(found.ab, part.shape[-2:], mode="bilinear"))
-    L = lightness_seen(picture, (whole.shape[-1], whole.shape[-2]))
-    return replace(found, ab=whole, size=(width, height), L=L)
+    width, height = picture.size
+    reach = _REACH * math.ceil(max(picture.size) / _SIDE)
+    rows, columns = picture.pixels[:, left:right], picture.pixels[upper:lower].swapaxes(0, 1)
+    upper, lower = (_steepest(rows, y, reach) if 0 < y < height else y for y in (upper, lower))
+    left, right = (_steepest(columns, x, reach) if 0 < x < width else x for x in (left, right))
+    return (left, upper, right, lower) if left < right and upper < lower else box
+
+
+def _steepest(rows: np.ndarray, place: int, reach: int) -> int:
+    """The row, of those within reach of a place, that differs most from the one before it."""
+    first = max(0, place - reach - 1)
+    near = rows[first : place + reach + 1].mean(axis=2, dtype=np.float32)
+    return first + 1 + int(np.abs(np.diff(near, axis=0)).mean(axis=1).argmax())
 
 
 def _borders_of(codes: np.ndarray) -> tuple[int, int, float | None]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import safetensors.torch
@@ -21,7 +22,7 @@ from data.color import join, lab_to_rgb, lightness, rgb_to_lab
 from inference.own_color import Own
 from inference.upsample import UPSAMPLERS, Rows
 from media.metadata import mark_inferred
-from media.picture import FULL, Picture
+from media.picture import FULL, Box, Picture
 
 _METADATA_KEY = "chroma"
 # Joined at a time: what one operation writes the next finds in the cache.
@@ -37,17 +38,34 @@ class Chroma:
         size: (width, height) of the photo.
         by: the program and the weights that inferred them.
         L: (1, 1, h, w) float32, the photo's lightness as the model saw it; None where it was not kept.
+        boxes: of the photos that the model was shown, each by itself: the one within its borders, or those of
+            a page; elsewhere there is no colour. (): nobody looked for borders.
     """
 
     ab: Tensor
     size: tuple[int, int]
     by: str
     L: Tensor | None = None
+    boxes: tuple[Box, ...] = ()
+
+    def cells(self, box: Box) -> tuple[slice, slice]:
+        """Rows and columns of `ab` and `L` that are of a part of the photo."""
+        down, across = (n / length for n, length in zip(self.ab.shape[-2:], self.size[::-1], strict=True))
+        left, upper, right, lower = box
+        y, x = round(upper * down), round(left * across)
+        h, w = max(1, round((lower - upper) * down)), max(1, round((right - left) * across))
+        return slice(y, y + h), slice(x, x + w)
+
+    def resized(self, size: tuple[int, int]) -> Chroma:
+        """The same colours for a smaller or larger copy of the photo, of (width, height)."""
+        factors = [new / old for new, old in zip(2 * size, 2 * self.size, strict=True)]
+        boxes = [tuple(round(f * x) for f, x in zip(factors, box, strict=True)) for box in self.boxes]
+        return replace(self, size=size, boxes=cast(tuple[Box, ...], tuple(boxes)))
 
 
 def save_chroma(path: Path, chroma: Chroma) -> None:
     """Write a file, whole or not at all."""
-    about = json.dumps({"size": chroma.size, "by": chroma.by})
+    about = json.dumps({"size": chroma.size, "by": chroma.by, "boxes": chroma.boxes})
     write_bytes(path, safetensors.torch.save({"ab": chroma.ab.half()}, {_METADATA_KEY: about}))
 
 
@@ -72,7 +90,8 @@ def load_chroma(path: Path) -> Chroma:
         (width, height), ab = about["size"], state["ab"].float()
         if ab.ndim != 4 or ab.shape[:2] != (1, 2) or not ab.numel() or not ab.isfinite().all():
             raise ValueError(ab.shape)
-        return Chroma(ab, (int(width), int(height)), str(about["by"]))
+        boxes = [(int(x0), int(y0), int(x1), int(y1)) for x0, y0, x1, y1 in about.get("boxes", ())]
+        return Chroma(ab, (int(width), int(height)), str(about["by"]), boxes=tuple(boxes))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} holds no chroma: name a file that --save_chroma wrote") from error
 

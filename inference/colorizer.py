@@ -22,6 +22,7 @@ from config import VERSION, Config
 from core.device import find_device, is_out_of_memory
 from core.errors import UserError
 from core.files import sha256
+from inference.borders import boxes_to_show, infer_within
 from inference.chroma import Chroma, apply_chroma, lightness_seen
 from inference.confidence import confidence, most_consistent
 from inference.guidance import NOTHING, Guidance
@@ -55,6 +56,7 @@ class Colorizer:
         views: int = Config.views,
         upsample: str = Config.upsample,
         saturation: float = Config.saturation,
+        page: str = Config.page,
         device: str = "auto",
     ) -> None:
         """
@@ -66,6 +68,7 @@ class Colorizer:
             views: of each photo, whose colours are averaged; see `mean_over_views`.
             upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
+            page: whether a scan may hold several photos: 'auto', 'album' or 'photo', as of --page.
             device: 'auto', 'cpu', 'cuda' or 'mps'.
         Raises:
             UserError: the device is not there.
@@ -79,7 +82,7 @@ class Colorizer:
         # Several threads may share a colorizer, but not every kind of GPU.
         on_cpu = self.device.type == "cpu"
         self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
-        self.upsample, self.saturation = upsample, saturation
+        self.upsample, self.saturation, self.page = upsample, saturation, page
         self.guidance = NOTHING
         self.reference_sha256: str | None = None
 
@@ -93,7 +96,7 @@ class Colorizer:
             UserError: the device is not there, or --reference cannot be read.
         """
         seen = {name: getattr(config, name) for name in ("image_size", "resize") if name in config.given}
-        names = ("render_size", "views", "upsample", "saturation", "device")
+        names = ("render_size", "views", "upsample", "saturation", "page", "device")
         colorizer = cls(loaded, **seen, **{name: getattr(config, name) for name in names})
         colorizer.guidance = Guidance(seed=config.sample_seed)
         if config.reference and "reference" in loaded.model.accepts:
@@ -145,12 +148,18 @@ class Colorizer:
 
     def color(self, original: Picture) -> Picture:
         """Color a photo with all that belongs to it; its metadata then says so."""
-        chroma = self.infer(original)
+        chroma = self.look(original)
         return apply_chroma(original, chroma, upsample=self.upsample, saturation=self.saturation)
+
+    def look(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
+        """The colours of a photo within its borders, or of each photo of a page; see `infer`."""
+        told = self.guidance if guidance is None else guidance
+        boxes = boxes_to_show(original, self.page)
+        return infer_within(original, boxes, lambda photo, box: self.infer(photo, told.within(box)))
 
     @torch.inference_mode()
     def infer(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
-        """The colours of a photo, at the size at which the model sees it.
+        """The colours of a picture as it is, at the size at which the model sees it.
 
         Where memory runs out the model looks again at half the size, and a warning says so.
 
@@ -162,7 +171,7 @@ class Colorizer:
                 for this model.
         """
         told = self.guidance if guidance is None else guidance
-        L, ab = self._within_memory(self._sides(), lambda sides: self._look(original, sides, told))
+        L, ab = self._within_memory(self._sides(), lambda sides: self._infer_at(original, sides, told))
         if not ab.isfinite().all():
             raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
@@ -177,19 +186,28 @@ class Colorizer:
 
         Args:
             original: the photo.
-            chroma: what `infer` returned for it, so that the look is the same; None: look first.
+            chroma: what `look` returned for it, so that the look is the same; None: look first.
         """
-        L = (self.infer(original) if chroma is None else chroma).L
-        if L is None:
+        found = self.look(original) if chroma is None else chroma
+        if found.L is None:
             raise ValueError("expected colours that this colorizer inferred")
+        sure = np.full(original.pixels.shape[:2], 255, np.uint8)  # that paper has no colour
+        for box in found.boxes or ((0, 0, *original.size),):
+            left, upper, right, lower = box
+            L = found.L[(..., *found.cells(box))]
+            sure[upper:lower, left:right] = self._confidence(original.crop(box), L)
+        return sure
+
+    def _confidence(self, photo: Picture, L: Tensor) -> np.ndarray:
+        """(H, W) uint8; L (1, 1, h, w): of the photo as the model saw it."""
         side = min(L.shape[-2:])
         sure = self._within_memory(
-            [side], lambda sides: self._confidence(L if sides == [side] else self._seen(original, sides[0]))
+            [side], lambda sides: self._confidence_at(L if sides == [side] else self._seen(photo, sides[0]))
         )
         small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
-        return np.asarray(small.resize(original.size, Image.Resampling.BILINEAR))
+        return np.asarray(small.resize(photo.size, Image.Resampling.BILINEAR))
 
-    def _confidence(self, L: Tensor) -> Tensor:
+    def _confidence_at(self, L: Tensor) -> Tensor:
         inputs = self.guidance.at(L, self._shape_seen).to(self.device)
         with self._one_at_a_time:
             sure = self.model.confidence(self.model.look(inputs), inputs.L)
@@ -229,7 +247,7 @@ class Colorizer:
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
         return list(dict.fromkeys(sides))  # no size twice: it would agree with itself
 
-    def _look(self, original: Picture, sides: list[int], guidance: Guidance) -> tuple[Tensor, Tensor]:
+    def _infer_at(self, original: Picture, sides: list[int], guidance: Guidance) -> tuple[Tensor, Tensor]:
         """L* of a photo at the size at which the model sees it, and the model's colours for it."""
         predict = self._predictor(guidance)
         seen = [self._seen(original, side) for side in sides]
@@ -251,8 +269,9 @@ class Colorizer:
     @property
     def settings(self) -> dict[str, Any]:
         """All that the colours depend on besides the photo and the weights, as JSON values."""
-        names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "reference_sha256")
-        return {**{name: getattr(self, name) for name in names}, "model": vars(self.model.settings)}
+        names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "page")
+        own = {name: getattr(self, name) for name in (*names, "reference_sha256")}
+        return {**own, "model": vars(self.model.settings)}
 
     def _shape_seen(self, size: tuple[int, int]) -> tuple[int, int]:
         return self._shape(size, self.image_size)

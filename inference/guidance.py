@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from inference.chroma import lab_seen
 from inference.hints import Hints
-from media.picture import Picture
+from media.picture import Box, Picture
 from models.inputs import Inputs
 
 
@@ -39,6 +39,10 @@ class Guidance:
         reference = None if self.reference is None else lab_seen(self.reference, shape(self.reference.size))
         seeds = None if self.seed is None else torch.full((len(L),), self.seed)
         return Inputs(L, hints=hints, reference=reference, seeds=seeds)
+
+    def within(self, box: Box) -> Guidance:
+        """What is said about a part of the photo."""
+        return self if self.hints is None else replace(self, hints=self.hints.within(box))
 
 
 NOTHING = Guidance()

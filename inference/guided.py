@@ -68,7 +68,8 @@ def with_hints(
         ab = guided_filter(seen, chroma.ab, height, width)(L, slice(0, height))
         by = f"{chroma.by}, corrected by hand or by another photo"
     found = spread(L, given, ab)
-    return Chroma(found.half().float(), original.size, by, L)
+    boxes = () if chroma is None else chroma.boxes
+    return Chroma(found.half().float(), original.size, by, L, boxes)
 
 
 class Guide:
@@ -93,7 +94,7 @@ class Guide:
         guidance = colorizer.guidance
         if self._hints and "hints" in self._accepts:
             guidance = replace(guidance, hints=read_hints(self._hints, original.size))
-        return colorizer.infer(original, guidance)
+        return colorizer.look(original, guidance)
 
     @property
     def saturation(self) -> float:

@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from data.color import rgb_to_lab
-from media.picture import FULL, load_picture, to_dtype
+from media.picture import FULL, Box, load_picture, to_dtype
 
 _OPAQUE = 128
 _KEYS = {"x", "y", "color", "radius"}
@@ -72,6 +72,17 @@ class Hints:
             y, x = int((int(point.y) + 0.5) * down), int((int(point.x) + 0.5) * across)
             _draw_disc(drawn[0], ab, (y, x), (point.radius * down, point.radius * across))
         return drawn
+
+    def within(self, box: Box) -> Hints:
+        """Those for a part of the photo, of which it is a photo by itself."""
+        left, upper, right, lower = box
+        points = tuple(
+            replace(point, x=point.x - left, y=point.y - upper)
+            for point in self.points
+            if left <= point.x < right and upper <= point.y < lower
+        )
+        strokes = None if self.strokes is None else self.strokes[upper:lower, left:right]
+        return Hints((right - left, lower - upper), points, strokes)
 
     def _strokes_at(self, height: int, width: int) -> Tensor:
         """The mean colour of the strokes in each pixel that they touch."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,10 @@ from core.errors import UserError
 from data.own_color import colored_part, gray_part, has_color, small_lab
 from inference.upsample import Stretched
 from media.decode import is_gray
-from media.picture import Picture, load_picture, to_dtype
+from media.picture import Box, Picture, load_picture, to_dtype
 
 _SIDE = 256  # pixels of the long side at which the edge of a part is found
+_EDGE = 0.03  # of the short side of a photo on a page, which its colours do not count
 _SOFTNESS = 2.0  # of that edge, standard deviation in these pixels
 
 
@@ -48,11 +49,15 @@ class Own:
         return lambda rows: stretched[rows]
 
 
-def own_colors(picture: Picture, config: Config) -> Own | None:
+def own_colors(picture: Picture, config: Config, boxes: Sequence[Box] = ()) -> Own | None:
     """What of a photo keeps its own colours; None: nothing.
 
     A mask says it all. Where a person gives other colours, such as hints, `auto` keeps nothing.
 
+    Args:
+        picture: a photo, or a page of several.
+        config: --mask and --keep_color count, and what gives other colours.
+        boxes: of the photos of a page.
     Raises:
         UserError: --mask cannot be read, or does not fit the photo.
     """
@@ -62,7 +67,10 @@ def own_colors(picture: Picture, config: Config) -> Own | None:
         return None
     if config.keep_color == "auto" and (config.hints or config.reference or config.reference_dir):
         return None
-    return find_own(picture, tone_too=config.keep_color == "yes")
+    tone_too = config.keep_color == "yes"
+    if len(boxes) > 1:
+        return _find_own_on_page(picture, boxes, tone_too=tone_too)
+    return find_own(picture, tone_too=tone_too)
 
 
 def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
@@ -83,6 +91,28 @@ def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
     part = ndimage.gaussian_filter(colored_part(small_lab(photo, _SIDE)).astype(np.float32), _SOFTNESS)
     reason = f"has colours of its own in {part.mean():.0%} of it, which stay"
     return Own((part * 255).round().astype(np.uint8), reason)
+
+
+def _find_own_on_page(picture: Picture, boxes: Sequence[Box], *, tone_too: bool) -> Own | None:
+    """Those of each photo by itself: beside paper that has a tone, gray would look like colour."""
+    found = {box: own for box in boxes if (own := find_own(picture.crop(_inner(box)), tone_too=tone_too))}
+    if not found:
+        return None
+    if len(found) == len(boxes) and all(own.is_all for own in found.values()):
+        return Own(np.full((1, 1), 255, np.uint8), "has colours of its own, which stay")
+    share = np.zeros(picture.pixels.shape[:2], np.uint8)
+    for (left, upper, right, lower), own in found.items():
+        # Of the photo but its edges, stretched to them: its own edges are softer than that moves it.
+        part = Image.fromarray(own.share).resize((right - left, lower - upper), Image.Resampling.BILINEAR)
+        share[upper:lower, left:right] = np.asarray(part)
+    return Own(share, f"has colours of its own in {len(found)} of its {len(boxes)} photos, which stay")
+
+
+def _inner(box: Box) -> Box:
+    """Without the edges, at which paper may be."""
+    left, upper, right, lower = box
+    edge = int(_EDGE * min(right - left, lower - upper))
+    return left + edge, upper + edge, right - edge, lower - edge
 
 
 def read_mask(path: Path, size: tuple[int, int], flag: str, *, max_pixels: int) -> np.ndarray:

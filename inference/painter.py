@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 from config import VERSION, Config
 from inference.album import Album
 from inference.blend import Blend
-from inference.borders import find_photo, infer_within
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.guided import Guide
@@ -50,7 +50,9 @@ class Painter:
         self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
-            self.album = Album(paths, self._within_borders, lambda path: load_original(config, path))
+            self.album = Album(
+                paths, partial(guide.look, colorizer), lambda path: load_original(config, path)
+            )
         self._warned: set[tuple[Path, str]] = set()
 
     @property
@@ -67,25 +69,17 @@ class Painter:
         """The colours of the model for a photo, or of both where two are blended, if there is one."""
         if self.colorizer is None:
             return None
-        if self.config.hints:  # whose places are those of the whole picture
-            chroma = self.guide.look(self.colorizer, original)
-        else:
-            chroma = self._within_borders(original)
+        chroma = self.guide.look(self.colorizer, original)
         return self.blend(original, chroma) if self.blend else chroma
-
-    def _within_borders(self, original: Picture) -> Chroma:
-        colorizer, guide = self.colorizer, self.guide
-        assert colorizer is not None
-        return infer_within(original, find_photo(original), lambda photo: guide.look(colorizer, photo))
 
     def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
         """The picture to write, and what is to be told of it, or ''; there is a line about it then."""
         config = self.config
-        own = own_colors(original, config)
+        own = own_colors(original, config, chroma.boxes)
         colored = apply_chroma(
             original, chroma, upsample=config.upsample, saturation=self.guide.saturation, own=own
         )
-        told = {}
+        told = _photos_found(len(chroma.boxes), config.page)
         if own and own.reason and config.keep_color == "auto":
             told[own.reason] = f" {own.reason}; --keep_color=no colors them"
         if not config.invert and looks_negative(original):
@@ -135,6 +129,17 @@ class Painter:
                 warnings[warning if is_one else f"picture {number + 1}: {warning}"] = None
             del original  # encoding takes memory of its own
             yield picture
+
+
+def _photos_found(num: int, page: str) -> dict[str, str]:
+    """What is to be told of a page, in short and as it follows its name."""
+    if num > 1:
+        found = f"{num} photos found on the page"
+        return {found: f": {found}; --page=photo colors it as one"}
+    if num and page == "album":
+        found = "no page of several photos was found"
+        return {found: f": {found}: it is colored as one photo"}
+    return {}
 
 
 def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:

@@ -107,7 +107,7 @@ def _write_variants(
         colored, warnings[path] = painter.finish(original, chroma, path)
         save_picture(path, colored, quality=config.quality)
         print(path)
-    own = own_colors(original, config)
+    own = own_colors(original, config, chroma.boxes)
     together = contact_sheet(original, drawn, upsample=config.upsample, saturation=guide.saturation, own=own)
     save_picture(sheet, together, quality=config.quality)
     print(sheet)

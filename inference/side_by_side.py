@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +67,7 @@ def contact_sheet(
     small = shrink(original, _SIDE)
     row: list[np.ndarray | None] = [without_color(small).pixels]
     for chroma in colorings.values():
-        chroma = replace(chroma, size=small.size)
+        chroma = chroma.resized(small.size)
         row.append(apply_chroma(small, chroma, upsample=upsample, saturation=saturation, own=own).pixels)
     by = next(iter(colorings.values())).by
     return Picture(montage([row], ["gray", *colorings]), None, mark_inferred(Metadata(), by))
@@ -97,7 +96,7 @@ def color_small(colorizers: Mapping[str, Colorizer], original: Picture, small: P
     """A photo as each model colors it: (h, w, 3) uint8 of the size of `small`, a smaller copy of it."""
     pictures = []
     for colorizer in colorizers.values():
-        chroma = replace(colorizer.infer(original), size=small.size)  # the model sees the photo as it is
+        chroma = colorizer.look(original).resized(small.size)  # the model sees the photo as it is
         colored = apply_chroma(small, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
         pictures.append(colored.pixels)
     return pictures

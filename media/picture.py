@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -24,6 +24,9 @@ from media.pages import page_number
 from media.white import FULL
 
 log = logging.getLogger(__name__)
+
+Box = tuple[int, int, int, int]
+"""(left, upper, right, lower) pixels."""
 
 STRIP_PIXELS = 2**20
 """Full-resolution colour maths takes so many pixels at a time: its temporaries are larger than a photo."""
@@ -59,6 +62,12 @@ class Picture:
     def size(self) -> tuple[int, int]:
         """(width, height)."""
         return self.pixels.shape[1], self.pixels.shape[0]
+
+    def crop(self, box: Box) -> Picture:
+        """A part of it, which shares its memory, with all that belongs to the whole."""
+        left, upper, right, lower = box
+        alpha = None if self.alpha is None else self.alpha[upper:lower, left:right]
+        return replace(self, pixels=self.pixels[upper:lower, left:right], alpha=alpha)
 
     def preview(self, side: int) -> Image.Image:
         """The photo in 8 bits, on white where transparent, for shrinking to about `side` pixels.

@@ -37,7 +37,7 @@ FLAGS = {
     **dict.fromkeys(("data_dir", "download", "subset_size", "split_ratio", "num_workers", "seed"), LISTS),
     **dict.fromkeys(("max_rejected", "pack_dir", "on_device", "max_photos", "batch_size"), SPLITS),
     "test_dir": ("check",),
-    **dict.fromkeys(("render_size", "upsample", "saturation", "quality", "views"), COLORS),
+    **dict.fromkeys(("render_size", "upsample", "saturation", "quality", "views", "page"), COLORS),
     **dict.fromkeys(("image_path", "output_path", "recursive"), PATHS),
     **dict.fromkeys(("grad_accum", "ema", "compile", "epochs", "film_augment", "freeze_encoder"), ("train",)),
     **dict.fromkeys(("init_weights", "loss", "lr", "patience", "precision", "recipe", "resume"), ("train",)),

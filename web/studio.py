@@ -92,7 +92,7 @@ class Studio:
         colorizer = self._asked(wish)
         accepts = frozenset() if wish.is_plain else colorizer.model.accepts
         guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
-        chroma = colorizer.infer(self._open(photo), guidance)
+        chroma = colorizer.look(self._open(photo), guidance)
         path = self._look_path(photo, wish)
         save_chroma(path, chroma)
         for old in sorted(photo.looks.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOOKS]:
@@ -127,7 +127,7 @@ class Studio:
                 wish = Wish(model, vividness)
                 path = photo.look(f"preview {self._about(wish)}")
                 if not path.exists():
-                    save_chroma(path, self._asked(wish).infer(gray))
+                    save_chroma(path, self._asked(wish).look(gray))
                 looks.append(load_chroma(path))
         return likely_colors(gray, looks, place)
 
@@ -170,10 +170,11 @@ class Studio:
         saturation = wish.saturation
         if not wish.is_plain and (hints or scribbler):
             # What a person gave is not to change with the saturation of the rest.
-            model = replace(chroma, ab=saturation * chroma.ab, size=solved.size)
+            model = replace(chroma, ab=saturation * chroma.ab).resized(solved.size)
             chroma, saturation = with_hints(solved, model, hints=hints, scribbler=scribbler), 1.0
-        chroma = replace(chroma, size=picture.size)
-        return apply_chroma(picture, chroma, upsample=self.config.upsample, saturation=saturation)
+        return apply_chroma(
+            picture, chroma.resized(picture.size), upsample=self.config.upsample, saturation=saturation
+        )
 
     def _is_matched(self, photo: Photo, wish: Wish) -> bool:
         """Whether the colours of a reference are matched, which the model does not take itself."""

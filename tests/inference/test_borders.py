@@ -61,7 +61,11 @@ def test_blank_pictures(value):
 def test_chroma_is_that_of_the_photo_alone(vivid, value):
     colorizer = Colorizer.load(vivid, device="cpu")
     picture = framed(value)
-    whole = infer_within(picture, (20, 30, 320, 230), colorizer.infer)
+
+    def infer(photo, _):
+        return colorizer.infer(photo)
+
+    whole = infer_within(picture, [(20, 30, 320, 230)], infer)
     assert whole.size == picture.size
     alone = colorizer.infer(Picture(PHOTO))
     assert whole.ab.shape == (1, 2, 90, 73)  # 64 x 64 cells of the photo, as many for its borders
@@ -71,19 +75,19 @@ def test_chroma_is_that_of_the_photo_alone(vivid, value):
     assert np.ptp(border, axis=2).max() <= 12
     assert np.ptp(border, axis=2).mean() < 1
 
-    found = infer_within(picture, find_photo(picture), colorizer.infer)
+    found = infer_within(picture, [find_photo(picture)], infer)
     assert float(chroma(found.ab).sum() / chroma(whole.ab).sum()) == pytest.approx(1, abs=0.1)
 
 
 def test_without_borders_the_model_sees_the_picture_itself():
     seen = []
 
-    def infer(picture):
+    def infer(picture, _):
         seen.append(picture)
         return Chroma(torch.zeros(1, 2, 8, 8), picture.size, "x")
 
     picture = Picture(PHOTO)
-    infer_within(picture, (0, 0, 300, 200), infer)
+    infer_within(picture, [(0, 0, 300, 200)], infer)
     assert seen == [picture]
-    assert float(chroma(infer_within(picture, (10, 10, 290, 190), infer).ab).max()) == 0
+    assert float(chroma(infer_within(picture, [(10, 10, 290, 190)], infer).ab).max()) == 0
     assert seen[1].size == (280, 180)

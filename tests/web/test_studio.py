@@ -8,6 +8,7 @@ import pytest
 import skimage.color
 import skimage.data
 from PIL import Image
+from scans import scan
 
 from checkpoint.file import load_weights
 from config import Config
@@ -63,6 +64,25 @@ def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, chroma, tmp
         found = studio.develop(photo, colors, Wish(studio.first, saturation=0.7), ending)
         assert found.name == f"old_colorized{ending}"
         assert found.read_bytes() == expected.read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["border", "page"])
+def test_borders_and_pages_are_what_predict_writes(cli, vivid, studio, tmp_path, kind):
+    """As they are shown to the model, and told to be sure of."""
+    framed = np.pad(COFFEE, ((30, 30), (40, 40), (0, 0)), constant_values=250)
+    pixels = framed if kind == "border" else scan()
+    photo, expected = Photo.new(tmp_path, "old.png", at_most=1), tmp_path / "expected.png"
+    save_picture(photo.upload, Picture(pixels), quality=95)
+    studio.take(photo)
+    wish = Wish(studio.first)
+    found = studio.develop(photo, studio.look(photo, wish), wish, ".png")
+    flags = [f"--weights={vivid}", f"--output_path={expected}", "--device=cpu", "--keep_color=no"]
+    assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
+    assert found.read_bytes() == expected.read_bytes()
+    preview = chroma_of(studio.preview(photo, studio.known(photo, wish), wish))
+    assert preview[:20].max() < 4 < preview[60:100, 60:100].mean()
+    doubt = np.asarray(Image.open(io.BytesIO(studio.doubt(photo, wish))))[..., 3]
+    assert doubt[:20].max() == 0 < doubt[60:100, 60:100].mean()
 
 
 def test_the_network_is_asked_once(studio, photo):

@@ -1,0 +1,191 @@
+"""Several photos on one page: where they lie on the paper of an album, or on the glass of a scanner.
+
+Paper is what has one colour, but for a light that changes slowly, from the four sides of the page inwards.
+What is left of the page is taken for photos where it is rectangular.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageFilter
+
+from media.picture import Box, Picture
+
+_SIDE = 512  # pixels of the long side at which photos are looked for
+_SMALLEST_SIDE = 64
+_RING = 0.012  # of the long side: the width of the strip along the sides that has to be paper
+_NEAR = 24  # codes by which the colour of paper is off the median of that strip, before its light is known
+_ROUNDS = 3
+_NUM_FITTED = 10_000
+_SPREAD, _LEAST, _MOST = 6.0, 5.0, 12.0  # tolerance: times the median deviation, within limits, in codes
+_BRIDGE = 5  # pixels: what is narrower, such as a caption, joins no photos and is none
+_MIN_AREA = 0.012  # of the page, that a photo takes
+_MAX_ASPECT = 4
+_EDGE = 0.03  # of a photo's short side: how far its edges may be from straight
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """When a picture is a page.
+
+    Attributes:
+        paper: share of each side of the picture that has to be paper.
+        straight: share of the edges of all photos that has to be straight.
+        rest: share of what is not paper that may lie outside of photos.
+        photo_straight: share of the edges of one photo.
+    """
+
+    paper: float
+    straight: float
+    rest: float
+    photo_straight: float = 0.6
+
+
+_STRICT, _LENIENT = _Rules(0.85, 0.8, 0.1), _Rules(0.2, 0.0, 1.0)
+
+
+def photos_on_page(picture: Picture, *, strict: bool = True) -> list[Box]:
+    """The boxes of the photos of a page; none where it does not look like one.
+
+    Args:
+        picture: a scan.
+        strict: a picture that could be one photo is no page.
+    """
+    rules = _STRICT if strict else _LENIENT
+    small = _small(picture)
+    if min(small.size) < _SMALLEST_SIDE or not _may_be_page(small, rules.paper):
+        return []
+    without_noise = small.filter(ImageFilter.MedianFilter(3))  # which keeps edges
+    paper = find_paper(np.asarray(without_noise).astype(np.float32), rules.paper)
+    if paper is None:
+        return []
+    from skimage.morphology import footprint_rectangle, opening  # here: it takes long to import
+
+    is_photo = opening(~paper, footprint_rectangle((_BRIDGE, _BRIDGE)))
+    photos = [box for box in _boxes_of(is_photo) if _is_photo(is_photo, box, rules)]
+    if not photos:
+        return []
+    outside = is_photo.copy()
+    for left, upper, right, lower in photos:
+        outside[upper:lower, left:right] = False
+    straight = np.mean([_straight(is_photo, box) for box in photos])
+    if outside.sum() > rules.rest * is_photo.sum() or straight < rules.straight:
+        return []
+    across, down = (length / small for length, small in zip(picture.size, small.size, strict=True))
+    return [(round(a * across), round(b * down), round(c * across), round(d * down)) for a, b, c, d in photos]
+
+
+def find_paper(codes: np.ndarray, share: float) -> np.ndarray | None:
+    """Where paper is: connected with the sides, and of one colour in a light that changes slowly.
+
+    Args:
+        codes: (h, w, 3) float32 codes of 8 bits.
+        share: of each side that has to be paper.
+    Returns:
+        (h, w) bool; None where there is too little of it along the sides.
+    """
+    from skimage.measure import label  # here: it takes long to import
+
+    ring, width = _ring(codes)
+    near = _near_median(codes[ring])
+    terms = _terms(*ring.shape)
+    for _ in range(_ROUNDS):
+        if near.mean() < share / 2:
+            return None
+        light = _fit(terms[ring][near], codes[ring][near])
+        off = np.abs(codes[ring] - terms[ring] @ light).max(axis=1)
+        tolerance = float(np.clip(_SPREAD * np.median(off[near]), _LEAST, _MOST))
+        near = off <= tolerance
+    is_paper = np.zeros_like(ring)
+    is_paper[ring] = near
+    sides = is_paper[:width], is_paper[-width:], is_paper[:, :width], is_paper[:, -width:]
+    if min(side.mean() for side in sides) < share:
+        return None
+    along = is_paper
+    for _ in range(2):  # by the strip along the sides, then by all of the paper
+        is_alike = np.abs(codes - terms @ light).max(axis=2) <= tolerance
+        parts = label(is_alike, connectivity=1)
+        is_joined = np.zeros(parts.max() + 1, bool)
+        is_joined[parts[along & is_alike]] = True
+        is_paper = is_joined[parts]
+        light = _fit(terms[is_paper], codes[is_paper])
+    return is_paper
+
+
+def _small(picture: Picture) -> Image.Image:
+    scale = min(1.0, _SIDE / max(picture.size))
+    width, height = (max(1, round(scale * length)) for length in picture.size)
+    return picture.preview(_SIDE).resize((width, height), Image.Resampling.BOX)
+
+
+def _may_be_page(small: Image.Image, share: float) -> bool:
+    """A first look at the sides alone, in which most photos are told at once."""
+    codes = np.asarray(small).astype(np.float32)
+    return bool(_near_median(codes[_ring(codes)[0]]).mean() >= share / 2)
+
+
+def _ring(codes: np.ndarray) -> tuple[np.ndarray, int]:
+    """(h, w) bool: the strip along the sides; and its width."""
+    width = max(2, round(_RING * max(codes.shape)))
+    ring = np.ones(codes.shape[:2], bool)
+    ring[width:-width, width:-width] = False
+    return ring, width
+
+
+def _near_median(codes: np.ndarray) -> np.ndarray:
+    """(N, 3) -> (N,) bool."""
+    return np.abs(codes - np.median(codes, axis=0)).max(axis=1) <= _NEAR
+
+
+def _terms(height: int, width: int) -> np.ndarray:
+    """(height, width, 6): what a light that changes slowly is a sum of."""
+    y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
+    terms = np.broadcast_arrays(1.0, x, y, x * x, x * y, y * y)
+    return np.stack(terms, axis=-1).astype(np.float32)
+
+
+def _fit(terms: np.ndarray, codes: np.ndarray) -> np.ndarray:
+    """(N, 6), (N, 3) -> (6, 3), by least squares."""
+    step = max(1, len(codes) // _NUM_FITTED)
+    light: np.ndarray = np.linalg.lstsq(terms[::step], codes[::step], rcond=None)[0]
+    return light
+
+
+def _boxes_of(is_photo: np.ndarray) -> list[Box]:
+    """Of the connected parts of (h, w) bool; those that overlap are one."""
+    from skimage.measure import label, regionprops  # here: it takes long to import
+
+    boxes: list[Box] = []
+    for region in regionprops(label(is_photo, connectivity=1)):
+        upper, left, lower, right = region.bbox
+        box = (left, upper, right, lower)
+        while other := next((o for o in boxes if _overlap(o, box)), None):
+            boxes.remove(other)
+            ends = np.maximum(other, box)
+            left, upper = np.minimum(other, box)[:2].tolist()
+            box = (left, upper, int(ends[2]), int(ends[3]))
+        boxes.append(box)
+    return boxes
+
+
+def _overlap(a: Box, b: Box) -> bool:
+    return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
+
+
+def _is_photo(is_photo: np.ndarray, box: Box, rules: _Rules) -> bool:
+    width, height = box[2] - box[0], box[3] - box[1]
+    is_large = width * height >= _MIN_AREA * is_photo.size
+    is_usual = max(width, height) <= _MAX_ASPECT * min(width, height)
+    return is_large and is_usual and _straight(is_photo, box) >= rules.photo_straight
+
+
+def _straight(is_photo: np.ndarray, box: Box) -> float:
+    """Share of the edges of a box along which a photo begins at once."""
+    left, upper, right, lower = box
+    part = is_photo[upper:lower, left:right]
+    depth = max(2, round(_EDGE * min(part.shape)))
+    strips: Sequence[np.ndarray] = (part[:depth], part[-depth:], part[:, :depth].T, part[:, -depth:].T)
+    return float(np.mean([strip.any(axis=0).mean() for strip in strips]))
