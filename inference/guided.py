@@ -89,17 +89,9 @@ class Guide:
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
-    def look(self, colorizer: Colorizer, original: Picture, seed: int | None = None) -> Chroma:
-        """A model's colours for a photo, by the hints too where it takes them.
-
-        Args:
-            colorizer: the model.
-            original: the photo.
-            seed: to draw the colours by; None: that of the colorizer.
-        """
+    def look(self, colorizer: Colorizer, original: Picture) -> Chroma:
+        """A model's colours for a photo, by the hints too where it takes them."""
         guidance = colorizer.guidance
-        if seed is not None:
-            guidance = replace(guidance, seed=seed)
         if self._hints and "hints" in self._accepts:
             guidance = replace(guidance, hints=read_hints(self._hints, original.size))
         return colorizer.look(original, guidance)
