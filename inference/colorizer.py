@@ -9,7 +9,7 @@ import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, overload
 
 import numpy as np
 import torch
@@ -27,7 +27,7 @@ from inference.chroma import Chroma, apply_chroma, lightness_seen
 from inference.confidence import confidence, most_consistent
 from inference.guidance import NOTHING, Guidance
 from inference.views import mean_over_views
-from media.anything import Photo, to_picture
+from media.anything import Photo, Several, several, to_picture
 from media.picture import Picture, load_picture
 from models.layers import STRIDE
 
@@ -130,21 +130,34 @@ class Colorizer:
         other.model.settings = dataclasses.replace(self.model.settings, **changes)
         return other
 
-    def __call__(self, photo: Photo, *, max_pixels: int = Config.max_pixels) -> np.ndarray:
-        """Color a photo.
+    @overload
+    def __call__(self, photo: Several, *, max_pixels: int = ...) -> list[np.ndarray]: ...
+
+    @overload
+    def __call__(self, photo: Photo, *, max_pixels: int = ...) -> Any: ...
+
+    def __call__(
+        self, photo: Photo | Several, *, max_pixels: int = Config.max_pixels
+    ) -> np.ndarray | list[np.ndarray]:
+        """Color a photo, or several, one after the other.
 
         Args:
             photo: a path, the bytes of a file, an open file, a Pillow image, an array or a tensor, as
-                `media.anything.to_picture` takes them. Of its colours only the lightness is looked at.
+                `media.anything.to_picture` takes them; a list or tuple of these, or a batch (N, C, H, W), a
+                tensor. Of its colours only the lightness is looked at.
             max_pixels: larger files are refused.
         Returns:
             (H, W, 3) sRGB of the photo's own size, lightness and depth: uint8, uint16 or float32; colours
-            beyond sRGB give up chroma.
+            beyond sRGB give up chroma. A list of these of several photos.
         Raises:
             UserError: the file cannot be read.
-            ValueError: an array of another shape or dtype, or an empty one.
+            ValueError: an array or a tensor of another shape or dtype, an empty one, or a tensor (C, H, W)
+                that could be (H, W, C).
         """
-        return self.color(to_picture(photo, max_pixels=max_pixels)).pixels
+        photos = several(photo)
+        if photos is not None:
+            return [self.color(to_picture(each, max_pixels=max_pixels)).pixels for each in photos]
+        return self.color(to_picture(cast(Photo, photo), max_pixels=max_pixels)).pixels
 
     def color(self, original: Picture) -> Picture:
         """Color a photo with all that belongs to it; its metadata then says so."""

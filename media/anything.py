@@ -1,35 +1,75 @@
-"""Whatever a program has of a photo, as a picture."""
+"""Whatever a program has of a photo, or of several, as pictures."""
 
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import IO, Any, TypeAlias
+from typing import IO, TypeAlias
 
 import numpy as np
 from PIL import Image
+from torch import Tensor
 
-from media.picture import Picture, from_array, from_image, load_picture, read_picture
+from media.picture import CHANNELS, Picture, from_array, from_image, load_picture, read_picture
 
-Photo: TypeAlias = "str | Path | bytes | IO[bytes] | Image.Image | np.ndarray | Any"
+Photo: TypeAlias = str | Path | bytes | IO[bytes] | Image.Image | np.ndarray | Tensor
+Several: TypeAlias = list[Photo] | tuple[Photo, ...]
 
 
 def to_picture(photo: Photo, *, max_pixels: int) -> Picture:
     """A path, the bytes of a file, a file that is open for reading, a Pillow image, or an array or tensor.
 
     Args:
-        photo: arrays and tensors as `media.picture.from_array` takes them; tensors on any device.
+        photo: arrays as `media.picture.from_array` takes them. Tensors, on any device, uint8 or floats in
+            [0, 1]: (H, W), (C, H, W) or (H, W, C), of 1, 3 or 4 channels.
         max_pixels: larger files are refused.
     Raises:
         PhotoError: the file cannot be read.
-        ValueError: an array of another shape or dtype, or an empty one.
+        ValueError: an array or a tensor of another shape or dtype, an empty one, or a tensor whose channels
+            could be its first or its last axis.
     """
     if isinstance(photo, (str, Path)):
         return load_picture(Path(photo), max_pixels=max_pixels)
     if isinstance(photo, Image.Image):
         return from_image(photo, "the picture")
+    if isinstance(photo, Tensor):
+        return from_array(_channels_last(photo))
     data = photo if isinstance(photo, bytes) else photo.read() if hasattr(photo, "read") else None
     if data is not None:
         name = str(getattr(photo, "name", "the photo"))
         return read_picture(io.BytesIO(data), name=name, max_pixels=max_pixels)
-    return from_array(photo.numpy(force=True) if hasattr(photo, "numpy") else np.asarray(photo))
+    return from_array(np.asarray(photo))
+
+
+def several(photo: Photo | Several) -> Sequence[Photo] | None:
+    """The photos of a list or tuple, or of a batch (N, C, H, W); None: it is one photo.
+
+    Raises:
+        ValueError: a batch without a photo.
+    """
+    if isinstance(photo, (list, tuple)):
+        return photo
+    if not isinstance(photo, Tensor) or photo.ndim != 4:
+        return None
+    if not photo.numel():
+        raise ValueError(f"expected photos with at least one pixel, got shape {tuple(photo.shape)}")
+    return list(photo)
+
+
+def _channels_last(photo: Tensor) -> np.ndarray:
+    """(H, W) or (H, W, C), from these or from (C, H, W).
+
+    Raises:
+        ValueError: both the first and the last axis could be the channels.
+    """
+    # NumPy knows no bfloat16.
+    samples = (photo.float() if photo.is_floating_point() else photo).numpy(force=True)
+    if photo.ndim != 3 or not photo.numel() or photo.shape[0] not in CHANNELS:
+        return samples
+    if photo.shape[2] in CHANNELS:
+        raise ValueError(
+            f"expected (C, H, W) or (H, W, C), got shape {tuple(photo.shape)}, which could be either: pass "
+            "an array (H, W, C), such as photo.permute(1, 2, 0).numpy()"
+        )
+    return samples.transpose(1, 2, 0)

@@ -28,6 +28,9 @@ log = logging.getLogger(__name__)
 Box = tuple[int, int, int, int]
 """(left, upper, right, lower) pixels."""
 
+CHANNELS = (1, 3, 4)
+"""How many an array may have: gray, RGB, or RGB and alpha."""
+
 STRIP_PIXELS = 2**20
 """Full-resolution colour maths takes so many pixels at a time: its temporaries are larger than a photo."""
 
@@ -154,12 +157,12 @@ def from_array(array: np.ndarray) -> Picture:
     """
     samples = np.asarray(array)
     if not samples.size:
-        raise ValueError(f"expected a photo, got an empty array of shape {samples.shape}")
+        raise ValueError(f"expected a photo with at least one pixel, got shape {samples.shape}")
     if samples.dtype.kind == "f":
         samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
     if samples.ndim == 2:
         samples = samples[..., None]
-    if samples.ndim != 3 or samples.shape[2] not in (1, 3, 4) or samples.dtype.name not in FULL:
+    if samples.ndim != 3 or samples.shape[2] not in CHANNELS or samples.dtype.name not in FULL:
         raise ValueError(
             f"expected (H, W[, 1, 3 or 4]) of {', '.join(FULL)}, got {array.shape} {array.dtype}"
         )

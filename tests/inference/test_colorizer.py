@@ -1,0 +1,49 @@
+"""The library entry with one photo and with several."""
+
+import io
+
+import numpy as np
+import pytest
+import skimage.data
+import torch
+from PIL import Image
+
+from inference.colorizer import Colorizer
+
+PHOTOS = [skimage.data.chelsea()[100:140, 100:160], skimage.data.coffee()[100:150, 100:180]]
+
+
+@pytest.fixture(scope="module")
+def colorizer(vivid):
+    return Colorizer.load(vivid, device="cpu")
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_several_photos_give_a_list(colorizer, kind, tmp_path):
+    path, stream = tmp_path / "x.png", io.BytesIO()
+    Image.fromarray(PHOTOS[0]).save(path)
+    Image.fromarray(PHOTOS[1]).save(stream, "PNG")
+    found = colorizer(kind((path, stream.getvalue(), PHOTOS[0])))
+    expected = [colorizer(photo) for photo in (*PHOTOS, PHOTOS[0])]
+    assert isinstance(found, list)
+    assert all((a == b).all() for a, b in zip(found, expected, strict=True))
+    assert colorizer(kind()) == []
+
+
+def test_a_batch_gives_a_list(colorizer):
+    photo = PHOTOS[0]
+    batch = torch.from_numpy(np.stack((photo, photo[::-1]))).permute(0, 3, 1, 2)
+    found = colorizer(batch)
+    assert [picture.shape for picture in found] == [photo.shape] * 2
+    assert (found[0] == colorizer(photo)).all()
+    assert (found[1] == colorizer(photo[::-1])).all()
+    gray = colorizer(batch[:, :1] / 255)
+    assert gray[0].shape == photo.shape
+    assert gray[0].dtype == np.float32
+
+
+def test_what_is_no_photo(colorizer):
+    with pytest.raises(ValueError, match="at least one pixel"):
+        colorizer(torch.zeros(0, 3, 9, 9))
+    with pytest.raises(ValueError, match="could be either"):
+        colorizer(torch.zeros(2, 3, 9, 3))
