@@ -152,6 +152,13 @@ class PredictConfig:
     invert: bool = setting(
         False, "the photo is a negative: invert it first", modes=("predict",), kinds=("photo", "folder")
     )
+    descreen: bool = setting(
+        False,
+        "the photo is a scan of a screened print: its dots are averaged out of what the model sees, and of a "
+        "1-bit scan also of what is written",
+        modes=("predict",),
+        kinds=("photo", "folder"),
+    )
     album: bool = setting(
         False,
         "photos of a folder that show the same scene share their colours, those of the first by name; "

@@ -13,6 +13,7 @@ from inference.album import Album
 from inference.blend import Blend
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
+from inference.descreen import descreened, is_bilevel, screen_period
 from inference.guided import Guide
 from inference.negative import invert, looks_negative
 from inference.own_color import own_colors
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 
 _GIVEN = (
     *("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality"),
-    *("keep_color", "mask", "blend", "invert"),
+    *("keep_color", "mask", "blend", "invert", "descreen"),
 )
 
 
@@ -69,6 +70,8 @@ class Painter:
         """The colours of the model for a photo, or of both where two are blended, if there is one."""
         if self.colorizer is None:
             return None
+        if self.config.descreen:
+            original = descreened(original) or original
         chroma = self.guide.look(self.colorizer, original)
         return self.blend(original, chroma) if self.blend else chroma
 
@@ -143,9 +146,15 @@ def _photos_found(num: int, page: str) -> dict[str, str]:
 
 
 def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:
-    """A photo from its file, inverted where --invert says so; see `load_picture`."""
+    """A photo from its file, inverted and its 1 bit made gray where flags say so; see `load_picture`."""
     picture = load_picture(path, max_pixels=config.max_pixels, page=page)
-    return invert(picture) if config.invert else picture
+    if config.invert:
+        picture = invert(picture)
+    if config.descreen and is_bilevel(picture):  # which could take no colour as it is
+        return descreened(picture) or picture
+    if config.descreen and screen_period(picture) is None:
+        log.warning("%s: no screen was found, and it is colored as it is", path)
+    return picture
 
 
 def targets_of(target: Path, pages: Pages) -> list[Path]:

@@ -125,7 +125,9 @@ def _read_shallow(
     with loaded(file, max_pixels, number, name) as image:
         check_pixels(image, max_pixels)  # pages differ
         if image.mode == "1":
-            log.warning("%s is a 1-bit scan: its black and white take no colour", name)
+            log.warning(
+                "%s is a 1-bit scan: its black and white take no colour; --descreen makes grays", name
+            )
         metadata, _ = read_metadata(image.getexif(), info_of(image))
         return *split_alpha(image, name), metadata
 

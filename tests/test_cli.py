@@ -50,7 +50,7 @@ FLAGS = {
     **dict.fromkeys(("hints", "reference", "reference_dir", "matching"), ("predict",)),
     **dict.fromkeys(("progress", "side_by_side", "temporal", "sample_seed"), ("predict",)),
     **dict.fromkeys(("album", "damaged", "deinterlace", "every"), ("predict",)),
-    **dict.fromkeys(("keep_color", "mask", "blend", "invert"), ("predict",)),
+    **dict.fromkeys(("keep_color", "mask", "blend", "invert", "descreen"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     **dict.fromkeys(("compare", "blind"), ("compare",)),
     "format": ("predict", "export"),

@@ -81,7 +81,7 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
-    for flag in ("hints", "reference_dir", "sample_seed", "mask", "blend", "invert"):
+    for flag in ("hints", "reference_dir", "sample_seed", "mask", "blend", "invert", "descreen"):
         if getattr(config, flag) not in (None, False):
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would look at every frame in another size
