@@ -20,6 +20,7 @@ from inference.folder import Job, color_photos, default_output, files_to_color
 from inference.guided import Guide
 from inference.painter import Painter
 from inference.photo import run_photo
+from inference.prompt import check_prompt
 from inference.report import Report, Result, warn_of_mixture
 from inference.samples import check_samples
 from inference.weights import choose_weights, describe
@@ -73,6 +74,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     else:
         weights, config = choose_weights(config)
         check_samples(config, weights)
+    check_prompt(config, weights)
     guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
         if weights is not None:

@@ -30,7 +30,7 @@ def check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
     if config.save_chroma:
         check_ending(config.save_chroma)
     modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
-    for flag in ("save_chroma", "save_confidence", "samples", "sample_seed"):
+    for flag in ("save_chroma", "save_confidence", "samples", "sample_seed", "prompt"):
         if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag) is not None:
             raise UserError(f"{modelless} takes no model: leave --{flag} out")
     if config.blend and (config.samples or config.model in WITHOUT_WEIGHTS):

@@ -12,7 +12,8 @@ from core.errors import UserError
 def check_samples(config: Config, weights: LoadedModel, num_pages: int = 1) -> None:
     """
     Raises:
-        UserError: --samples or --sample_seed with a model that draws nothing, or with a flag at odds with it.
+        UserError: --samples or --sample_seed with a model that draws nothing, or that cannot draw here, or
+            with a flag at odds with it.
     """
     if config.samples is None and config.sample_seed is None:
         return
@@ -21,6 +22,7 @@ def check_samples(config: Config, weights: LoadedModel, num_pages: int = 1) -> N
         raise UserError(
             f"{flag}: {weights.name} draws nothing, its colours are always the same: leave it out"
         )
+    weights.model.check_drawing()
     if num_pages > 1:
         raise UserError(f"{flag} is for one picture, and {config.image_path} holds {num_pages}: leave it out")
     if config.views > 1:
