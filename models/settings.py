@@ -166,7 +166,7 @@ class Liu2023Settings(EncoderSettings):
 
     sampler: str = setting(
         "dpm",
-        "how --samples and --sample_seed get from noise to colours; dpm: DPM-Solver++; ddim: DDIM",
+        "how --samples and --sample_seed get from noise to colours; dpm: DPM-Solver++ of order 2; ddim: DDIM",
         modes=_MODES,
         choices=("dpm", "ddim"),
     )
