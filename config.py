@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.data_config import DataConfig
+from core.errors import UserError
 from core.predict_config import PredictConfig
 from core.settings import LISTING, MODES, setting, validate
 from core.train_config import TrainConfig
@@ -22,15 +23,6 @@ RENAMED = {
     "style_image": "reference",
 }
 """Former name of a setting -> its name. Configurations are stored under either; flags, until version 0.2."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class ExportConfig:
-    """Settings of the export."""
-
-    format: str = setting(
-        "onnx", "of the file that --mode=export writes", modes=("export",), choices=("onnx",)
-    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +65,7 @@ class ServeConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig, ServeConfig):
+class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig):
     """General settings."""
 
     mode: str = setting(dataclasses.MISSING, "what to do", modes=MODES, resumable=True, choices=MODES)
@@ -124,6 +116,10 @@ class Config(DataConfig, TrainConfig, PredictConfig, ExportConfig, CompareConfig
         validate(self)
         DataConfig.__post_init__(self)
         PredictConfig.__post_init__(self)
+        if self.render_sizes and self.mode != "predict":
+            raise UserError(
+                f"--render_size={self.render_size}: several are for predict, not for {self.mode}: name one"
+            )
 
     @property
     def run_path(self) -> Path:

@@ -146,9 +146,11 @@ def _check_packages() -> None:
 
 def _output(config: Config, weights: LoadedModel) -> Path:
     """Where the file goes, by default under the name of the weights into the folder at hand."""
-    output = config.output_path or Path(f"{weights.label}.{config.format}")
-    if output.suffix.lower() != f".{config.format}":
-        raise UserError(f"--output_path={output}: the name must end with .{config.format}")
+    if config.format not in (None, "onnx"):
+        raise UserError(f"--format={config.format} is for pictures: leave it out, what is written is onnx")
+    output = config.output_path or Path(f"{weights.label}.onnx")
+    if output.suffix.lower() != ".onnx":
+        raise UserError(f"--output_path={output}: the name must end with .onnx")
     if output.exists() and not config.overwrite:
         raise UserError(f"{output} exists: add --overwrite, or name another with --output_path")
     return output

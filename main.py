@@ -18,6 +18,7 @@ from core.errors import UserError
 from core.flags import add_flags, sections
 from core.settings import MODES, check_mode
 from engine.recipes import with_recipe
+from media.library_lines import listen
 from models.registry import SETTINGS, check_name
 from models.settings import ModelSettings
 
@@ -166,12 +167,13 @@ def _set_up_output() -> None:
             stream.reconfigure(errors="replace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
+        listen()
     level = logging.WARNING if world().is_main else logging.ERROR
     logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
     for module in ("data.shards", "media"):  # files that this process alone has looked at
         logging.getLogger(module).setLevel(logging.WARNING)
     logging.addLevelName(logging.WARNING, "warning")
-    for library in ("PIL", "matplotlib", "tifffile"):
+    for library in ("PIL", "matplotlib"):
         logging.getLogger(library).setLevel(logging.CRITICAL)
 
 

@@ -20,15 +20,19 @@ from inference.folder import Job, color_photos, default_output, files_to_color
 from inference.guided import Guide
 from inference.painter import Painter
 from inference.photo import run_photo
+from inference.pipes import PIPE, through_pipes
 from inference.prompt import check_prompt
 from inference.report import Report, Result, warn_of_mixture
-from inference.samples import check_samples
+from inference.variants import check_one_size, check_variants
 from inference.weights import choose_weights, describe
 from media.damaged import using_damaged
 from media.formats import kind_of
 from media.walk import Files, count_endings
 from models.registry import WITHOUT_WEIGHTS
+from video.color_clips import clip_targets
+from video.parts import work_folder
 from video.predict import color_clips_of, run_clip
+from video.remains import sweep, work_folders
 
 __all__ = ["Colorizer", "run"]
 
@@ -47,13 +51,13 @@ def run(config: Config) -> int:
     if path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
     with telling(config.progress) as tell, using_damaged(config.damaged == "use"):
-        if path.is_dir():
+        if path.is_dir() and path != PIPE:
             return _run_folder(config, path, tell)
-        run_one = run_clip if kind_of(path) == "clip" else run_photo
         start = time.monotonic()
         done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
         try:
-            done["warning"] = run_one(config, path)
+            with through_pipes(config) as piped:
+                done["warning"] = _run_file(piped)
         except UserError as error:
             tell({**done, "status": "failed", "reason": str(error)})
             raise
@@ -61,8 +65,19 @@ def run(config: Config) -> int:
     return 0
 
 
+def _run_file(config: Config) -> str:
+    """Color a photo or a clip; returns what looks wrong with what came out, or ''."""
+    path = config.image_path
+    assert path is not None
+    if kind_of(path) != "clip":
+        return run_photo(config, path)
+    check_one_size(config, "clip", path)
+    return run_clip(config, path)
+
+
 def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     check_kind(config, "folder", folder)
+    check_one_size(config, "folder", folder)
     folder, output = folder.resolve(), (config.output_dir or default_output(folder)).resolve()
     files = files_to_color(folder, output, recursive=config.recursive)
     weights = None
@@ -73,7 +88,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
             )
     else:
         weights, config = choose_weights(config)
-        check_samples(config, weights)
+        check_variants(config, weights)
     check_prompt(config, weights)
     guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
@@ -101,6 +116,13 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     if not world().is_main:  # the exit code of one says it for all, when all is written
         return 0
     report.finish(results)
+    places = [output / result.name for result in results if result.status == "failed"]
+    told = sweep(
+        [*work_folders(output, recursive=True), *work_folders(folder, recursive=config.recursive)],
+        wanted={work_folder(target) for place in places for target in clip_targets(place)},
+    )
+    if told:
+        log.warning("%s: %s", output, told)
     return _sum_up(results, files, (of_photos, of_clips))
 
 

@@ -1,6 +1,6 @@
-"""PSNR against the number of hints: a model whose colours they correct, and levin2004 with them alone.
+"""PSNR against the number of hints: of levin2004, of models that they correct, and of models that see them.
 
-    python -m benchmarks.bench_hints --photos=FOLDER [--num=100] [--weights=unet]
+    python -m benchmarks.bench_hints --photos=FOLDER [--num=100] [--weights=unet,unet_hints]
 
 As in Zhang et al. 2017 a hint is a patch of 7x7 pixels of a photo of 256x256, at a random place, with the
 mean of its true colours; a photo keeps its first hints as it gets more. Writes docs/guided/hints.json.
@@ -29,6 +29,7 @@ from inference.solve import spread
 from inference.upsample import guided_filter
 from media.picture import load_picture
 from metrics import psnr
+from models.inputs import Inputs
 from scoring.scorecard import bootstrap
 
 COUNTS = (0, 1, 2, 5, 10, 20, 50, 100)
@@ -56,10 +57,14 @@ def score(path: Path, colorizers: dict[str, Colorizer], seed: int) -> dict[str, 
     given = hints_of(lab[:, 1:], seed)
     ways = {"levin2004": [spread(L, hints) for hints in given]}
     for name, colorizer in colorizers.items():
-        chroma = colorizer.infer(photo)
-        assert chroma.L is not None
-        ab = guided_filter(chroma.L, chroma.ab, _SIDE, _SIDE)(L, slice(0, _SIDE))
-        ways[f"{name} and the solve"] = [spread(L, hints, ab) for hints in given]
+        if "hints" in colorizer.model.accepts:
+            ways[name] = colors = [colorizer.model.predict(Inputs(L, hints=hints)) for hints in given]
+        else:
+            chroma = colorizer.infer(photo)
+            assert chroma.L is not None
+            ab = guided_filter(chroma.L, chroma.ab, _SIDE, _SIDE)(L, slice(0, _SIDE))
+            colors = [ab] * len(given)
+        ways[f"{name} and the solve"] = [spread(L, *both) for both in zip(given, colors, strict=True)]
     return {
         way: [psnr(lab_to_rgb(join(L, ab)), truth).item() for ab in colors] for way, colors in ways.items()
     }
@@ -79,7 +84,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--num", type=int, default=100, help="photos, drawn with a seed; default 100")
-    parser.add_argument("--weights", default="unet", help="names that ship or files, with commas between")
+    parser.add_argument(
+        "--weights", default="unet,unet_hints", help="names that ship or files, with commas between"
+    )
     parser.add_argument("--json", type=Path, default=RESULTS / "hints.json")
     args = parser.parse_args()
     paths = find_photos(args.photos, recursive=True)

@@ -150,7 +150,9 @@ from the JSON files in [`video/`](video).
   a warning; `--deinterlace` makes whole frames of them (bwdif, as many frames as before).
 * **Stopped**: finished frames are kept, 240 to a file, in a hidden folder beside the clip to be. Ctrl-C loses
   none of them, a kill at most 240. The same command goes on after the last, to the same colours. The folder
-  is gone when the clip is whole.
+  is gone when the clip is whole. Two processes never work on one clip: the second says so and stops. A run
+  over a folder deletes those folders of others that hold no finished part and in which no process works, and
+  names the rest with their size; `--overwrite` removes those of the clips that it colors.
 * **Memory** does not grow with the length: see [Speed](#speed).
 * **Not**: HDR is refused, and so are clips whose times begin again or whose size changes. Alpha is lost. 12
   bits become 10. Primaries other than those of sRGB are kept as tags, not converted. The first video stream

@@ -42,7 +42,8 @@ def split_state(
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
     """The parts of a training state: of the model, of the objective, and the averaged weights.
 
-    Until 2026-11 the objective's were among the model's, and averaged with them.
+    Before version 0.1 was released (2026-11) the objective's were among the model's, and averaged with them;
+    version 0.2 need not read that any more.
     """
     own = model.state_dict().keys()
     average = state["average"] or {}

@@ -17,16 +17,27 @@ class PredictConfig:
     """Settings of the prediction."""
 
     image_path: Path | None = setting(
-        None, "the photo or clip to color, or a folder of them", modes=_ON_PATHS
+        None,
+        "the photo or clip to color, or a folder of them; -: a photo from standard input, in predict alone",
+        modes=_ON_PATHS,
     )
     output_path: Path | None = setting(
         None,
         "the file to write: of predict and compare a picture, format by its ending (default "
         "<name>_colorized.png or <name>_compared.png beside the photo), or a clip (.mp4, .m4v, .mov or .mkv; "
-        "default <name>_colorized.mp4), of export the model (default <weights>.onnx)",
+        "default <name>_colorized.mp4), of export the model (default <weights>.onnx); -: of predict the "
+        "picture of a photo to standard output, and nothing else",
         modes=_ON_PATHS,
         kinds=("photo", "clip"),
         instead={"folder": "use --output_dir"},
+    )
+    format: str | None = setting(
+        None,
+        "of the picture that predict writes to standard output (default that of the photo, PNG where it is "
+        "not written); of the file that export writes (default onnx)",
+        modes=("predict", "export"),
+        kinds=("photo",),
+        choices=("onnx", "jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif"),
     )
     output_dir: Path | None = setting(
         None,
@@ -41,7 +52,8 @@ class PredictConfig:
     render_size: str | None = setting(
         None,
         "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "
-        "consistent of several",
+        "consistent of several; several with commas between: predict writes a picture of one photo for each, "
+        "and a sheet to choose from",
         modes=COLORING,
     )
     views: int = setting(
@@ -197,8 +209,23 @@ class PredictConfig:
     )
 
     def __post_init__(self) -> None:
-        size = self.render_size
         if self.reference and self.reference_dir:
             raise UserError("--reference names the photo that --reference_dir would look for: leave one out")
-        if size not in (None, "auto") and not (size.isdecimal() and 32 <= int(size) <= 4096):
-            raise UserError(f"--render_size={size}: must be auto or a number from 32 to 4096")
+        self._check_render_size()
+
+    @property
+    def render_sizes(self) -> tuple[str, ...]:
+        """Where `render_size` names several, each; else none."""
+        return tuple(self.render_size.split(",")) if self.render_size and "," in self.render_size else ()
+
+    def _check_render_size(self) -> None:
+        size = self.render_size
+        if size is None or size == "auto":
+            return
+        sizes = size.split(",")
+        if not all(one.isdecimal() and 32 <= int(one) <= 4096 for one in sizes):
+            raise UserError(
+                f"--render_size={size}: must be auto or a number from 32 to 4096, or several of these"
+            )
+        if len({int(one) for one in sizes}) < len(sizes):
+            raise UserError(f"--render_size={size} names a size twice: leave one out")

@@ -22,9 +22,18 @@ from models.objective import Objective
 def validate(
     model: ColorizationModel, objective: Objective, loader: PhotoLoader, dtype: torch.dtype
 ) -> dict[str, float]:
-    """Loss, PSNR beside the PSNR of no colour at all, and predicted over true mean chroma.
+    """Score a model on photos as they are; each process looks at its share, all get the same figures.
 
-    Each process looks at its share of the photos; all get the same figures.
+    Args:
+        model: on the loader's device; it is left in evaluation mode.
+        objective: what it learns from.
+        loader: the photos.
+        dtype: in which the network computes.
+    Returns:
+        Means over the photos: val_loss; val_psnr and val_psnr_gray, of no colour at all, dB, on sRGB after
+        clipping; chroma_ratio, predicted over true mean chroma.
+    Raises:
+        UserError: the loss is not finite.
     """
     model.eval()
     objective.eval()

@@ -77,42 +77,46 @@ class Guide:
     def __init__(self, config: Config, accepts: frozenset[str] = frozenset()) -> None:
         """
         Args:
-            config: --hints, --reference, --reference_dir and --matching count.
+            config: --hints, --reference, --reference_dir, --matching and --saturation count.
             accepts: what the model takes itself, fields of `Inputs`.
         Raises:
             UserError: a reference or a folder of them cannot be read, or there is no model and nothing given.
         """
         self._model, self._hints, self._accepts = config.model, config.hints, accepts
+        self._saturation = config.saturation
         self._find: Callable[[Picture], Scribbler] | None = None
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
-    def look(self, colorizer: Colorizer, original: Picture, seed: int | None = None) -> Chroma:
-        """A model's colours for a photo, by the hints too where it takes them.
-
-        Args:
-            colorizer: the model.
-            original: the photo.
-            seed: to draw the colours by; None: that of the colorizer.
-        """
+    def look(self, colorizer: Colorizer, original: Picture) -> Chroma:
+        """A model's colours for a photo, by the hints too where it takes them."""
         guidance = colorizer.guidance
-        if seed is not None:
-            guidance = replace(guidance, seed=seed)
         if self._hints and "hints" in self._accepts:
             guidance = replace(guidance, hints=read_hints(self._hints, original.size))
         return colorizer.infer(original, guidance)
 
+    @property
+    def saturation(self) -> float:
+        """Factor of the chroma that is still to come: what a person gives holds as it is."""
+        return 1.0 if self._gives_colors else self._saturation
+
+    @property
+    def _gives_colors(self) -> bool:
+        return bool(self._hints) or self._find is not None
+
     def __call__(self, original: Picture, chroma: Chroma | None) -> Chroma:
-        """The colours of a photo; `chroma`: a model's, if there is one.
+        """The colours of a photo, but for `saturation`; `chroma`: a model's, if there is one.
 
         Raises:
             UserError: the hints do not fit the photo, or there is nothing to color by.
         """
-        if not self._hints and self._find is None:
+        if not self._gives_colors:
             if chroma is None:
                 raise UserError(f"--model={self._model} needs colours: --hints=FILE or --reference=PHOTO")
             return chroma
         hints = read_hints(self._hints, original.size) if self._hints else None
+        if chroma is not None:
+            chroma = replace(chroma, ab=self._saturation * chroma.ab)
         return with_hints(original, chroma, hints=hints, scribbler=self._find and self._find(original))
 
 

@@ -9,7 +9,7 @@ from config import Config
 from core.errors import UserError
 from inference.chroma import check_ending
 from inference.painter import targets_of
-from inference.samples import written
+from inference.variants import written
 from media.decode import photo_format
 from media.encode import ANIMATED
 from media.pages import Pages
@@ -30,8 +30,11 @@ def check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
     if config.save_chroma:
         check_ending(config.save_chroma)
     modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
-    for flag in ("save_chroma", "save_confidence", "samples", "sample_seed", "prompt"):
-        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and getattr(config, flag) is not None:
+    names = ("save_chroma", "save_confidence", "samples", "sample_seed", "prompt")
+    asks = {name: getattr(config, name) for name in names}
+    asks["render_size"] = config.render_sizes or None
+    for flag, asked in asks.items():
+        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and asked is not None:
             raise UserError(f"{modelless} takes no model: leave --{flag} out")
     if config.blend and (config.samples or config.model in WITHOUT_WEIGHTS):
         alone = "--samples" if config.samples else modelless

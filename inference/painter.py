@@ -83,7 +83,7 @@ class Painter:
         config = self.config
         own = own_colors(original, config)
         colored = apply_chroma(
-            original, chroma, upsample=config.upsample, saturation=config.saturation, own=own
+            original, chroma, upsample=config.upsample, saturation=self.guide.saturation, own=own
         )
         told = {}
         if own and own.reason and config.keep_color == "auto":
@@ -91,7 +91,7 @@ class Painter:
         if not config.invert and looks_negative(original):
             told["looks like a negative"] = " looks like a negative; --invert inverts it"
         to_color = 1.0 if own is None else 1 - own.share.mean() / 255
-        if wrong := suspicion(colored, to_color * config.saturation * chroma.ab):
+        if wrong := suspicion(colored, to_color * self.guide.saturation * chroma.ab):
             told[wrong] = f": what comes out is {wrong}; look at it"
         self._warn(name, told.values())
         return beside(without_color(original), colored) if config.side_by_side else colored, "; ".join(told)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from checkpoint.file import LoadedModel
 from config import Config
 from core.distributed import world
 from core.errors import UserError
@@ -15,8 +16,8 @@ from inference.outputs import check_outputs
 from inference.own_color import own_colors
 from inference.painter import Painter, load_original, targets_of
 from inference.prompt import check_prompt
-from inference.samples import check_samples, seeds, written
 from inference.side_by_side import contact_sheet
+from inference.variants import check_variants, variants, written
 from inference.weights import choose_weights, describe
 from media.clip import is_clip
 from media.decode import photo_format
@@ -40,7 +41,7 @@ def run_photo(config: Config, path: Path) -> str:
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         return _color_without_model(config, path, original, output)
     weights, config = choose_weights(config)
-    check_samples(config, weights, pages.num)
+    check_variants(config, weights, pages.num)
     check_prompt(config, weights)
     guide = Guide(config, weights.model.accepts)
     if config.dry_run:
@@ -51,10 +52,10 @@ def run_photo(config: Config, path: Path) -> str:
         return ""
     if not world().is_main:  # there is nothing to share
         return ""
+    if config.samples or config.render_sizes:
+        return _write_variants(config, guide, weights, original, output)
     colorizer = Colorizer.from_config(config, weights)
     painter = Painter(config, guide, colorizer)
-    if config.samples:
-        return _write_samples(painter, original, output)
     if pages.num > 1:
         del original
         warning = painter.color_file(path, output)
@@ -96,19 +97,20 @@ def _color_without_model(config: Config, path: Path, original: Picture, output: 
     return warning
 
 
-def _write_samples(painter: Painter, original: Picture, output: Path) -> str:
-    """Write every picture as soon as it is drawn, and the sheet of all; returns what looks wrong, or ''."""
-    config, guide, colorizer = painter.config, painter.guide, painter.colorizer
-    assert colorizer is not None
+def _write_variants(
+    config: Config, guide: Guide, weights: LoadedModel, original: Picture, output: Path
+) -> str:
+    """Write every picture as soon as it is colored, and the sheet of all; returns what looks wrong, or ''."""
     drawn, warnings = {}, {}
     *paths, sheet = written(config, output)
-    for seed, path in zip(seeds(config), paths, strict=True):
-        drawn[f"seed {seed}"] = chroma = guide(original, guide.look(colorizer, original, seed))
+    for variant, path in zip(variants(config), paths, strict=True):
+        painter = Painter(variant.config, guide, Colorizer.from_config(variant.config, weights))
+        drawn[variant.title] = chroma = guide(original, painter.look(original))
         colored, warnings[path] = painter.finish(original, chroma, path)
         save_picture(path, colored, quality=config.quality)
         print(path)
     own = own_colors(original, config)
-    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=config.saturation, own=own)
+    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=guide.saturation, own=own)
     save_picture(sheet, together, quality=config.quality)
     print(sheet)
     return "; ".join(warning for warning in warnings.values() if warning)

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from core.errors import UserError
 from media.formats import HEIF_BRANDS, WRITTEN, kind_of_bytes
+from media.library_lines import reading
 from media.metadata import profile_of
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,8 @@ def check_pixels(image: Image.Image, max_pixels: int) -> None:
 def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
     """Turn whatever decoders raise on a broken file into a `PhotoError` that names it."""
     try:
-        yield
+        with reading(name):
+            yield
     except Image.DecompressionBombError as error:
         raise PhotoError(
             f"{name} has more than {max_pixels:,} pixels: shrink it or raise --max_pixels"

@@ -26,6 +26,13 @@ PHOTOS = (
 )
 """Endings of photos, of any letter case."""
 
+_STARTS_OF_WRITTEN = {
+    b"\xff\xd8\xff\xf7": ".png",  # JPEG-LS, which loses nothing
+    b"\xff\xd8\xff": ".jpg",
+    **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), ".tif"),
+    b"RIFF": ".webp",
+    b"BM": ".bmp",
+}
 _HEAD = 512  # bytes: two packets of a transport stream
 _PHOTO_STARTS = (
     *(b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
@@ -77,6 +84,17 @@ def kind_of_bytes(head: bytes) -> Kind | None:
 
 
 _BITMAP_HEADERS = [size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 108, 124)]
+
+
+def written_ending(path: Path) -> str:
+    """Of a picture in the format of a photo, by its first bytes; .png where that is not written, or is GIF.
+
+    Raises:
+        OSError: the file cannot be read.
+    """
+    with open(path, "rb") as file:
+        head = file.read(_HEAD)
+    return next((ending for start, ending in _STARTS_OF_WRITTEN.items() if head.startswith(start)), ".png")
 
 
 def is_photo_name(path: Path) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -30,8 +29,6 @@ _D50_TO_SRGB = (
     (-0.9787684, 1.9161415, 0.0334540),
     (0.0719453, -0.2289914, 1.4052427),
 )
-
-logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # its lines do not name the file
 
 
 @dataclass(frozen=True)

@@ -62,7 +62,7 @@ class ColorizationModel(nn.Module):
         return self.colors(self.look(inputs), inputs.L)
 
     def look(self, inputs: Inputs) -> Any:
-        """The output for photos, after a check of what is given with them.
+        """What `forward` makes of photos, after a check of what is given with them.
 
         Raises:
             UserError: as of `predict`.

@@ -13,7 +13,7 @@ from models.base import ColorizationModel
 from models.inputs import Inputs
 
 Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
-"""(predicted ab in CIELAB units, the batch with the true ones) -> named, weighted terms of the loss."""
+"""(predicted ab (N, 2, H, W), CIELAB units; the batch with the true ones) -> named, weighted terms, ()."""
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ FLAGS = {
     **dict.fromkeys(("keep_color", "mask", "blend", "invert"), ("predict",)),
     **dict.fromkeys(("host", "port", "max_upload", "keep_minutes"), ("serve",)),
     **dict.fromkeys(("compare", "blind"), ("compare",)),
-    "format": ("export",),
+    "format": ("predict", "export"),
     **dict.fromkeys(("split", "protocol", "set_scores"), ("test", "compare")),
     "samples": ("predict", "test", "compare"),
     "weights": ("test", "predict", "export", "serve"),

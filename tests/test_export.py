@@ -159,6 +159,7 @@ def test_mistakes(cli, tmp_path, monkeypatch):
     for argv, message in {
         "--output_path=there.onnx": "there.onnx exists: add --overwrite",
         "--output_path=x.pb": "must end with .onnx",
+        "--format=png": "--format=png is for pictures: leave it out",
         "--image_path=empty": "holds no photo",
         "--image_path=none.jpg": "none.jpg does not exist",
         "--weights=none": "does not exist",

@@ -76,6 +76,18 @@ def test_any_model_is_corrected(cli, photo, hints, vivid, tmp_path):
     assert torch.equal(rgb_of(again), rgb_of(output))
 
 
+def test_hints_hold_whatever_the_saturation_of_the_rest(cli, photo, hints, vivid, tmp_path):
+    chroma = []
+    for saturation in (0, 0.5, 1):
+        output = tmp_path / f"{saturation}.png"
+        flags = (f"--image_path={photo}", f"--weights={vivid}", f"--hints={hints}", "--upsample=bilinear")
+        done = cli("--mode=predict", *flags, f"--saturation={saturation}", f"--output_path={output}")
+        assert done.code == 0, done.err
+        expect_hints_in(output, photo)
+        chroma.append(rgb_to_lab(rgb_of(output))[:, 1:].norm(dim=1).mean())
+    assert chroma[0] < chroma[1] < chroma[2]
+
+
 def test_one_file_of_hints_for_a_folder_of_one_shot(cli, photo, hints, tmp_path):
     folder = tmp_path / "shot"
     folder.mkdir()

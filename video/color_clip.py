@@ -20,7 +20,7 @@ from core.figures import progress_bar
 from core.files import check_writable
 from inference.colorizer import Colorizer
 from media.clip import Clip
-from media.encode_clip import join_parts, plan_target
+from media.encode_clip import Target, join_parts, plan_target
 from media.encode_part import write_part
 from media.ffmpeg import DamagedClip
 from media.frames import ColoredFrame, read_frames
@@ -88,7 +88,22 @@ def color_clip(
     job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
     job |= {"temporal": temporal, "every": every, "quality": quality, "deinterlace": clip.deinterlace}
     job |= {"own": [[frames.start, frames.stop] for frames in clip.own]}
-    parts = ClipParts(output, job)
+    with contextlib.closing(ClipParts(output, job)) as parts:
+        _finish(colorizer, clip, target, parts, temporal=temporal, every=every, quality=quality, watch=watch)
+
+
+def _finish(
+    colorizer: Colorizer,
+    clip: Clip,
+    target: Target,
+    parts: ClipParts,
+    *,
+    temporal: str,
+    every: int,
+    quality: int,
+    watch: Watch | None,
+) -> None:
+    """Color what is not finished of a clip, and join its parts."""
     if parts.num_frames:
         print(f"going on after {parts.num_frames} frames")
     try:

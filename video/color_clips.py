@@ -11,6 +11,8 @@ from core.errors import UserError
 from inference.folder import Color, Job
 from inference.report import Result
 from media.encode_clip import CONTAINERS, endings_for
+from video.parts import work_folder
+from video.remains import remove
 
 
 def color_clips(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
@@ -30,15 +32,18 @@ def color_clips(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
     """
 
     def color_to_its_container(path: Path, place: Path) -> str:
-        targets = _targets(place)
+        targets = clip_targets(place)
         ending = "" if len(targets) == 1 else endings_for(path)[0]
         return color(path, place.with_name(place.name + ending))
 
     results = []
     for path in share(paths):
         place = job.output / path.relative_to(job.folder)
-        is_there = any(target.exists() for target in _targets(place))
+        is_there = any(target.exists() for target in clip_targets(place))
         result = job.run(color_to_its_container, path, target=place, is_there=is_there)
+        if job.overwrite and result.status == "colored":
+            for target in clip_targets(place):  # of a try whose container was another
+                remove(work_folder(target))
         if result.reason:
             print(result.reason, file=sys.stderr)
         results.append(result)
@@ -55,7 +60,7 @@ def leave_out_clips(paths: Sequence[Path], job: Job, error: UserError) -> list[R
     return [result for part in gather(results) for result in part]
 
 
-def _targets(place: Path) -> list[Path]:
+def clip_targets(place: Path) -> list[Path]:
     """The files that a clip may go to."""
     if place.suffix.lower() in CONTAINERS:
         return [place]

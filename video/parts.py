@@ -13,10 +13,13 @@ import safetensors.torch
 from torch import Tensor
 
 from checkpoint.state_dict import read_state_and_metadata
-from core.errors import UserError
+from core.errors import PlaceError, UserError
 from core.files import read_json, remove_leftovers, write_bytes, write_json
+from core.locks import try_lock, unlock
 
-_JOB, _STATE = "job.json", "state.safetensors"
+JOB, STATE = "job.json", "state.safetensors"
+WORK_FOLDER = ".colorizer-*.work"
+"""Pattern of the names of work folders."""
 
 
 class ClipParts:
@@ -31,23 +34,27 @@ class ClipParts:
     def __init__(self, output: Path, job: Mapping[str, Any]) -> None:
         """Take up what an earlier try at the same job has left; what is there from another is deleted.
 
+        No other process can, until `close`.
+
         Args:
             output: the file to write when the clip is whole.
             job: JSON values that differ where the frames would.
         Raises:
-            UserError: the place cannot be written.
+            UserError: the place cannot be written, or another process is at it.
         """
         self.folder = work_folder(output)
         self.ends: list[int] = []
         self.state: dict[str, Tensor] = {}
+        self._lock = _lock(self.folder, output)
+        job = {"target": output.name, **job}
         try:
-            if read_json(self.folder / _JOB) == job:
+            if read_json(self.folder / JOB) == job:
                 self._load()
         except (UserError, KeyError, ValueError):  # damaged, or nothing there
             self.ends, self.state = [], {}
         if not self.ends:
-            self.delete()
-            write_json(self.folder / _JOB, job)
+            self._clear()
+            write_json(self.folder / JOB, job)
         remove_leftovers(self.folder)
 
     @property
@@ -75,15 +82,25 @@ class ClipParts:
         ends = [*self.ends, num_frames]
         # One file says it all: a part that it does not know was never finished.
         data = safetensors.torch.save(state, {"ends": json.dumps(ends)})
-        write_bytes(self.folder / _STATE, data)
+        write_bytes(self.folder / STATE, data)
         self.ends, self.state = ends, state
 
     def delete(self) -> None:
         """Remove everything."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def close(self) -> None:
+        """Let other processes take up what is left."""
+        unlock(self._lock)
+        self._lock = None
+
+    def _clear(self) -> None:
+        """Remove what is in the folder; the folder itself is what is locked."""
+        for path in self.folder.iterdir():
+            path.unlink(missing_ok=True)
+
     def _load(self) -> None:
-        self.state, metadata = read_state_and_metadata(self.folder / _STATE)
+        self.state, metadata = read_state_and_metadata(self.folder / STATE)
         self.ends = list(map(int, json.loads(metadata["ends"])))
         if not all(path.is_file() for path in self.files):
             raise ValueError("a part is missing")
@@ -92,7 +109,19 @@ class ClipParts:
         return self.folder / f"{start:09}.nut"
 
 
+def _lock(folder: Path, output: Path) -> int | None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return try_lock(folder)
+    except BlockingIOError:
+        raise UserError(f"{output} is being colored by another process: wait, or name another file") from None
+    except OSError as error:
+        raise PlaceError(
+            f"cannot write {folder}: {error.strerror}; free the place or name another"
+        ) from error
+
+
 def work_folder(output: Path) -> Path:
     """Where the parts of a clip are until it is whole."""
     name = hashlib.sha256(output.name.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    return output.absolute().with_name(f".colorizer-{name}.work")
+    return output.absolute().with_name(WORK_FOLDER.replace("*", name))

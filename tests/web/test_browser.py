@@ -186,6 +186,45 @@ def test_a_stroke_with_the_keyboard(driver, photo, tmp_path):
         assert picture.size == (600, 400)
 
 
+def test_the_eraser_takes_hints_away(driver, photo):
+    canvas = correct(driver, photo, "dot")
+    plain = shown(driver)
+    for x in (-100, 100):
+        there = ActionChains(driver).move_to_element_with_offset(canvas, x, 0).click()
+        change(driver, there.perform)
+    both = shown(driver)
+    click(driver, "[value=eraser]")
+    wipe = ActionChains(driver).move_to_element_with_offset(canvas, 80, 0).click_and_hold()
+    change(driver, wipe.move_by_offset(40, 0).release().perform)
+    one = shown(driver)
+    assert not np.array_equal(one, both)
+    assert not np.array_equal(one, plain)
+    wipe = ActionChains(driver).move_to_element_with_offset(canvas, -120, 0).click_and_hold()
+    change(driver, wipe.move_by_offset(40, 0).release().perform)
+    assert np.array_equal(shown(driver), plain)
+    change(driver, element(driver, "undo").click)
+    assert np.array_equal(shown(driver), one)
+
+
+def test_a_reference_is_chosen_and_removed(driver, photo, tmp_path):
+    """Whose colours are the photo's own: they come nearer to those than the model's are."""
+    truth = skimage.data.coffee()
+    Image.fromarray(truth).save(tmp_path / "reference.png")
+    correct(driver, photo, "dot")
+    plain, true = shown(driver), skimage.color.rgb2lab(truth)
+    choose, remove = driver.find_elements(By.CSS_SELECTOR, "#reference input, #reference button")
+    assert not remove.is_displayed()
+    change(driver, lambda: choose.send_keys(str(tmp_path / "reference.png")))
+    found = shown(driver)
+    errors = [np.hypot(*(lab - true)[..., 1:].transpose(2, 0, 1)).mean() for lab in (found, plain)]
+    assert errors[0] < 0.8 * errors[1]
+    image = driver.find_element(By.CSS_SELECTOR, "#reference img")
+    assert image.get_attribute("alt") == "Reference: reference.png"
+    change(driver, remove.click)
+    assert np.array_equal(shown(driver), plain)
+    assert not image.is_displayed()
+
+
 def test_a_region_is_kept_and_done_again(driver, photo):
     canvas = correct(driver, photo, "region")
     before = shown(driver)

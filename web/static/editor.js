@@ -65,11 +65,9 @@ export class Editor {
 
   drag(place) {
     if (this.tool === "dot") this.#grow([this.#point(place)]);
-    if (this.tool === "brush") {
-      const more = between(this.#last, place, this.radius).map((p) => this.#point(p));
-      this.#grow([...this.selected.points, ...more]);
-    }
-    if (this.tool === "eraser") this.#erase(place);
+    const way = between(this.#last, place, this.radius); // a quick pointer is reported only here and there
+    if (this.tool === "brush") this.#grow([...this.selected.points, ...way.map((p) => this.#point(p))]);
+    if (this.tool === "eraser") for (const passed of way) this.#erase(passed);
     if (this.tool === "region") this.region = boxOf(this.#start, place);
     this.#last = place;
     this.redraw();

@@ -74,6 +74,14 @@ def test_the_same_seed_alone_and_in_a_folder(predict, photo, tmp_path):
         assert np.array_equal(pixels(tmp_path / "album_colorized" / name), pixels(again))
 
 
+def test_the_same_seed_alone_where_there_is_a_border(predict, photo, tmp_path):
+    Image.fromarray(np.pad(pixels(photo), 20, constant_values=255)).save(photo)
+    one, again = tmp_path / "one.png", tmp_path / "again.png"
+    assert predict(photo, "--samples=1", f"--output_path={one}").code == 0
+    assert predict(photo, "--sample_seed=0", f"--output_path={again}").code == 0
+    assert np.array_equal(pixels(again), pixels(tmp_path / "one_0.png"))
+
+
 def test_without_a_seed_nothing_is_drawn(predict, photo, tmp_path):
     paths = [tmp_path / "one.png", tmp_path / "two.png"]
     for path in paths:

@@ -1,0 +1,69 @@
+"""What libraries say of a file while they read it, told with the file's name.
+
+Pillow speaks by `warnings`, tifffile by its logger. What libtiff writes within Pillow goes past Python to the
+descriptor of standard error, and stays as it is: to catch it, the descriptor would have to be turned aside
+for the whole process, and with it the lines of all other threads, which would be told of the wrong photo, or
+lost in a crash.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import logging
+import re
+import warnings
+from collections.abc import Iterator
+from contextvars import ContextVar
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+_OBJECT = re.compile(r"^<[^>]*> ")  # of tifffile, in which it found something
+_name: ContextVar[str | None] = ContextVar("name", default=None)
+_show = warnings.showwarning
+
+
+@contextlib.contextmanager
+def reading(name: str) -> Iterator[None]:
+    """Within the block what libraries say in this thread is of this file."""
+    token = _name.set(name)
+    try:
+        yield
+    finally:
+        _name.reset(token)
+
+
+def listen() -> None:
+    """Let the program tell what Pillow warns of, which is ignored like all warnings else."""
+    warnings.filterwarnings("always", category=UserWarning, module=r"PIL\.")
+    # Of a tag that holds more than it should, from which nothing is lost.
+    warnings.filterwarnings("ignore", "Metadata Warning", module=r"PIL\.")
+    warnings.showwarning = _show_warning
+
+
+@functools.lru_cache(4096)
+def _tell(name: str, line: str) -> None:
+    """Once: a file is opened several times on its way."""
+    log.warning("%s: %s", name, line)
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+    name = _name.get()
+    if name is None:
+        _show(message, category, *where, **more)
+    else:
+        _tell(name, " ".join(str(message).split()).rstrip("."))
+
+
+def _told(record: logging.LogRecord) -> bool:
+    """A filter: what is of a file is told here instead."""
+    name = _name.get()
+    if name is not None and record.levelno >= logging.WARNING:
+        _tell(name, _OBJECT.sub("", record.getMessage()))
+    return name is None
+
+
+for library in ("tifffile", "PIL.TiffImagePlugin"):
+    logging.getLogger(library).addFilter(_told)
+    logging.getLogger(library).setLevel(logging.WARNING)
