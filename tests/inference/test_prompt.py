@@ -1,5 +1,7 @@
 """predict with --prompt: words that move colours, that are not known, that are for other models."""
 
+import sys
+
 import numpy as np
 import pytest
 import skimage.data
@@ -79,6 +81,24 @@ def test_a_folder_keeps_what_was_said(cli, weights, photo, tmp_path):
     assert cli(*argv, "--prompt=street").code == 0
     assert '""prompt"": ""street""' in (tmp_path / "album_colorized" / "report.csv").read_text()
     assert "were made with other settings" in cli(*argv).err
+
+
+def test_without_diffusers_nothing_is_begun(cli, weights, photo, tmp_path, monkeypatch):
+    """Neither a photo nor a folder nor a test; the best guess needs none."""
+    monkeypatch.setitem(sys.modules, "diffusers", None)
+    predict = ["--mode=predict", f"--weights={weights}", "--device=cpu"]
+    test = ["--mode=test", "--data_dir=sample", "--split=all", f"--weights={weights}", "--device=cpu"]
+    for argv in (
+        [*predict, f"--image_path={photo}", "--samples=2"],
+        [*predict, f"--image_path={tmp_path}", "--sample_seed=2"],
+        [*test, "--samples=2", f"--run_dir={tmp_path / 'run'}", "--max_photos=2"],
+    ):
+        done = cli(*argv)
+        assert done.code == 2
+        assert "drawing colours needs diffusers" in done.error
+        assert "pip install '.[diffusion]'" in done.error
+    assert list(tmp_path.glob("*.png")) == [photo]
+    assert cli(*predict, f"--image_path={photo}").code == 0
 
 
 def test_models_without_words(cli, vivid, photo, tmp_path):
