@@ -10,7 +10,7 @@ install: $(VENV)/.installed
 
 # What single features need besides.
 install-extras: $(VENV)/.installed
-	$(BIN)/python -m pip install --quiet --editable '.[export,train,video,web]'
+	$(BIN)/python -m pip install --quiet --editable '.[diffusion,export,train,video,web]'
 
 sample: $(VENV)/.installed
 	$(BIN)/python main.py --mode=train --data_dir=sample --run_dir=runs/sample --overwrite \

@@ -96,6 +96,8 @@ def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, c
     """
     if config.samples and not any(model.is_random for model in models.values()):
         raise UserError(f"--samples={config.samples}: none of these models draws its colours: leave it out")
+    for model in models.values() if config.samples else ():
+        model.check_drawing()
     if config.samples == 1:
         raise UserError("--samples=1: what tells of several answers needs two or more")
     features = SetFeatures(PhotoFeatures().to(loader.device)) if config.set_scores else None

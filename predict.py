@@ -21,6 +21,7 @@ from inference.guided import Guide
 from inference.painter import Painter
 from inference.photo import run_photo
 from inference.pipes import PIPE, through_pipes
+from inference.prompt import check_prompt
 from inference.report import Report, Result, warn_of_mixture
 from inference.variants import check_one_size, check_variants
 from inference.weights import choose_weights, describe
@@ -88,6 +89,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     else:
         weights, config = choose_weights(config)
         check_variants(config, weights)
+    check_prompt(config, weights)
     guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
     if config.dry_run:
         if weights is not None:

@@ -78,7 +78,7 @@ def _observe(colorizer: Colorizer, original: Picture) -> dict[str, float]:
     colored = apply_chroma(original, found, upsample=colorizer.upsample, saturation=colorizer.saturation)
     height, width = found.ab.shape[-2:]
     L = lightness_seen(original, (width, height))
-    predict = partial(mean_over_views, colorizer.model, num=colorizer.views)
+    predict = partial(mean_over_views, partial(_predict, colorizer), num=colorizer.views)
     true, gray = _to_rgb(original), _to_rgb(without_color(original))
     rgb = _to_rgb(colored)
     return {
@@ -89,6 +89,11 @@ def _observe(colorizer: Colorizer, original: Picture) -> dict[str, float]:
         "true_chroma": chroma(rgb_to_lab(true)[:, 1:]).mean().item(),
         "seconds": seconds,
     }
+
+
+def _predict(colorizer: Colorizer, L: Tensor) -> Tensor:
+    """The colours of photos, drawn or told of as those that the colorizer infers."""
+    return colorizer.model.predict(colorizer.guidance.at(L, lambda size: size))
 
 
 def _to_rgb(picture: Picture) -> Tensor:

@@ -184,6 +184,12 @@ class PredictConfig:
         low=0,
         high=2**32 - 1,
     )
+    prompt: str | None = setting(
+        None,
+        "what the photo shows, in words such as 'street, dusk', for models that take them; those of the "
+        "training photos' classes are known",
+        modes=("predict",),
+    )
     save_chroma: Path | None = setting(
         None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
     )

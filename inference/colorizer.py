@@ -98,7 +98,8 @@ class Colorizer:
         seen = {name: getattr(config, name) for name in ("image_size", "resize") if name in config.given}
         names = ("render_size", "views", "upsample", "saturation", "page", "device")
         colorizer = cls(loaded, **seen, **{name: getattr(config, name) for name in names})
-        colorizer.guidance = Guidance(seed=config.sample_seed)
+        prompt = config.prompt if "prompt" in loaded.model.accepts else None
+        colorizer.guidance = Guidance(seed=config.sample_seed, prompt=prompt)
         if config.reference and "reference" in loaded.model.accepts:
             reference = load_picture(config.reference, max_pixels=config.max_pixels)
             colorizer.guidance = dataclasses.replace(colorizer.guidance, reference=reference)
@@ -283,7 +284,9 @@ class Colorizer:
     def settings(self) -> dict[str, Any]:
         """All that the colours depend on besides the photo and the weights, as JSON values."""
         names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "page")
-        own = {name: getattr(self, name) for name in (*names, "reference_sha256")}
+        own: dict[str, Any] = {name: getattr(self, name) for name in (*names, "reference_sha256")}
+        if self.guidance.prompt is not None:
+            own["prompt"] = self.guidance.prompt
         return {**own, "model": vars(self.model.settings)}
 
     def _shape_seen(self, size: tuple[int, int]) -> tuple[int, int]:

@@ -22,11 +22,13 @@ class Guidance:
         hints: colours for some of its places.
         reference: another photo, in whose style to color.
         seed: of what a model draws; the same seed gives the same colours.
+        prompt: what it shows, in words.
     """
 
     hints: Hints | None = None
     reference: Picture | None = None
     seed: int | None = None
+    prompt: str | None = None
 
     def at(self, L: Tensor, shape: Callable[[tuple[int, int]], tuple[int, int]]) -> Inputs:
         """For a model that looks at a photo.
@@ -38,7 +40,8 @@ class Guidance:
         hints = None if self.hints is None else self.hints.at(*L.shape[-2:])
         reference = None if self.reference is None else lab_seen(self.reference, shape(self.reference.size))
         seeds = None if self.seed is None else torch.full((len(L),), self.seed)
-        return Inputs(L, hints=hints, reference=reference, seeds=seeds)
+        prompt = None if self.prompt is None else (self.prompt,) * len(L)
+        return Inputs(L, hints=hints, reference=reference, seeds=seeds, prompt=prompt)
 
     def within(self, box: Box) -> Guidance:
         """What is said about a part of the photo."""

@@ -30,9 +30,8 @@ def check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
     if config.save_chroma:
         check_ending(config.save_chroma)
     modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
-    asks = {
-        name: getattr(config, name) for name in ("save_chroma", "save_confidence", "samples", "sample_seed")
-    }
+    names = ("save_chroma", "save_confidence", "samples", "sample_seed", "prompt")
+    asks = {name: getattr(config, name) for name in names}
     asks["render_size"] = config.render_sizes or None
     for flag, asked in asks.items():
         if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and asked is not None:

@@ -15,6 +15,7 @@ from inference.guided import Guide
 from inference.outputs import check_outputs
 from inference.own_color import own_colors
 from inference.painter import Painter, load_original, targets_of
+from inference.prompt import check_prompt
 from inference.side_by_side import contact_sheet
 from inference.variants import check_variants, variants, written
 from inference.weights import choose_weights, describe
@@ -41,6 +42,7 @@ def run_photo(config: Config, path: Path) -> str:
         return _color_without_model(config, path, original, output)
     weights, config = choose_weights(config)
     check_variants(config, weights, pages.num)
+    check_prompt(config, weights)
     guide = Guide(config, weights.model.accepts)
     if config.dry_run:
         print(describe(config, weights.model))

@@ -41,8 +41,8 @@ def variants(config: Config) -> list[Variant]:
 def check_variants(config: Config, weights: LoadedModel, num_pages: int = 1) -> None:
     """
     Raises:
-        UserError: --samples or --sample_seed with a model that draws nothing, or several colourings with a
-            flag or a file that is at odds with them.
+        UserError: --samples or --sample_seed with a model that draws nothing, or that lacks here what drawing
+            takes, or several colourings with a flag or a file that is at odds with them.
     """
     if config.samples is not None or config.sample_seed is not None:
         _check_draws(config, weights, num_pages)
@@ -74,6 +74,7 @@ def _check_draws(config: Config, weights: LoadedModel, num_pages: int) -> None:
         raise UserError(
             f"{flag}: {weights.name} draws nothing, its colours are always the same: leave it out"
         )
+    weights.model.check_drawing()
     if num_pages > 1:
         raise UserError(f"{flag} is for one picture, and {config.image_path} holds {num_pages}: leave it out")
     if config.views > 1:

@@ -89,6 +89,16 @@ class ColorizationModel(nn.Module):
         """
         return None
 
+    def unknown_words(self, prompt: str) -> list[str]:
+        """The words of a prompt that say nothing to a model that takes one."""
+        return []
+
+    def check_drawing(self) -> None:
+        """
+        Raises:
+            UserError: what a model needs to draw its colours is not installed.
+        """
+
     def freeze_encoder(self) -> None:
         """Leave `self.encoder` as it is: no gradients, and batch-norm statistics that do not move.
 

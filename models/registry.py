@@ -10,6 +10,7 @@ from core.errors import UserError
 from models.settings import (
     ColTran2021Settings,
     GAESettings,
+    Liu2023Settings,
     ModelSettings,
     ResNetBaselineSettings,
     UNetSettings,
@@ -41,6 +42,7 @@ _ROWS: dict[str, Row] = {
     ),
     "unet": Row("unet.UNet", UNetSettings, "unet_objective.UNetObjective"),
     "unet_hints": Row("unet_hints.HintedUNet", UNetSettings, "unet_hints.HintedUNetObjective"),
+    "liu2023": Row("liu2023.Liu2023", Liu2023Settings, "liu_objective.Liu2023Objective"),
 }
 
 WITHOUT_WEIGHTS = ("levin2004", "irony2005")

@@ -75,8 +75,8 @@ class Zhang2016Settings(ModelSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class UNetSettings(ModelSettings):
-    """Settings of unet."""
+class EncoderSettings(ModelSettings):
+    """Settings of the models on a pretrained encoder."""
 
     encoder: str = setting(
         "tf_efficientnet_lite2",
@@ -89,6 +89,12 @@ class UNetSettings(ModelSettings):
         "random, or the path of a state dict",
         modes=("train",),
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class UNetSettings(EncoderSettings):
+    """Settings of unet."""
+
     frozen_stages: int = setting(
         4,
         "stages of the encoder, counted from the photo, that stay as they are; 4: all",
@@ -151,4 +157,26 @@ class ColTran2021Settings(ModelSettings):
         modes=_MODES,
         low=0.01,
         high=10,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Liu2023Settings(EncoderSettings):
+    """Settings of liu2023."""
+
+    sampler: str = setting(
+        "dpm",
+        "how --samples and --sample_seed get from noise to colours; dpm: DPM-Solver++ of order 2; ddim: DDIM",
+        modes=_MODES,
+        choices=("dpm", "ddim"),
+    )
+    steps: int = setting(
+        8, "looks of the network for one drawing; more take longer", modes=_MODES, low=1, high=1000
+    )
+    guidance_scale: float = setting(
+        2.0,
+        "how far --prompt leads, times as far as the network has learnt: 1 as far as it has, 0 not at all",
+        modes=_MODES,
+        low=0,
+        high=20,
     )

@@ -29,6 +29,8 @@ from models.base import ColorizationModel
 from models.losses import build_criterion
 from models.objective import Objective
 from models.registry import MODELS, build_model, build_objective, find_objective
+from models.registry import SETTINGS as SETTINGS_OF
+from models.settings import EncoderSettings
 
 MAIN = Path(main.__file__)
 
@@ -84,7 +86,7 @@ def swapped_profile() -> bytes:
 def flags_of(name: str) -> list[str]:
     """What a training of a model is to be told here: the models of some hundred layers are kept small."""
     own = {"model1": [], "model2": ["--encoder_weights=random"]}
-    own["unet"] = own["unet_hints"] = [
+    own["unet"] = own["unet_hints"] = own["liu2023"] = [
         "--preset=small",
         "--encoder=test_efficientnet",
         "--encoder_weights=random",
@@ -94,7 +96,8 @@ def flags_of(name: str) -> list[str]:
 
 def small_model(name: str, **settings: Any) -> ColorizationModel:
     """A model of few channels, with random weights and, where it has one, a small encoder."""
-    encoder = {"encoder": "test_efficientnet"} if name.startswith("unet") else {}
+    has_encoder = issubclass(SETTINGS_OF[name], EncoderSettings)
+    encoder = {"encoder": "test_efficientnet"} if has_encoder else {}
     return build_model(name, preset="small", **encoder, **settings)
 
 

@@ -14,6 +14,7 @@ from inference.colorizer import Colorizer
 from inference.folder import Job
 from inference.outputs import check_free
 from inference.painter import Painter
+from inference.prompt import check_prompt
 from inference.report import Result
 from inference.weights import choose_weights, describe
 from media.clip import Clip, open_clip
@@ -34,6 +35,7 @@ def run_clip(config: Config, path: Path) -> str:
     clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
     weights, config = choose_weights(config)
     _check_reference(config, weights)
+    check_prompt(config, weights)
     if config.dry_run:
         print(describe(config, weights.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))

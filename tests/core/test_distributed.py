@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -54,7 +55,8 @@ def gradients(batch, train_mode, num_parts, name="model1", settings=None):
     model = build_model(name, **settings or {}).double()
     if distributed.world().size > 1:
         synchronize_batch_norm(model, torch.device("cpu"))
-    _, stepper = training_of(name, model, loss="mse:1,l1:0.5", num_parts=num_parts)
+    classes = () if batch.labels is None else ("a field", "street")
+    _, stepper = training_of(name, model, loss="mse:1,l1:0.5", num_parts=num_parts, classes=classes)
     model.train(train_mode)
     with torch.no_grad():  # not the initial ones
         for module in model.modules():
@@ -62,7 +64,8 @@ def gradients(batch, train_mode, num_parts, name="model1", settings=None):
                 module.running_mean.uniform_(-0.1, 0.1)
                 module.running_var.uniform_(0.5, 2)
     own = list(distributed.share(range(len(batch))))
-    part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own))
+    labels, seeds = (None if x is None else x[own] for x in (batch.labels, batch.seeds))
+    part = Batch(batch.L[own], batch.ab[own], tuple(batch.names[i] for i in own), labels, seeds)
     loss = torch.stack(list(stepper.backward(part, len(batch)).values())).sum()
     loss = distributed.sum_over_processes(loss) / distributed.world().size
     found = {name: p.grad for name, p in model.named_parameters() if p.requires_grad}
@@ -92,6 +95,8 @@ def photos_of(num, size):
 # An uneven batch of 7, so that the shares must weigh by their photos.
 PARTS = [(False, 1), (False, 2), (True, 1), (True, 2)]
 UNET = {"preset": "small", "encoder": "test_efficientnet", "frozen_stages": 2}
+LIU = {"preset": "small", "encoder": "test_efficientnet"}
+WITH_WORDS = replace(photos_of(5, 32), labels=torch.tensor([0, 1, -1, 0, 1]), seeds=torch.arange(5))
 NOISE = 5 * torch.randn(5, 3, 6, 6, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
 
 
@@ -100,6 +105,7 @@ def everything():
     found = {f"gradients {parts}": gradients(photos_of(7, 64), *parts) for parts in PARTS}
     found["norms"] = through_batch_norm(NOISE)
     found["norms of unet"] = gradients(photos_of(5, 32), True, 1, "unet", UNET)
+    found["noise of liu2023"] = gradients(WITH_WORDS, True, 2, "liu2023", LIU)
     return found | {name: after_two_steps(photos_of(5, 32), name) for name in ADVERSARIAL}
 
 
@@ -160,6 +166,16 @@ def test_batch_norm_of_timm_over_two_processes(of_two):
         counts = {name: v.item() for name, v in of_unet.items() if name.endswith("num_batches_tracked")}
         assert {n for name, n in counts.items() if name.startswith("encoder.")} == {0}
         assert {n for name, n in counts.items() if not name.startswith("encoder.")} == {1}
+
+
+def test_noise_times_and_words_of_a_photo_are_the_same_in_any_process(of_two):
+    """Those of its seed: two processes, of two parts each, find the gradients of one."""
+    loss, expected = gradients(WITH_WORDS, True, 1, "liu2023", LIU)
+    for found_loss, found in (each["noise of liu2023"] for each in of_two):
+        assert (found_loss - loss).abs() < 1e-9
+        assert found.keys() == expected.keys()
+        for name, value in expected.items():
+            assert torch.allclose(found[name].double(), value.double(), rtol=1e-5, atol=1e-7), name
 
 
 @torch.no_grad()

@@ -139,6 +139,7 @@ def test_what_is_not_accepted_is_an_error_and_nothing_is_none(model):
         "hints": torch.zeros(1, 3, 32, 32),
         "reference": torch.zeros(1, 3, 32, 32),
         "seeds": torch.zeros(1, dtype=torch.int64),
+        "prompt": ("a street",),
     }
     assert given.keys() == set(GUIDANCE)
     for name, value in given.items():

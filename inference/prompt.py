@@ -1,0 +1,27 @@
+"""What a person says of a photo in words, checked before any work is done."""
+
+from __future__ import annotations
+
+import logging
+
+from checkpoint.file import LoadedModel
+from config import Config
+from core.errors import UserError
+
+log = logging.getLogger(__name__)
+
+
+def check_prompt(config: Config, weights: LoadedModel | None) -> None:
+    """Say which words of --prompt the model does not know.
+
+    Raises:
+        UserError: there is no model, or it takes no words.
+    """
+    if config.prompt is None:
+        return
+    if weights is None:
+        raise UserError(f"--model={config.model} takes no model: leave --prompt out")
+    if "prompt" not in weights.model.accepts:
+        raise UserError(f"--prompt: {weights.name} takes no words: leave it out")
+    if unknown := weights.model.unknown_words(config.prompt):
+        log.warning("--prompt: %s has not learnt %s", weights.label, ", ".join(dict.fromkeys(unknown)))
