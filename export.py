@@ -18,7 +18,7 @@ from core.distributed import world
 from core.errors import UserError
 from core.files import write_bytes
 from data.listing import list_sample, photos_at
-from inference.chroma import lightness_seen
+from inference.model_view import lightness_seen
 from inference.weights import choose_weights, describe
 from media.picture import load_picture
 from models.base import ColorizationModel

@@ -23,8 +23,8 @@ from core.files import write_json
 from data.color import join, lab_to_rgb
 from data.hints import give_patch
 from data.listing import find_photos
-from inference.chroma import lab_seen
 from inference.colorizer import Colorizer
+from inference.model_view import lab_seen
 from inference.solve import spread
 from inference.upsample import guided_filter
 from media.picture import load_picture

@@ -16,8 +16,9 @@ from config import Config
 from core.figures import progress_bar
 from data.color import chroma, rgb_to_lab
 from data.listing import find_photos
-from inference.chroma import apply_chroma, lightness_seen, without_color
+from inference.chroma import apply_chroma, without_color
 from inference.colorizer import Colorizer
+from inference.model_view import lightness_seen
 from inference.views import mean_over_views
 from media.picture import FULL, Picture, load_picture
 from metrics import psnr

@@ -19,9 +19,10 @@ from torch import Tensor
 from core.distributed import num_cores
 from core.errors import UserError
 from core.figures import progress_bar
-from inference.chroma import Chroma, lightness_seen
+from inference.chroma import Chroma
 from inference.folder import PIXELS_PER_CORE, PixelBudget
 from inference.guided import shipped_encoder
+from inference.model_view import lightness_seen
 from inference.transfer import Impression, nearest, places_of, pull, remember
 from media.pages import look_for_pages
 from media.picture import Picture, count_pixels

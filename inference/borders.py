@@ -12,7 +12,8 @@ import torch
 from PIL import Image
 from torch.nn.functional import interpolate
 
-from inference.chroma import Chroma, lightness_seen
+from inference.chroma import Chroma
+from inference.model_view import lightness_seen
 from inference.sheet import photos_on_page
 from media.picture import Box, Picture
 

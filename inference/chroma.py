@@ -12,13 +12,13 @@ from typing import cast
 import numpy as np
 import safetensors.torch
 import torch
-from PIL import Image
 from torch import Tensor
 
 from checkpoint.state_dict import read_state_and_metadata
 from core.errors import UserError
 from core.files import write_bytes
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab
+from inference.model_view import lightness_seen
 from inference.own_color import Own
 from inference.upsample import UPSAMPLERS, Rows
 from media.metadata import mark_inferred
@@ -131,17 +131,6 @@ def without_color(original: Picture) -> Picture:
         return torch.zeros_like(L).expand(-1, 2, -1, -1)
 
     return Picture(_join_full_size(original.pixels, nothing), original.alpha, original.metadata)
-
-
-def lightness_seen(original: Picture, size: tuple[int, int]) -> Tensor:
-    """L* (1, 1, h, w) of a photo resized to (w, h): what a model sees."""
-    return lab_seen(original, size)[:, :1]
-
-
-def lab_seen(original: Picture, size: tuple[int, int]) -> Tensor:
-    """CIELAB (1, 3, h, w) of a photo resized to (w, h)."""
-    small = np.array(original.preview(max(size)).resize(size, Image.Resampling.BILINEAR))
-    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / FULL["uint8"])
 
 
 def _join_full_size(pixels: np.ndarray, colors: Rows, own: Own | None = None) -> np.ndarray:

@@ -23,9 +23,10 @@ from core.device import find_device, is_out_of_memory
 from core.errors import UserError
 from core.files import sha256
 from inference.borders import boxes_to_show, infer_within
-from inference.chroma import Chroma, apply_chroma, lightness_seen
+from inference.chroma import Chroma, apply_chroma
 from inference.confidence import confidence, most_consistent
 from inference.guidance import NOTHING, Guidance
+from inference.model_view import lightness_seen, size_seen
 from inference.views import mean_over_views
 from media.anything import Photo, Several, several, to_picture
 from media.picture import Picture, load_picture
@@ -35,8 +36,6 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-# A panorama is not shown to the model longer than this many times its short side.
-_MAX_ASPECT = 4
 # What 'auto' compares, times the size of the training.
 _RENDER_SIZES = (1, 0.75, 1.25, 1.5)
 # Where memory runs out the model looks at half the size, but at no less than this.
@@ -273,7 +272,7 @@ class Colorizer:
         return seen[best], ab
 
     def _seen(self, original: Picture, side: int) -> Tensor:
-        return lightness_seen(original, self._shape(original.size, side))
+        return lightness_seen(original, size_seen(original.size, side, self.resize))
 
     @property
     def about(self) -> str:
@@ -290,13 +289,4 @@ class Colorizer:
         return {**own, "model": vars(self.model.settings)}
 
     def _shape_seen(self, size: tuple[int, int]) -> tuple[int, int]:
-        return self._shape(size, self.image_size)
-
-    def _shape(self, size: tuple[int, int], side: int) -> tuple[int, int]:
-        """(width, height) at which the model sees a photo: whole, and shaped as in its training."""
-        if self.resize == "squash":
-            return side, side
-        scale = side / min(size)
-        limit = _MAX_ASPECT * side
-        width, height = (min(limit, round(length * scale)) for length in size)
-        return width, height
+        return size_seen(size, self.image_size, self.resize)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from inference.chroma import lab_seen
 from inference.hints import Hints
+from inference.model_view import lab_seen
 from media.picture import Box, Picture
 from models.inputs import Inputs
 

@@ -16,9 +16,10 @@ from checkpoint.file import load_weights
 from checkpoint.shipped import DEFAULT, find_weights
 from config import VERSION, Config
 from core.errors import UserError
-from inference.chroma import Chroma, lightness_seen
+from inference.chroma import Chroma
 from inference.colorizer import Colorizer
 from inference.hints import Hints, read_hints
+from inference.model_view import lightness_seen
 from inference.reference import Reference, cosine_features, encoder_features, palette
 from inference.retrieval import Gallery
 from inference.solve import spread

@@ -21,7 +21,7 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from data.color import L_SCALE, gray_to_rgb
-from inference.chroma import lab_seen, lightness_seen
+from inference.model_view import lab_seen, lightness_seen
 from media.picture import Picture
 from models.timm_encoder import TimmEncoder
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from core.errors import UserError
 from data.color import gray_to_rgb
 from data.listing import find_photos
-from inference.chroma import lightness_seen
+from inference.model_view import lightness_seen
 from media.decode import PhotoError, is_gray
 from media.photo import load_photo
 from media.picture import Picture, from_image

@@ -15,8 +15,8 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from inference.chroma import lightness_seen
 from inference.colorizer import Colorizer
+from inference.model_view import lightness_seen
 from media.clip import Clip
 from media.frames import ColoredFrame, Frame
 from media.picture import Picture, from_array

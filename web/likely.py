@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from data.color import join, lab_to_rgb
-from inference.chroma import Chroma, lightness_seen
+from inference.chroma import Chroma
+from inference.model_view import lightness_seen
 from media.picture import Picture
 
 _SAME = 7.0

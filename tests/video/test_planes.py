@@ -12,7 +12,8 @@ import torch
 import torch.nn.functional as F
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from inference.chroma import Chroma, apply_chroma, lightness_seen
+from inference.chroma import Chroma, apply_chroma
+from inference.model_view import lightness_seen
 from media.clip import Clip
 from media.ffmpeg import MATRICES, exact_scaling
 from media.frames import ColoredFrame, to_library
