@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from checkpoint.file import LoadedModel
@@ -9,7 +10,7 @@ from config import Config
 from core.distributed import world
 from core.errors import UserError
 from core.settings import check_kind
-from inference.chroma import load_chroma, save_chroma
+from inference.chroma import Chroma, load_chroma, save_chroma
 from inference.colorizer import Colorizer
 from inference.guided import Guide
 from inference.outputs import check_outputs
@@ -46,9 +47,7 @@ def run_photo(config: Config, path: Path) -> str:
     guide = Guide(config, weights.model.accepts)
     if config.dry_run:
         print(describe(config, weights.model))
-        many = f", {pages.num} pictures" if pages.num > 1 else ""
-        for target in written(config, output):
-            print("would write {} ({}x{}{})".format(target, *original.size, many))
+        _print_targets(written(config, output), original, pages.num)
         return ""
     if not world().is_main:  # there is nothing to share
         return ""
@@ -63,10 +62,7 @@ def run_photo(config: Config, path: Path) -> str:
         return warning
     chroma = painter.look(original)
     if config.save_confidence:
-        sure = colorizer.confidence(original, chroma)
-        save_picture(config.save_confidence, from_array(sure), quality=config.quality)
-        print(config.save_confidence)
-        del sure
+        _save_confidence(config, colorizer, original, chroma)
     chroma = guide(original, chroma)
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
@@ -79,6 +75,19 @@ def run_photo(config: Config, path: Path) -> str:
     return warning
 
 
+def _print_targets(targets: Sequence[Path], original: Picture, num_pages: int = 1) -> None:
+    many = f", {num_pages} pictures" if num_pages > 1 else ""
+    for target in targets:
+        print("would write {} ({}x{}{})".format(target, *original.size, many))
+
+
+def _save_confidence(config: Config, colorizer: Colorizer, original: Picture, chroma: Chroma | None) -> None:
+    assert config.save_confidence is not None
+    sure = from_array(colorizer.confidence(original, chroma))
+    save_picture(config.save_confidence, sure, quality=config.quality)
+    print(config.save_confidence)
+
+
 def _color_without_model(config: Config, path: Path, original: Picture, output: Path) -> str:
     """Color with what an earlier prediction kept, or with what a person gives alone."""
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
@@ -88,7 +97,7 @@ def _color_without_model(config: Config, path: Path, original: Picture, output: 
         chroma = painter.blend(original, chroma)
     guided = guide(original, chroma)
     if config.dry_run:
-        print("would write {} ({}x{})".format(output, *original.size))
+        _print_targets([output], original)
     if not world().is_main or config.dry_run:
         return ""
     colored, warning = painter.finish(original, guided, path)

@@ -64,7 +64,7 @@ def describe(config: Config, model: ColorizationModel) -> str:
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     was_training = model.training
     counter = FlopCounterMode(display=False)
-    with counter, torch.inference_mode():
+    with counter:  # with gradients: its hooks fail on parameters without, where one goes into a module
         model.eval().predict(Inputs(torch.zeros(1, 1, config.image_size, config.image_size)))
     model.train(was_training)
     side, gflop = config.image_size, counter.get_total_flops() / 1e9
