@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from torch import nn
+from torch.utils._pytree import tree_leaves
 
 from config import VERSION
 from core.distributed import world
@@ -84,13 +85,15 @@ def compile_if_possible(model: nn.Module, image_size: int, device: torch.device)
     """Have torch.compile fuse a network's operations; where that fails, say why and leave it as it is.
 
     Args:
-        model: takes (N, 1, H, W); its weights and state dict stay the same.
+        model: takes (N, 1, H, W) and gives a tensor, or a tuple of tensors and None; its weights and state
+            dict stay the same.
         image_size: side of the photos that it is tried on.
         device: where it is.
     """
     trial = copy.deepcopy(model)  # whose statistics may move
     try:
-        torch.compile(trial)(torch.zeros(2, 1, image_size, image_size, device=device)).sum().backward()
+        out = torch.compile(trial)(torch.zeros(2, 1, image_size, image_size, device=device))
+        sum(leaf.sum() for leaf in tree_leaves(out) if leaf is not None).backward()
     except (RuntimeError, OSError, ImportError) as error:  # Dynamo's and Inductor's own are RuntimeErrors
         reason = str(error).strip().partition("\n")[0]
         log.warning("--compile does not work here and is left out (%s)", reason)
