@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.batch import Batch
-from data.color import AB_SCALE, gray_to_rgb
+from data.color import gray_to_rgb
 from data.hints import simulate_hints
 from models.base import ColorizationModel
 from models.inputs import Inputs
@@ -22,6 +22,9 @@ from models.settings import UNetSettings
 from models.timm_encoder import STRIDES
 from models.unet import Output, UNet
 from models.unet_objective import UNetObjective
+
+# In a* and b* / 128 hints are a hundredth of what the encoder's features are: too little to be learnt from.
+_AB_UNIT = 8.0
 
 
 class HintedUNet(UNet):
@@ -56,7 +59,7 @@ class HintedUNetObjective(UNetObjective):
 
 
 def _pooled(hints: Tensor, stride: int) -> Tensor:
-    """(N, 3, H, W) -> (N, 3, H / stride, W / stride): mean a* and b* / 128 of what is given; where any is."""
+    """(N, 3, H, W) -> (N, 3, H / stride, W / stride): mean a*, b* / `_AB_UNIT` of what is given; where any is."""
     mean = F.avg_pool2d(hints, stride)
     share = mean[:, 2:]
-    return torch.cat((mean[:, :2] / (AB_SCALE * share.clamp_min(1e-6)), (share > 0).to(share)), dim=1)
+    return torch.cat((mean[:, :2] / (_AB_UNIT * share.clamp_min(1e-6)), (share > 0).to(share)), dim=1)

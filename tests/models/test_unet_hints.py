@@ -32,5 +32,5 @@ def test_hints_are_pooled_to_their_mean():
     hints[0, :, 0, 0] = torch.tensor([64.0, -32.0, 1])
     hints[0, :, 3, 3] = torch.tensor([0.0, -32.0, 1])
     pooled = _pooled(hints, 4)
-    assert torch.equal(pooled[0, :, 0, 0], torch.tensor([0.25, -0.25, 1]))
+    assert torch.equal(pooled[0, :, 0, 0], torch.tensor([4.0, -4.0, 1]))
     assert not pooled[0, :, 1].any()
