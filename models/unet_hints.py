@@ -59,7 +59,10 @@ class HintedUNetObjective(UNetObjective):
 
 
 def _pooled(hints: Tensor, stride: int) -> Tensor:
-    """(N, 3, H, W) -> (N, 3, H / stride, W / stride): mean a*, b* / `_AB_UNIT` of what is given; where it is."""
+    """(N, 3, H, W) -> (N, 3, H / stride, W / stride).
+
+    The mean a* and b* of what is given there, in `_AB_UNIT`, else 0; then 1 where any is, else 0.
+    """
     mean = F.avg_pool2d(hints, stride)
     share = mean[:, 2:]
     return torch.cat((mean[:, :2] / (_AB_UNIT * share.clamp_min(1e-6)), (share > 0).to(share)), dim=1)
