@@ -317,12 +317,12 @@ def test_a_process_that_dies_ends_the_job(many, two, tmp_path):
     script.write_text("""
 import os, signal, sys
 import main, train
-epoch = train.Trainer.epoch
+epoch = train.Trainer.run_epoch
 def dying(self, number):
     if number == 3 and os.environ["RANK"] == "1":
         os.kill(os.getpid(), signal.SIGKILL)
     return epoch(self, number)
-train.Trainer.epoch = dying
+train.Trainer.run_epoch = dying
 sys.exit(main.main(sys.argv[1:]))
 """)
     run_dir = tmp_path / "run"
