@@ -127,6 +127,14 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return fill(tmp_path_factory.mktemp("photos"))
 
 
+@pytest.fixture
+def old_photo(tmp_path: Path) -> Path:
+    """A small gray photo in a folder of its own."""
+    path = tmp_path / "old.png"
+    Image.fromarray(skimage.data.astronaut()[:60, 200:290]).convert("L").save(path)
+    return path
+
+
 @dataclass(frozen=True)
 class Outcome:
     code: int

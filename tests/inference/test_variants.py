@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import skimage.data
 import torch
 from conftest import small_model
 from PIL import Image
@@ -23,13 +22,6 @@ def weights(tmp_path_factory):
 
 
 @pytest.fixture
-def photo(tmp_path):
-    path = tmp_path / "old.png"
-    Image.fromarray(skimage.data.astronaut()[:60, 200:290]).convert("L").save(path)
-    return path
-
-
-@pytest.fixture
 def predict(cli, weights):
     def run(path, *flags):
         return cli("--mode=predict", f"--image_path={path}", f"--weights={weights}", "--device=cpu", *flags)
@@ -41,12 +33,12 @@ def pixels(path):
     return np.asarray(Image.open(path))
 
 
-def test_a_picture_for_each_seed_and_a_sheet(predict, photo):
-    done = predict(photo, "--samples=3", "--sample_seed=5")
-    paths = [photo.with_name(f"old_colorized_{name}.png") for name in (5, 6, 7, "samples")]
+def test_a_picture_for_each_seed_and_a_sheet(predict, old_photo):
+    done = predict(old_photo, "--samples=3", "--sample_seed=5")
+    paths = [old_photo.with_name(f"old_colorized_{name}.png") for name in (5, 6, 7, "samples")]
     assert done.code == 0, done.err
     assert done.out.splitlines()[1:] == [str(path) for path in paths]
-    assert sorted(photo.parent.iterdir()) == sorted([photo, *paths])
+    assert sorted(old_photo.parent.iterdir()) == sorted([old_photo, *paths])
     drawn = [pixels(path) for path in paths[:3]]
     assert all(picture.shape == (60, 90, 3) for picture in drawn)
     assert np.abs(drawn[0].astype(int) - drawn[1]).max() > 20
@@ -60,41 +52,41 @@ def test_a_picture_for_each_seed_and_a_sheet(predict, photo):
     )
 
 
-def test_the_same_seed_alone_and_in_a_folder(predict, photo, tmp_path):
+def test_the_same_seed_alone_and_in_a_folder(predict, old_photo, tmp_path):
     one, again = tmp_path / "one.png", tmp_path / "again.png"
-    assert predict(photo, "--samples=2", f"--output_path={one}").code == 0
-    assert predict(photo, "--sample_seed=1", f"--output_path={again}").code == 0
+    assert predict(old_photo, "--samples=2", f"--output_path={one}").code == 0
+    assert predict(old_photo, "--sample_seed=1", f"--output_path={again}").code == 0
     assert np.array_equal(pixels(again), pixels(tmp_path / "one_1.png"))
     folder = tmp_path / "album"
     folder.mkdir()
     for name in ("a.png", "b.png"):
-        (folder / name).write_bytes(photo.read_bytes())
+        (folder / name).write_bytes(old_photo.read_bytes())
     assert predict(folder, "--sample_seed=1").code == 0
     for name in ("a.png", "b.png"):
         assert np.array_equal(pixels(tmp_path / "album_colorized" / name), pixels(again))
 
 
-def test_the_same_seed_alone_where_there_is_a_border(predict, photo, tmp_path):
-    Image.fromarray(np.pad(pixels(photo), 20, constant_values=255)).save(photo)
+def test_the_same_seed_alone_where_there_is_a_border(predict, old_photo, tmp_path):
+    Image.fromarray(np.pad(pixels(old_photo), 20, constant_values=255)).save(old_photo)
     one, again = tmp_path / "one.png", tmp_path / "again.png"
-    assert predict(photo, "--samples=1", f"--output_path={one}").code == 0
-    assert predict(photo, "--sample_seed=0", f"--output_path={again}").code == 0
+    assert predict(old_photo, "--samples=1", f"--output_path={one}").code == 0
+    assert predict(old_photo, "--sample_seed=0", f"--output_path={again}").code == 0
     assert np.array_equal(pixels(again), pixels(tmp_path / "one_0.png"))
 
 
-def test_without_a_seed_nothing_is_drawn(predict, photo, tmp_path):
+def test_without_a_seed_nothing_is_drawn(predict, old_photo, tmp_path):
     paths = [tmp_path / "one.png", tmp_path / "two.png"]
     for path in paths:
-        assert predict(photo, f"--output_path={path}").code == 0
+        assert predict(old_photo, f"--output_path={path}").code == 0
     assert paths[0].read_bytes() == paths[1].read_bytes()
     assert "seed" not in Image.open(paths[0]).getexif()[0x0131]
 
 
-def test_dry_run_names_every_file(predict, photo):
-    done = predict(photo, "--samples=2", "--dry_run")
-    names = [photo.with_name(f"old_colorized_{name}.png") for name in (0, 1, "samples")]
+def test_dry_run_names_every_file(predict, old_photo):
+    done = predict(old_photo, "--samples=2", "--dry_run")
+    names = [old_photo.with_name(f"old_colorized_{name}.png") for name in (0, 1, "samples")]
     assert done.out.splitlines()[-3:] == [f"would write {name} (90x60)" for name in names]
-    assert list(photo.parent.iterdir()) == [photo]
+    assert list(old_photo.parent.iterdir()) == [old_photo]
 
 
 @pytest.mark.parametrize(
@@ -106,22 +98,22 @@ def test_dry_run_names_every_file(predict, photo):
         (["--samples=2", "--save_confidence=c.png"], "several colours: leave --save_confidence out"),
     ],
 )
-def test_mistakes(predict, photo, flags, complaint):
-    done = predict(photo, *flags)
+def test_mistakes(predict, old_photo, flags, complaint):
+    done = predict(old_photo, *flags)
     assert done.code == 2
     assert complaint in done.error
 
 
-def test_no_picture_is_written_over(predict, photo):
-    there = photo.with_name("old_colorized_1.png")
+def test_no_picture_is_written_over(predict, old_photo):
+    there = old_photo.with_name("old_colorized_1.png")
     there.touch()
-    done = predict(photo, "--samples=2")
+    done = predict(old_photo, "--samples=2")
     assert done.code == 2
     assert f"{there} exists: add --overwrite, or name another with --output_path" in done.error
 
 
-def test_models_that_draw_nothing(cli, photo, vivid, tmp_path):
-    flags = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}"]
+def test_models_that_draw_nothing(cli, old_photo, vivid, tmp_path):
+    flags = ["--mode=predict", f"--image_path={old_photo}", f"--weights={vivid}"]
     for flag in ("--samples=2", "--sample_seed=0"):
         done = cli(*flags, flag)
         assert done.code == 2
