@@ -26,7 +26,6 @@ from data.listing import find_photos
 from inference.colorizer import Colorizer
 from inference.model_view import lab_seen
 from inference.solve import spread
-from inference.upsample import guided_filter
 from media.picture import load_picture
 from metrics import psnr
 from models.inputs import Inputs
@@ -57,13 +56,11 @@ def score(path: Path, colorizers: dict[str, Colorizer], seed: int) -> dict[str, 
     given = hints_of(lab[:, 1:], seed)
     ways = {"levin2004": [spread(L, hints) for hints in given]}
     for name, colorizer in colorizers.items():
-        if "hints" in colorizer.model.accepts:
-            ways[name] = colors = [colorizer.model.predict(Inputs(L, hints=hints)) for hints in given]
+        model = colorizer.model  # asked for the same pixels as any other
+        if "hints" in model.accepts:
+            ways[name] = colors = [model.predict(Inputs(L, hints=hints)) for hints in given]
         else:
-            chroma = colorizer.infer(photo)
-            assert chroma.L is not None
-            ab = guided_filter(chroma.L, chroma.ab, _SIDE, _SIDE)(L, slice(0, _SIDE))
-            colors = [ab] * len(given)
+            colors = [model.predict(Inputs(L))] * len(given)
         ways[f"{name} and the solve"] = [spread(L, *both) for both in zip(given, colors, strict=True)]
     return {
         way: [psnr(lab_to_rgb(join(L, ab)), truth).item() for ab in colors] for way, colors in ways.items()

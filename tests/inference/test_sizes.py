@@ -86,7 +86,7 @@ def test_mistakes(predict, cli, old_photo, flags, complaint):
 def test_several_sizes_are_for_one_photo_of_predict(predict, cli, old_photo, tmp_path):
     done = predict(tmp_path, "--render_size=64,128")
     assert done.code == 2
-    assert f"--render_size=64,128: several are for one old_photo, and {tmp_path} is a folder" in done.error
+    assert f"--render_size=64,128: several are for one photo, and {tmp_path} is a folder" in done.error
     clip = tmp_path / "old.mp4"
     clip.touch()
     done = predict(clip, "--render_size=64,128")
