@@ -85,18 +85,18 @@ def load_models(items: Sequence[str]) -> dict[str, LoadedModel]:
     if not all(items):
         raise UserError("--compare names nothing between two commas, or at an end: leave the comma out")
     found = [load_weights(find_weights(Path(item), None, "")) for item in items]
-    short = [weights.label for weights in found]
+    short = [loaded.label for loaded in found]
     labels = [
         item if short.count(label) > 1 or label in FLOORS else label
         for item, label in zip(items, short, strict=True)
     ]
-    paths = [weights.path.resolve() for weights in found]
+    paths = [loaded.path.resolve() for loaded in found]
     for label, path in zip(labels, paths, strict=True):
         if paths.count(path) > 1:
             raise UserError(f"--compare names {label} twice: leave one of them out")
     models = dict(zip(labels, found, strict=True))
-    for label, weights in models.items():
-        print(f"{label}: {weights.path} ({weights.name})")
+    for label, loaded in models.items():
+        print(f"{label}: {loaded.path} ({loaded.name})")
     return models
 
 
@@ -131,10 +131,10 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
     print(f"{config.split}: {len(entries)} photos at {config.image_size} px ({config.resize})")
     if config.dry_run:
         return 0
-    for weights in models.values():
-        warn_of_other_split(weights, manifest.sha256, config.split)
+    for loaded in models.values():
+        warn_of_other_split(loaded, manifest.sha256, config.split)
     loader = scoring_loader(config, entries, device)
-    networks = {label: weights.model for label, weights in models.items()}
+    networks = {label: loaded.model for label, loaded in models.items()}
     scored = score_photos(networks, loader, config)
     if not world().is_main:
         return 0
@@ -143,10 +143,10 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
     speeds = photos_per_second(networks, L)
     cards = {
         label: paired.estimate(scores[label], seed=config.seed)
-        | about_weights(weights)
-        | {"parameters": sum(p.numel() for p in weights.model.parameters())}
+        | about_weights(loaded)
+        | {"parameters": sum(p.numel() for p in loaded.model.parameters())}
         | {"photos_per_second": speeds[label]}
-        for label, weights in models.items()
+        for label, loaded in models.items()
     }
     common = about(config, manifest, len(names))
     speed = (
@@ -220,7 +220,7 @@ def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int
         print(f"would write {output}")
         return 0
     if world().is_main:  # there is nothing to share
-        colorizers = {label: Colorizer.from_config(config, weights) for label, weights in models.items()}
+        colorizers = {label: Colorizer.from_config(config, loaded) for label, loaded in models.items()}
         reading: Any = {"max_pixels": config.max_pixels, "skip_unreadable": photo.is_dir()}
         if config.blind:
             page = blind_page(colorizers, chosen, seed=config.seed, quality=config.quality, **reading)

@@ -49,25 +49,25 @@ def run(config: Config) -> int:
     """
     device = find_device(config.device)
     reuse_freed_memory()
-    weights, config = choose_weights(with_protocol(config))
+    loaded, config = choose_weights(with_protocol(config))
     manifest = open_split(config)
     entries = manifest.of(config.split, config.max_photos)
     if config.dry_run:
-        print(describe(config, weights.model))
+        print(describe(config, loaded.model))
         print(f"{config.split}: {len(entries)} photos")
         return 0
-    warn_of_other_split(weights, manifest.sha256, config.split)
+    warn_of_other_split(loaded, manifest.sha256, config.split)
 
     loader = scoring_loader(config, entries, device)
-    scored = score_photos({weights.name: weights.model}, loader, config)
+    scored = score_photos({loaded.name: loaded.model}, loader, config)
     if not world().is_main:
         return 0
     names, (scores,) = scored.names, scored.columns.values()
-    card = summarize(scores, seed=config.seed) | about(config, manifest, len(names)) | about_weights(weights)
+    card = summarize(scores, seed=config.seed) | about(config, manifest, len(names)) | about_weights(loaded)
     card |= more_scores(scored, config)
     print_table(card)
     print_more(card)
-    suffix = suffix_of(config, entries, [weights])
+    suffix = suffix_of(config, entries, [loaded])
     folder = config.run_path
     rows = per_image(names, scores)
     write_csv(folder / f"per_image{suffix}.csv", rows, ["name", *scores])
@@ -76,7 +76,7 @@ def run(config: Config) -> int:
         for row in rows
     }
     chosen = loader.batch(_choose_examples(scores["psnr"]))
-    _draw_examples(folder / f"examples{suffix}.png", chosen, weights.model, captions)
+    _draw_examples(folder / f"examples{suffix}.png", chosen, loaded.model, captions)
     write_json(folder / f"metrics{suffix}.json", card)
     print(f"written to {folder}: metrics{suffix}.json, per_image{suffix}.csv, examples{suffix}.png")
     return 0
@@ -143,12 +143,12 @@ def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]
     } | about_protocol(config)
 
 
-def about_weights(weights: LoadedModel) -> dict[str, Any]:
+def about_weights(loaded: LoadedModel) -> dict[str, Any]:
     """What it says of the model."""
     return {
-        "model": weights.name,
-        "settings": vars(weights.model.settings),
-        "weights": {"path": str(weights.path), "sha256": weights.sha256},
+        "model": loaded.name,
+        "settings": vars(loaded.model.settings),
+        "weights": {"path": str(loaded.path), "sha256": loaded.sha256},
     }
 
 
@@ -158,7 +158,7 @@ def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[LoadedMod
     Scores of photos that were trained or chosen on must never stand in for those of the test.
     """
     leaked = 0
-    for folder in {config.run_path, *(weights.path.parent for weights in used)}:
+    for folder in {config.run_path, *(loaded.path.parent for loaded in used)}:
         if num := _trained_on(folder, entries):
             leaked += num
             if config.split == "all":
@@ -175,10 +175,10 @@ def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:
     return sum(entry.sha256 in seen for entry in entries)
 
 
-def warn_of_other_split(weights: LoadedModel, manifest_sha256: str, split: str) -> None:
-    trained_on = weights.info.get("manifest_sha256")
+def warn_of_other_split(loaded: LoadedModel, manifest_sha256: str, split: str) -> None:
+    trained_on = loaded.info.get("manifest_sha256")
     if split != "all" and trained_on not in (None, manifest_sha256):
-        log.warning("%s was trained on another split: it may have seen photos of this one", weights.path)
+        log.warning("%s was trained on another split: it may have seen photos of this one", loaded.path)
 
 
 def _choose_examples(psnr: Sequence[float]) -> list[int]:

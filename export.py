@@ -44,18 +44,18 @@ def run(config: Config) -> int:
             cannot or must not be written.
     """
     _check_packages()
-    weights, config = choose_weights(config)
-    output = _output(config, weights)
+    loaded, config = choose_weights(config)
+    output = _output(config, loaded)
     paths = _photos(config)
     if config.dry_run:
-        print(describe(config, weights.model))
+        print(describe(config, loaded.model))
         print(f"would write {output}")
         return 0
     if not world().is_main:  # there is nothing to share
         return 0
     batches = list(_views(paths, config.image_size, config.max_pixels))
-    data = to_onnx(weights.model, _metadata(config, weights))
-    difference = largest_difference(weights.model, data, batches)
+    data = to_onnx(loaded.model, _metadata(config, loaded))
+    difference = largest_difference(loaded.model, data, batches)
     if not difference <= TOLERANCE:  # NaN is not either
         raise UserError(
             f"{output} is not written: onnxruntime's colours differ from PyTorch's by up to "
@@ -144,11 +144,11 @@ def _check_packages() -> None:
             raise UserError(f"--mode=export needs {name} ({error}): pip install '.[export]'") from error
 
 
-def _output(config: Config, weights: LoadedModel) -> Path:
+def _output(config: Config, loaded: LoadedModel) -> Path:
     """Where the file goes, by default under the name of the weights into the folder at hand."""
     if config.format not in (None, "onnx"):
         raise UserError(f"--format={config.format} is for pictures: leave it out, what is written is onnx")
-    output = config.output_path or Path(f"{weights.label}.onnx")
+    output = config.output_path or Path(f"{loaded.label}.onnx")
     if output.suffix.lower() != ".onnx":
         raise UserError(f"--output_path={output}: the name must end with .onnx")
     if output.exists() and not config.overwrite:
@@ -177,16 +177,16 @@ def _views(paths: Sequence[Path], side: int, max_pixels: int) -> Iterator[Tensor
             yield torch.cat(enough[start : start + num])
 
 
-def _metadata(config: Config, weights: LoadedModel) -> dict[str, str]:
+def _metadata(config: Config, loaded: LoadedModel) -> dict[str, str]:
     """What the file says of itself beside its graph."""
     return {
         "program": f"colorizer {VERSION}",
-        "model": weights.name,
-        "settings": json.dumps(vars(weights.model.settings)),
+        "model": loaded.name,
+        "settings": json.dumps(vars(loaded.model.settings)),
         "image_size": str(config.image_size),
         "resize": config.resize,
-        "weights_sha256": weights.sha256,
-        "terms": str(weights.info.get("terms", "not stated")),
+        "weights_sha256": loaded.sha256,
+        "terms": str(loaded.info.get("terms", "not stated")),
         "L": "(batch, 1, height, width) float32, CIELAB lightness in [0, 100], D65",
         "ab": "(batch, 2, height, width) float32, a* and b* in CIELAB units",
     }

@@ -16,8 +16,8 @@ from core.errors import UserError
 from core.files import check_writable, remove_leftovers
 from core.settings import check_kind
 from inference.colorizer import Colorizer
+from inference.corrector import Corrector
 from inference.folder import Job, color_photos, default_output, files_to_color
-from inference.guided import Guide
 from inference.painter import Painter
 from inference.photo import run_photo
 from inference.pipes import PIPE, through_pipes
@@ -80,27 +80,27 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     check_one_size(config, "folder", folder)
     folder, output = folder.resolve(), (config.output_dir or default_output(folder)).resolve()
     files = files_to_color(folder, output, recursive=config.recursive)
-    weights = None
+    loaded = None
     if config.model in WITHOUT_WEIGHTS:
         if config.album:
             raise UserError(
                 f"--album is for models that guess, and --model={config.model} does not: leave it out"
             )
     else:
-        weights, config = choose_weights(config)
-        check_variants(config, weights)
-    check_prompt(config, weights)
-    guide = Guide(config, frozenset() if weights is None else weights.model.accepts)
+        loaded, config = choose_weights(config)
+        check_variants(config, loaded)
+    check_prompt(config, loaded)
+    corrector = Corrector(config, frozenset() if loaded is None else loaded.model.accepts)
     if config.dry_run:
-        if weights is not None:
-            print(describe(config, weights.model))
+        if loaded is not None:
+            print(describe(config, loaded.model))
         print(f"would write {len(files.photos)} pictures and {len(files.clips)} clips to {output}")
         return 0
-    colorizer = None if weights is None else Colorizer.from_config(config, weights)
+    colorizer = None if loaded is None else Colorizer.from_config(config, loaded)
     check_writable(output)
     remove_leftovers(output)
     report = Report(output, tell)
-    painter = Painter(config, guide, colorizer, files.photos)
+    painter = Painter(config, corrector, colorizer, files.photos)
 
     def job(*names: str, **more: Any) -> Job:
         settings = painter.settings(*names)

@@ -114,13 +114,13 @@ def _stages(path: Path, colorizer: Colorizer) -> dict[str, float]:
 
     with torch.inference_mode():
         frames = timed("reading", lambda: list(read_frames(clip)))
-        looks = timed("network", lambda: [steps.look(frame) for frame in frames])
-        pairs = list(zip(looks, [None, *looks], strict=False))
+        seen = timed("network", lambda: [steps.see(frame) for frame in frames])
+        pairs = list(zip(seen, [None, *seen], strict=False))
         moves = timed("motion", lambda: [follow(b.L, a.L) if a else None for b, a in pairs])
-        pairs_of = list(zip(looks, moves, strict=True))
-        abs_ = timed("averaging", lambda: [steady(look.L, look.ab, moved) for look, moved in pairs_of])
-        pairs_ab = list(zip(looks, abs_, strict=True))
-        colored = timed("planes", lambda: [steps.color(look.frame, look.L, ab) for look, ab in pairs_ab])
+        pairs_of = list(zip(seen, moves, strict=True))
+        abs_ = timed("averaging", lambda: [steady(each.L, each.ab, moved) for each, moved in pairs_of])
+        pairs_ab = list(zip(seen, abs_, strict=True))
+        colored = timed("planes", lambda: [steps.color(each.frame, each.L, ab) for each, ab in pairs_ab])
         timed("encoding", lambda: write_part(path.with_suffix(".nut"), clip, colored, 95))
     return seconds
 

@@ -70,7 +70,7 @@ def by_confidence(sure: np.ndarray, error: np.ndarray) -> list[dict[str, float]]
 def ways(weights: Path) -> dict[str, Colorizer]:
     """Title of the row -> a colorizer; two where the model can say itself how sure it is."""
     colorizer, by_agreement = Colorizer.load(weights), Colorizer.load(weights)
-    label = colorizer.weights.label
+    label = colorizer.loaded.label
     L = torch.zeros(1, 1, 32, 32, device=colorizer.device)
     if colorizer.model.confidence(colorizer.model(L), L) is None:
         return {label: colorizer}

@@ -48,7 +48,7 @@ def scan_of_print(gray: np.ndarray, period: float) -> np.ndarray:
 
 def ab_of(colorizer: Colorizer, original: Picture, seen: Picture) -> np.ndarray:
     """(H, W, 2) of a photo with the colours of what the model has seen."""
-    chroma = colorizer.infer(seen)
+    chroma = colorizer.predict_whole(seen)
     colored = apply_chroma(original, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
     return skimage.color.rgb2lab(colored.pixels)[..., 1:]
 

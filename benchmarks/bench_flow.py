@@ -34,7 +34,7 @@ from inference.colorizer import Colorizer
 from media.clip import open_clip
 from media.frames import read_frames
 from media.walk import sort_files
-from video.color_frames import ClipColors, Look
+from video.color_frames import ClipColors, SeenFrame
 from video.flow import resize_flow, warp
 from video.temporal import SteadyChroma, explain, is_cut, motion
 
@@ -69,32 +69,32 @@ def _dis(method: Any, side: int, now: Tensor, before: Tensor) -> Tensor:
     return resize_flow(flow, now.shape[-2:])
 
 
-def measure(looks: Sequence[Look], methods: dict[str, Flow]) -> dict[str, dict[str, float]]:
+def measure(frames: Sequence[SeenFrame], methods: dict[str, Flow]) -> dict[str, dict[str, float]]:
     """Flicker, what remains and milliseconds by method, of the frames of a clip."""
     references = {
-        number: reference_flow(look.L, looks[number - 1].L)
-        for number, look in enumerate(looks)
-        if number and number % EVERY_FLOW == 0 and not is_cut(look.L, looks[number - 1].L)
+        number: reference_flow(seen.L, frames[number - 1].L)
+        for number, seen in enumerate(frames)
+        if number and number % EVERY_FLOW == 0 and not is_cut(seen.L, frames[number - 1].L)
     }
-    return {name: _measure_one(looks, flow, references) for name, flow in methods.items()}
+    return {name: _measure_one(frames, flow, references) for name, flow in methods.items()}
 
 
 def _measure_one(
-    looks: Sequence[Look], flow: Flow, references: dict[int, tuple[Tensor, Tensor]]
+    frames: Sequence[SeenFrame], flow: Flow, references: dict[int, tuple[Tensor, Tensor]]
 ) -> dict[str, float]:
     steady, before, found = SteadyChroma(returning=False), None, defaultdict(list)
-    for number, look in enumerate(looks):
+    for number, seen in enumerate(frames):
         moved, ab_before = None, steady.state.get("ab")
-        if before is not None and not is_cut(look.L, before.L):
+        if before is not None and not is_cut(seen.L, before.L):
             start = time.perf_counter()
-            vectors = flow(look.L, before.L)
+            vectors = flow(seen.L, before.L)
             found["ms"].append(1000 * (time.perf_counter() - start))
-            found["remains"].append(float((look.L - warp(before.L, vectors)).abs().mean()))
-            moved = explain(look.L, before.L, vectors)
-        ab = steady(look.L, look.ab, moved)
+            found["remains"].append(float((seen.L - warp(before.L, vectors)).abs().mean()))
+            moved = explain(seen.L, before.L, vectors)
+        ab = steady(seen.L, seen.ab, moved)
         if number in references and ab_before is not None:
             found["flicker"].append(flicker(ab, ab_before, *references[number]))
-        before = look
+        before = seen
     means = {name: float(np.nanmean(values)) for name, values in found.items()}
     return means | {"ms": float(np.median(found["ms"]))}
 
@@ -114,8 +114,8 @@ def main() -> None:
     for path in sort_files(args.clips, recursive=True).clips:
         clip = open_clip(path, max_pixels=10**8)
         steps = ClipColors(colorizer, clip)
-        looks = [steps.look(frame) for frame in itertools.islice(read_frames(clip), args.frames)]
-        clips[path.stem] = measure(looks, methods)
+        frames = [steps.see(frame) for frame in itertools.islice(read_frames(clip), args.frames)]
+        clips[path.stem] = measure(frames, methods)
     mean = {
         name: {
             key: float(np.mean([clip[name][key] for clip in clips.values()]))
@@ -124,7 +124,7 @@ def main() -> None:
         for name in methods
     }
     figures: dict[str, Any] = {
-        "weights_sha256": colorizer.weights.sha256,
+        "weights_sha256": colorizer.loaded.sha256,
         "command": f"python -m benchmarks.bench_flow --clips=CLIPS --frames={args.frames}",
         "clips": clips,
         "mean": mean,

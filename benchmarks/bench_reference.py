@@ -22,9 +22,10 @@ from core.figures import progress_bar
 from core.files import write_json
 from data.color import join, lab_to_rgb
 from data.listing import find_photos
-from inference.guided import Scribbler, shipped_encoder
+from inference.corrector import Scribbler
 from inference.model_view import lab_seen
 from inference.reference import Reference, cosine_features, encoder_features, palette
+from inference.shipped_encoder import shipped_encoder
 from inference.solve import spread
 from media.picture import load_picture
 from metrics import psnr

@@ -51,7 +51,7 @@ def shots_of(path: Path, colorizer: Colorizer) -> Iterator[list[Seen]]:
     """The frames that are needed of each shot that is long enough."""
     clip = open_clip(path, max_pixels=10**8)
     steps = ClipColors(colorizer, clip)
-    lightness = [steps.look(frame, ask=False).L for frame in read_frames(clip)]
+    lightness = [steps.see(frame, ask=False).L for frame in read_frames(clip)]
     cuts = [i for i in range(1, len(lightness)) if is_cut(lightness[i], lightness[i - 1])]
     starts = [
         start
@@ -62,9 +62,9 @@ def shots_of(path: Path, colorizer: Colorizer) -> Iterator[list[Seen]]:
     found: dict[int, list[Seen]] = {start: [] for start in starts}
     for number, (frame, own) in enumerate(zip(read_frames(clip), own_colors(clip), strict=True)):
         if number in wanted:
-            look = steps.look(frame)
-            small = Image.fromarray(np.rot90(own, clip.turns)).resize(steps.look_size)
-            seen = Seen(look.L, steps.predict(look), to_lab(np.array(small))[:, 1:])
+            small_frame = steps.see(frame)
+            small = Image.fromarray(np.rot90(own, clip.turns)).resize(steps.size_seen)
+            seen = Seen(small_frame.L, steps.predict(small_frame), to_lab(np.array(small))[:, 1:])
             found[wanted[number]].append(seen)
     yield from found.values()
 
@@ -132,7 +132,7 @@ def main() -> None:
             shots.append(shot)
     figures: dict[str, Any] = {
         "weights": args.weights,
-        "weights_sha256": colorizer.weights.sha256,
+        "weights_sha256": colorizer.loaded.sha256,
         "command": f"python -m benchmarks.bench_returning --clips=CLIPS --weights={args.weights}",
         "shots": measure(names, shots),
     }

@@ -35,7 +35,7 @@ def measure(colorizer: Colorizer, paths: Sequence[Path], *, seed: int = 0) -> di
             drawing.guidance = replace(colorizer.guidance, seed=seed)
             sides[f"{sampler} {num}"] = drawing
     first = load_picture(paths[0], max_pixels=Config.max_pixels)
-    sides["dpm 1"].infer(first)  # which imports what all need
+    sides["dpm 1"].predict_whole(first)  # which imports what all need
     return {
         name: row | {"milliseconds": 1000 * row.pop("seconds")} for name, row in judge(sides, paths).items()
     }

@@ -2,7 +2,7 @@
 
     python -m benchmarks.bench_upsample [--photos=FOLDER]
 
-The colours of a photo are shrunk to the size at which a model looks, carried back by each way of
+The colours of a photo are shrunk to the size at which a model sees it, carried back by each way of
 `inference.upsample`, and joined to the photo as `predict` does: what is lost is the upsampling's. Then
 the same with the colours that the shipped weights predict. On the largest photos that scikit-image ships, or
 on those of a folder. Writes docs/prediction/upsample.json, and a figure of the first.
@@ -37,7 +37,7 @@ RESULTS = Path(__file__).parent.parent / "docs" / "prediction"
 NAMES = ("retina", "hubble_deep_field", "rocket", "astronaut", "coffee", "chelsea")
 """Photos that scikit-image ships, the largest first: 2.0 MP, 0.9 MP, and four of 0.1 to 0.3 MP."""
 SIDES = (224, 256)
-"""Sizes at which a model looks, pixels."""
+"""Sizes at which a model sees photos, pixels."""
 METRICS = {"delta_e_76": delta_e_76, "delta_e_2000": delta_e_2000}
 _DRAWN = ("hubble_deep_field", "rocket", "astronaut", "coffee")
 _CROP = 64  # pixels
@@ -116,7 +116,9 @@ def main() -> None:
     with progress_bar("upsampling", len(photos)) as bar:
         for name, original in photos.items():
             sources = {f"true colours from {side} px": true_chroma(original, side) for side in SIDES}
-            sources |= {weights: colorizer.infer(original) for weights, colorizer in colorizers.items()}
+            sources |= {
+                weights: colorizer.predict_whole(original) for weights, colorizer in colorizers.items()
+            }
             megapixels = original.size[0] * original.size[1] / 1e6
             rows.append({"photo": name, "megapixels": megapixels, "scores": score(original, sources)})
             bar.update()

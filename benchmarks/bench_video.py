@@ -75,22 +75,22 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
     scores: dict[str, list[tuple[float, float]]] = {"off": [], "steady": [], "gray": []}
     before: dict[str, Tensor] = {}
     for number, (frame, own) in enumerate(zip(read_frames(clip), own_colors(clip), strict=True)):
-        look = steps.look(frame)
-        off = steps.predict(look)
-        moved = follow(look.L, before["L"]) if before else None
-        small = Image.fromarray(np.rot90(own, clip.turns)).resize(steps.look_size, Image.Resampling.BILINEAR)
-        now = {"L": look.L, "off": off, "steady": steady(look.L, off, moved)}
+        seen = steps.see(frame)
+        off = steps.predict(seen)
+        moved = follow(seen.L, before["L"]) if before else None
+        small = Image.fromarray(np.rot90(own, clip.turns)).resize(steps.size_seen, Image.Resampling.BILINEAR)
+        now = {"L": seen.L, "off": off, "steady": steady(seen.L, off, moved)}
         now["true"] = to_lab(np.array(small))[:, 1:]
         is_color = is_color or bool(now["true"].norm(dim=1).mean() > 2)
         if number and moved is None:
             cuts.append(number)
         elif number and number % EVERY_FLOW == 0:
-            flow, visible = reference_flow(look.L, before["L"])
+            flow, visible = reference_flow(seen.L, before["L"])
             for name, values in changes.items():
                 values.append(flicker(now[name], before[name], flow, visible))
         if number % EVERY_SCORE == 0:
             for name, values_of in scores.items():
-                colored = steps.color(frame, look.L, now.get(name, torch.zeros_like(off)))
+                colored = steps.color(frame, seen.L, now.get(name, torch.zeros_like(off)))
                 values_of.append(_score(colored, own, clip))
         before = now
     flickers = {name: float(np.nanmean(values)) for name, values in changes.items()}
@@ -143,7 +143,7 @@ def main() -> None:
     paths = sort_files(args.clips, recursive=True).clips
     figures: dict[str, Any] = {
         "weights": args.weights,
-        "weights_sha256": colorizer.weights.sha256,
+        "weights_sha256": colorizer.loaded.sha256,
         "command": f"python -m benchmarks.bench_video --clips=CLIPS --weights={args.weights}",
         "clips": {path.stem: measure_clip(path, colorizer) for path in paths},
     }

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.set_scores import distances, features_of_truth, look, shift_ratio
+from benchmarks.set_scores import distances, features_of_truth, moves_and_features, shift_ratio
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import find_weights
 from config import Config
@@ -69,10 +69,10 @@ def score_rows(rows: Mapping[str, LoadedModel], loader: PhotoLoader) -> dict[str
     """Row -> name of `COLUMNS` -> value; of the floors and of true photos what there is."""
     see = frechet.PhotoFeatures().to(loader.device)
     truth = features_of_truth(loader, see)
-    columns = score_models({row: weights.model for row, weights in rows.items()}, loader).columns
+    columns = score_models({row: loaded.model for row, loaded in rows.items()}, loader).columns
     found, features = {}, {}
-    for (row, weights), scores in zip(rows.items(), columns.values(), strict=True):
-        moves, features[row] = look(weights.model, loader, see)
+    for (row, loaded), scores in zip(rows.items(), columns.values(), strict=True):
+        moves, features[row] = moves_and_features(loaded.model, loader, see)
         found[row] = _means(scores, scores) | {"shift": shift_ratio(moves, seed=0)["mean"]}
     first = next(iter(columns.values()))
     found |= {floor: _means(paired.of_floor(first, floor), first) for floor in FLOORS}
@@ -126,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f"\n{len(loader)} validation photos of {args.run} at {config.image_size} px")
     print_rows(found)
     about = {"num_photos": len(loader), "image_size": config.image_size, "definitions": DEFINITIONS}
-    files = {row: weights.sha256 for row, weights in rows.items()}
+    files = {row: loaded.sha256 for row, loaded in rows.items()}
     write_json(args.json, about | {"weights_sha256": files, "rows": found})
     print(f"written: {args.json}")
 

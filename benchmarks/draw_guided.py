@@ -18,8 +18,8 @@ from core.figures import montage
 from core.files import write_bytes
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
+from inference.corrector import with_hints
 from inference.guidance import Guidance
-from inference.guided import with_hints
 from inference.hints import Hints
 from media.picture import Picture
 
@@ -70,9 +70,9 @@ def row_of(
     row = {"gray": gray, "strokes": np.asarray(shown)}
     row["levin2004"] = _joined(photo, with_hints(photo, hints=hints))
     for name, colorizer in colorizers.items():
-        row[name] = _joined(photo, colorizer.infer(photo))
+        row[name] = _joined(photo, colorizer.predict_whole(photo))
         takes = "hints" in colorizer.model.accepts
-        chroma = colorizer.infer(photo, Guidance(hints=hints if takes else None))
+        chroma = colorizer.predict_whole(photo, Guidance(hints=hints if takes else None))
         row[f"{name}, strokes"] = _joined(photo, with_hints(photo, chroma, hints=hints))
     return row
 

@@ -30,7 +30,7 @@ DEFINITIONS = {
     "size, dB",
     "shift": DEFINITION,
     "chroma": "mean chroma predicted over mean chroma of the photos, both as they are written",
-    "seconds": "median time of a photo's colours at the size of the look, without carrying them to its own",
+    "seconds": "median time of a photo's colours at the render size, without carrying them to its own",
 }
 _SEED = 42
 
@@ -74,7 +74,7 @@ def _summary(columns: Mapping[str, np.ndarray], more: np.ndarray) -> dict[str, A
 @torch.inference_mode()
 def _observe(colorizer: Colorizer, original: Picture) -> dict[str, float]:
     start = time.perf_counter()
-    found = colorizer.infer(original)
+    found = colorizer.predict_whole(original)
     seconds = time.perf_counter() - start
     colored = apply_chroma(original, found, upsample=colorizer.upsample, saturation=colorizer.saturation)
     height, width = found.ab.shape[-2:]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import main
-from benchmarks.set_scores import distances, features_of_truth, look, shift_ratio
+from benchmarks.set_scores import distances, features_of_truth, moves_and_features, shift_ratio
 from checkpoint.file import load_weights
 from config import Config
 from core.device import find_device
@@ -44,7 +44,7 @@ def measure(weights: Path, photos: Path) -> dict[str, Any]:
     for name in LISTS:
         cards[name] = score_list(name, weights, photos)
         loader, truth = _truth(photos / LISTS[name], cards[name]["image_size"])
-        moves, seen = look(load_weights(weights).model, loader, _features())
+        moves, seen = moves_and_features(load_weights(weights).model, loader, _features())
         cards[name]["shift"] = shift_ratio(moves, _SEED)
         if name == "scenes":
             cards["nature"] = _part(cards[name], read_csv(_run_dir(name, weights) / "per_image.csv"))

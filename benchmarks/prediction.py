@@ -23,7 +23,7 @@ def page() -> str:
         *_upsampling(read_json(RESULTS / "upsample.json")),
         *[
             line
-            for name, write in (("look", look), ("views", views))
+            for name, write in (("render_size", render_size), ("views", views))
             if (path := RESULTS / f"{name}.json").exists()
             for line in write(read_json(path))
         ],
@@ -55,8 +55,8 @@ def _upsampling(found: dict[str, Any]) -> list[str]:
     ]
 
 
-def look(found: dict[str, Any]) -> list[str]:
-    """The section on the size of the look."""
+def render_size(found: dict[str, Any]) -> list[str]:
+    """The section on --render_size."""
     sides = list(next(iter(found["seconds"].values())))
     times = [
         "| a photo of | " + " | ".join(f"{side} px" for side in sides) + " |",
@@ -66,7 +66,7 @@ def look(found: dict[str, Any]) -> list[str]:
         f"| {size} | " + " | ".join(f"{row[side]:.2f} s" for side in sides) + " |"
         for size, row in found["seconds"].items()
     ]
-    return [_LOOK, *_judged(found, "look, px"), _LOOK_TIME, *times, ""]
+    return [_RENDER_SIZE, *_judged(found, "render size, px"), _RENDER_TIME, *times, ""]
 
 
 def views(found: dict[str, Any]) -> list[str]:
@@ -75,7 +75,7 @@ def views(found: dict[str, Any]) -> list[str]:
 
 
 def _judged(found: dict[str, Any], title: str) -> list[str]:
-    """A row for each way to look at a photo, the one that all are compared with first."""
+    """A row for each way to show a photo to the model, the one that all are compared with first."""
     lines = [
         f"| {title} | PSNR above gray, dB | above the first row, dB | shift | chroma / true | ms a photo |",
         "|---|---|---|---|---|---|",
@@ -153,13 +153,13 @@ and carried back, so that all that is lost is the carrying; then with those that
 _UPSAMPLING_MODELS = """With the colours of the shipped weights the two score the same: these are wrong by
 far more than what the carrying loses. For one's own photos: `--photos=FOLDER`.
 """
-_LOOK = """## The size of the look
+_RENDER_SIZE = """## The render size
 
-`--render_size` is the side at which a model looks at a photo, `--resize` whether in a square (squash) or in
-the photo's own shape (crop). A photo of 12 MP is shrunk to the same look as a small one, so that small photos
+`--render_size` is the side at which a model sees a photo, `--resize` whether in a square (squash) or in
+the photo's own shape (crop). A photo of 12 MP is shrunk to the same size as a small one, so that small photos
 speak for all sizes.
 """
-_LOOK_TIME = """
+_RENDER_TIME = """
 Coloring a photo at its own size, once it is read:
 """
 _VIEWS = """## Several views
@@ -183,7 +183,7 @@ _MEMORY = """## Memory
 Colours are joined to a photo in strips, and the photo is let go before the picture is encoded.
 """
 _MEMORY_REST = """
-Where the memory for the model's look runs out, as with a large `--render_size`, it looks at half the size
+Where the memory for the model runs out, as with a large `--render_size`, it sees half the size
 and a warning says so; below 32 px it is an error, and nothing is written. In a folder 25 MP for each core
 are in memory at once; a photo larger than all of that waits until it is alone.
 """

@@ -32,7 +32,9 @@ def features_of_truth(loader: PhotoLoader, see: PhotoFeatures) -> dict[str, Tens
 
 
 @torch.inference_mode()
-def look(model: ColorizationModel, loader: PhotoLoader, see: PhotoFeatures) -> tuple[np.ndarray, Tensor]:
+def moves_and_features(
+    model: ColorizationModel, loader: PhotoLoader, see: PhotoFeatures
+) -> tuple[np.ndarray, Tensor]:
     """(2, N): how far the colours move with the photo, and their mean chroma; and (N, d): their features."""
     model.eval().to(loader.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     moves, features = [], []

@@ -160,7 +160,7 @@ from the JSON files in [`video/`](video).
 """
 _FLICKER = """## Flicker
 
-A model looks at each frame by itself, and its colours change with every grain. `--temporal=steady` moves the
+A model sees each frame by itself, and its colours change with every grain. `--temporal=steady` moves the
 colours of the frame before along the optical flow and averages: 85 % of them where the moved frame looks like
 this one, none where it does not ([`video/temporal.py`](../video/temporal.py)). A cut, found by how
 little two frames correlate, begins anew. Flicker is the mean change of (a\\*, b\\*) from a frame to the next

@@ -59,7 +59,7 @@ class PredictConfig:
     )
     render_size: str | None = setting(
         None,
-        "side at which the model looks at a photo, pixels (default as it was trained); auto: the most "
+        "side at which the model sees a photo, pixels (default as it was trained); auto: the most "
         "consistent of several; several with commas between: predict writes a picture of one photo for each, "
         "and a sheet to choose from",
         modes=COLORING,
@@ -90,7 +90,7 @@ class PredictConfig:
     )
     every: int = setting(
         1,
-        "the model looks at each so many-th frame of a clip, and colours follow the motion between",
+        "the model sees each so many-th frame of a clip, and colours follow the motion between",
         modes=("predict",),
         kinds=("clip", "folder"),
         low=1,

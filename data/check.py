@@ -17,7 +17,7 @@ from core.distributed import world
 from core.errors import UserError
 from core.figures import progress_bar
 from core.files import check_writable, write_csv, write_json
-from data.findings import Finding, look_at
+from data.findings import Finding, inspect_photo
 from data.inspection import each
 from data.listing import Listing, list_folder
 from data.near import groups_of, near_duplicates
@@ -62,8 +62,8 @@ def run(config: Config) -> int:
     if world().is_main:
         check_writable(folder)
     start = time.monotonic()
-    checked = _look(config, listing)
-    tested = _look(config, test) if test else None
+    checked = _inspect(config, listing)
+    tested = _inspect(config, test) if test else None
     rows, groups = describe(checked, tested, _splits(config, checked))
     summary = summarize(rows, groups)
     if world().is_main:
@@ -74,11 +74,11 @@ def run(config: Config) -> int:
     return 0
 
 
-def _look(config: Config, listing: Listing) -> Checked:
-    look = partial(look_at, max_pixels=config.max_pixels)
+def _inspect(config: Config, listing: Listing) -> Checked:
+    inspect = partial(inspect_photo, max_pixels=config.max_pixels)
     findings = []
     with progress_bar("looking at photos", len(listing.photos)) as bar:
-        for _, finding in each(listing.photos, look, config.num_workers):
+        for _, finding in each(listing.photos, inspect, config.num_workers):
             findings.append(finding)
             bar.update()
     return Checked(listing, tuple(findings))

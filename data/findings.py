@@ -1,4 +1,4 @@
-"""What a look at one photo of a training folder finds."""
+"""What is found out about one photo of a training folder."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Finding:
     marks: tuple[np.ndarray, np.ndarray] | None = None
 
 
-def look_at(photo: Photo, max_pixels: int) -> Finding:
+def inspect_photo(photo: Photo, max_pixels: int) -> Finding:
     """Read a photo and find out what it is.
 
     Args:

@@ -1,4 +1,4 @@
-"""A look into every photo of a listing: what it is, and whether a training has a use for it."""
+"""An inspection of every photo of a listing: what it is, and whether a training has a use for it."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def fault_of(photo: Photo, pixels: Image.Image) -> str:
 
 
 def each(
-    photos: Sequence[Photo], look: Callable[[Photo], Answer], num_workers: int
+    photos: Sequence[Photo], inspect: Callable[[Photo], Answer], num_workers: int
 ) -> Iterator[tuple[Photo, Answer]]:
-    """`look` in threads (Pillow decodes outside Python's lock) of all processes, results in order.
+    """`inspect` in threads (Pillow decodes outside Python's lock) of all processes, results in order.
 
     Args:
         photos: to be looked at.
-        look: what to find out.
+        inspect: what to find out.
         num_workers: threads, 0 for one per core.
     """
     workers = num_workers or num_cores()
@@ -54,5 +54,5 @@ def each(
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(photos), size):
             chunk = photos[start : start + size]
-            results = gather(list(pool.map(look, share(chunk))))
+            results = gather(list(pool.map(inspect, share(chunk))))
             yield from zip(chunk, itertools.chain.from_iterable(results), strict=True)

@@ -42,16 +42,16 @@ def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
     """
     num = len(hashes)
     both = np.concatenate((hashes[:, 0], hashes[:, 1]))
-    looks = np.concatenate((copies, copies[:, :, ::-1])).reshape(2 * num, _SIDE**2).astype(np.float32)
-    looks -= looks.mean(axis=1, keepdims=True)
-    looks /= np.linalg.norm(looks, axis=1, keepdims=True) + 1e-6
+    shown = np.concatenate((copies, copies[:, :, ::-1])).reshape(2 * num, _SIDE**2).astype(np.float32)
+    shown -= shown.mean(axis=1, keepdims=True)
+    shown /= np.linalg.norm(shown, axis=1, keepdims=True) + 1e-6
     found = [np.empty((0, 2), np.int64)]
     for first, second in near_pairs(both, DISTANCE):
         first, second = np.minimum(first, second), np.maximum(first, second)
         # Of two mirror images the pair was seen already; a symmetric photo is no copy of itself.
         is_new = (first < num) & (second % num != first)
         first, second = first[is_new], second[is_new]
-        alike = (looks[first] * looks[second]).sum(axis=1) >= _ALIKE
+        alike = (shown[first] * shown[second]).sum(axis=1) >= _ALIKE
         pairs = np.stack((first[alike], second[alike] % num), axis=1)
         found.append(np.sort(pairs, axis=1))
     return np.unique(np.concatenate(found), axis=0)

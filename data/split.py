@@ -96,11 +96,11 @@ def draw(
     wanted = min(subset_size or len(listing.photos), len(listing.photos))
     found = _Found(wanted, max_rejected, as_is)
 
-    def look(photo: Photo) -> tuple[str, str]:
+    def digest_of(photo: Photo) -> tuple[str, str]:
         return _inspect(photo, max_pixels, as_is) if seen is None else seen[photo.name]
 
     with progress_bar("checking photos", wanted) as bar:
-        for photo, (digest, reason) in each(order(listing.photos, seed), look, num_workers):
+        for photo, (digest, reason) in each(order(listing.photos, seed), digest_of, num_workers):
             bar.update(found.take(photo, digest, reason))
             if found.is_enough:
                 break

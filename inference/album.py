@@ -21,13 +21,13 @@ from core.errors import UserError
 from core.figures import progress_bar
 from inference.chroma import Chroma
 from inference.folder import PIXELS_PER_CORE, PixelBudget
-from inference.guided import shipped_encoder
 from inference.model_view import lightness_seen
+from inference.shipped_encoder import shipped_encoder
 from inference.transfer import Impression, nearest, places_of, pull, remember
-from media.pages import look_for_pages
+from media.pages import find_pages
 from media.picture import Picture, count_pixels
 
-Look = Callable[[Picture], Chroma]
+Predict = Callable[[Picture], Chroma]
 """Gives a model's colours for a photo."""
 
 _SIDE = 224  # pixels of the square in which photos are compared
@@ -42,14 +42,14 @@ class Album:
         first: photo -> the first by name of its series; those of a series of one are left out.
     """
 
-    def __init__(self, paths: Iterable[Path], look: Look, read: Callable[[Path], Picture]) -> None:
+    def __init__(self, paths: Iterable[Path], predict: Predict, read: Callable[[Path], Picture]) -> None:
         """
         Args:
             paths: of all photos; what cannot be read, and files of several pictures, stay alone.
-            look: a model.
+            predict: a model.
             read: a photo; those for which it raises a UserError stay alone.
         """
-        self._look, self._read = look, read
+        self._predict, self._read = predict, read
         self._remembered = functools.lru_cache(_OPEN_SERIES)(self._remember)
         # By every process: each has to know all series.
         self.first = series(self._places(sorted(paths)))
@@ -73,9 +73,9 @@ class Album:
         """What photos show, of those that can have a series."""
         encoder, budget = shipped_encoder(), PixelBudget(PIXELS_PER_CORE * num_cores())
 
-        def look(path: Path) -> Tensor | None:
+        def shown(path: Path) -> Tensor | None:
             try:
-                if look_for_pages(path).num > 1:
+                if find_pages(path).num > 1:
                     return None
                 with budget.hold(count_pixels(path)):
                     return places_of(lightness_seen(self._read(path), (_SIDE, _SIDE)), encoder)
@@ -86,14 +86,14 @@ class Album:
             progress_bar("comparing", len(paths)) as bar,
             ThreadPoolExecutor(num_cores(), initializer=torch.set_num_threads, initargs=(1,)) as pool,
         ):
-            for path, places in zip(paths, pool.map(look, paths), strict=True):
+            for path, places in zip(paths, pool.map(shown, paths), strict=True):
                 bar.update()
                 if places is not None:
                     yield path, places
 
     def _remember(self, path: Path) -> Impression:
         original = self._read(path)
-        return _impression(original, self._look(original))
+        return _impression(original, self._predict(original))
 
 
 def series(photos: Iterable[tuple[Path, Tensor]]) -> dict[Path, Path]:

@@ -32,13 +32,13 @@ class Blend:
     Attributes:
         source: where they come from, as it was named.
         share: in [0, 1], or a mask of the photo's size, white where they count alone.
-        look: gives them for a photo.
+        predict: gives them for a photo.
         max_pixels: larger masks are refused.
     """
 
     source: str
     share: float | Path
-    look: Callable[[Picture], Chroma]
+    predict: Callable[[Picture], Chroma]
     max_pixels: int
 
     @classmethod
@@ -58,7 +58,7 @@ class Blend:
             other = load_chroma(Path(source))
             return cls(source, share, lambda _: other, config.max_pixels)
         loaded = load_weights(find_weights(Path(source), None, ""))
-        return cls(source, share, Colorizer.from_config(config, loaded).look, config.max_pixels)
+        return cls(source, share, Colorizer.from_config(config, loaded).predict_chroma, config.max_pixels)
 
     def __call__(self, original: Picture, chroma: Chroma) -> Chroma:
         """The colours of a photo, mixed with the other ones at the size of the former.
@@ -66,7 +66,7 @@ class Blend:
         Raises:
             UserError: the mask, or the file of the other colours, is of a photo of another size.
         """
-        other = self.look(original)
+        other = self.predict(original)
         if other.size != chroma.size:
             wanted, size = ("{}x{}".format(*pair) for pair in (chroma.size, other.size))
             raise UserError(f"--blend={self.source} is of a photo of {size}, not {wanted}: name another")

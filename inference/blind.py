@@ -51,7 +51,7 @@ def blind_page(
         photos.append(path.name.encode("utf-8", "replace").decode())
         colored = color_small(colorizers, original, shrink(original, _SIDE))
         pictures.append([_data_uri(pixels, quality) for pixels in colored])
-    models = [{"label": label, "sha256": c.weights.sha256} for label, c in colorizers.items()]
+    models = [{"label": label, "sha256": c.loaded.sha256} for label, c in colorizers.items()]
     study = {"seed": seed, "models": models, "photos": photos, "pictures": pictures}
     study |= {"pairs": order_of_pairs(len(photos), len(models), seed)}
     return _fill(study | {"id": hashlib.sha256(json.dumps(study).encode()).hexdigest()[:16]})

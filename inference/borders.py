@@ -69,7 +69,7 @@ def boxes_to_show(picture: Picture, page: str) -> list[Box]:
     return boxes
 
 
-def infer_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Picture, Box], Chroma]) -> Chroma:
+def predict_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Picture, Box], Chroma]) -> Chroma:
     """The colours of photos in a picture, which has none around them.
 
     Args:

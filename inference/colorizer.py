@@ -22,7 +22,7 @@ from config import VERSION, Config
 from core.device import find_device, is_out_of_memory
 from core.errors import UserError
 from core.files import sha256
-from inference.borders import boxes_to_show, infer_within
+from inference.borders import boxes_to_show, predict_within
 from inference.chroma import Chroma, apply_chroma
 from inference.confidence import confidence, most_consistent
 from inference.guidance import NOTHING, Guidance
@@ -38,7 +38,7 @@ Answer = TypeVar("Answer")
 
 # What 'auto' compares, times the size of the training.
 _RENDER_SIZES = (1, 0.75, 1.25, 1.5)
-# Where memory runs out the model looks at half the size, but at no less than this.
+# Where memory runs out the model sees half the size, but no less than this.
 _SMALLEST_SIDE = 32
 
 
@@ -47,7 +47,7 @@ class Colorizer:
 
     def __init__(
         self,
-        weights: LoadedModel,
+        loaded: LoadedModel,
         *,
         image_size: int | None = None,
         resize: str | None = None,
@@ -60,10 +60,10 @@ class Colorizer:
     ) -> None:
         """
         Args:
-            weights: a model and what its file says of it.
+            loaded: a model and what its file says of it.
             image_size, resize: how the model sees a photo; None: as the weights say, else by the
                 defaults of the configuration.
-            render_size: side at which the model looks instead of `image_size`; 'auto' compares several.
+            render_size: side at which the model sees photos instead of `image_size`; 'auto' compares several.
             views: of each photo, whose colours are averaged; see `mean_over_views`.
             upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
@@ -72,11 +72,11 @@ class Colorizer:
         Raises:
             UserError: the device is not there.
         """
-        self.weights = weights
+        self.loaded = loaded
         self.device = find_device(device)
-        self.model = weights.model.to(self.device).eval()
-        self.image_size: int = image_size or weights.info.get("image_size", Config.image_size)
-        self.resize: str = resize or weights.info.get("resize", Config.resize)
+        self.model = loaded.model.to(self.device).eval()
+        self.image_size: int = image_size or loaded.info.get("image_size", Config.image_size)
+        self.resize: str = resize or loaded.info.get("resize", Config.resize)
         self.render_size, self.views = render_size, views
         # Several threads may share a colorizer, but not every kind of GPU.
         on_cpu = self.device.type == "cpu"
@@ -89,7 +89,7 @@ class Colorizer:
     def from_config(cls, config: Config, loaded: LoadedModel) -> Colorizer:
         """A model that sees photos as it was trained to, unless flags say otherwise.
 
-        A --reference that it cannot take itself is left to `inference.guided`.
+        A --reference that it cannot take itself is left to `inference.corrector`.
 
         Raises:
             UserError: the device is not there, or --reference cannot be read.
@@ -161,20 +161,20 @@ class Colorizer:
 
     def color(self, original: Picture) -> Picture:
         """Color a photo with all that belongs to it; its metadata then says so."""
-        chroma = self.look(original)
+        chroma = self.predict_chroma(original)
         return apply_chroma(original, chroma, upsample=self.upsample, saturation=self.saturation)
 
-    def look(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
-        """The colours of a photo within its borders, or of each photo of a page; see `infer`."""
+    def predict_chroma(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
+        """The colours of a photo within its borders, or of each photo of a page; see `predict_whole`."""
         told = self.guidance if guidance is None else guidance
         boxes = boxes_to_show(original, self.page)
-        return infer_within(original, boxes, lambda photo, box: self.infer(photo, told.within(box)))
+        return predict_within(original, boxes, lambda photo, box: self.predict_whole(photo, told.within(box)))
 
     @torch.inference_mode()
-    def infer(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
+    def predict_whole(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
         """The colours of a picture as it is, at the size at which the model sees it.
 
-        Where memory runs out the model looks again at half the size, and a warning says so.
+        Where memory runs out the model is asked again at half the size, and a warning says so.
 
         Args:
             original: the photo.
@@ -186,7 +186,7 @@ class Colorizer:
         told = self.guidance if guidance is None else guidance
         L, ab = self._within_memory(self._sides(), lambda sides: self._infer_at(original, sides, told))
         if not ab.isfinite().all():
-            raise UserError(f"weights {self.weights.path} predict no finite colours: train them again")
+            raise UserError(f"weights {self.loaded.path} predict no finite colours: train them again")
         # As a file keeps it, so that colours from a file and from the model are the same bits.
         by = self.about if told.seed is None else f"{self.about}, seed {told.seed}"
         return Chroma(ab.half().float(), original.size, by, L)
@@ -199,9 +199,9 @@ class Colorizer:
 
         Args:
             original: the photo.
-            chroma: what `look` returned for it, so that the look is the same; None: look first.
+            chroma: what `predict_chroma` returned for it, and it is seen at that size; None: predict first.
         """
-        found = self.look(original) if chroma is None else chroma
+        found = self.predict_chroma(original) if chroma is None else chroma
         if found.L is None:
             raise ValueError("expected colours that this colorizer inferred")
         sure = np.full(original.pixels.shape[:2], 255, np.uint8)  # that paper has no colour
@@ -223,7 +223,7 @@ class Colorizer:
     def _confidence_at(self, L: Tensor) -> Tensor:
         inputs = self.guidance.at(L, self._shape_seen).to(self.device)
         with self._one_at_a_time:
-            sure = self.model.confidence(self.model.look(inputs), inputs.L)
+            sure = self.model.confidence(self.model.outputs(inputs), inputs.L)
         return confidence(self._predictor(self.guidance), L) if sure is None else sure.float().cpu()
 
     def _predictor(self, guidance: Guidance) -> Callable[[Tensor], Tensor]:
@@ -237,7 +237,7 @@ class Colorizer:
         return predict
 
     def _within_memory(self, sides: list[int], use: Callable[[list[int]], Answer]) -> Answer:
-        """`use` of the sides at which the model may look; of half of them where memory runs out."""
+        """`use` of the sides at which the model may see a photo; of half of them where memory runs out."""
         while True:
             try:
                 return use(sides)
@@ -250,11 +250,11 @@ class Colorizer:
                 raise UserError(
                     f"out of memory even at {max(sides)} pixels: free memory, or use another --device"
                 )
-            log.warning("out of memory at %d pixels: the model looks at %d instead", max(sides), max(smaller))
+            log.warning("out of memory at %d pixels: the model sees %d instead", max(sides), max(smaller))
             sides = smaller
 
     def _sides(self) -> list[int]:
-        """At which the model looks at a photo; of several the most consistent."""
+        """At which the model sees a photo; of several the most consistent."""
         if self.render_size != "auto":
             return [int(self.render_size or self.image_size)]
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
@@ -266,9 +266,9 @@ class Colorizer:
         seen = [self._seen(original, side) for side in sides]
         if len(seen) == 1:
             return seen[0], mean_over_views(predict, seen[0], self.views)
-        looks = [predict(L) for L in seen]
-        best = most_consistent(looks)
-        ab = looks[best] if self.views == 1 else mean_over_views(predict, seen[best], self.views)
+        candidates = [predict(L) for L in seen]
+        best = most_consistent(candidates)
+        ab = candidates[best] if self.views == 1 else mean_over_views(predict, seen[best], self.views)
         return seen[best], ab
 
     def _seen(self, original: Picture, side: int) -> Tensor:
@@ -277,7 +277,7 @@ class Colorizer:
     @property
     def about(self) -> str:
         """The program and the weights."""
-        return f"colorizer {VERSION}, {self.weights.name}, weights sha256 {self.weights.sha256[:16]}"
+        return f"colorizer {VERSION}, {self.loaded.name}, weights sha256 {self.loaded.sha256[:16]}"
 
     @property
     def settings(self) -> dict[str, Any]:

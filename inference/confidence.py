@@ -43,16 +43,16 @@ def confidence(predict: Predict, L: Tensor) -> Tensor:
     return (-spread / _SCALE).exp()
 
 
-def most_consistent(looks: Sequence[Tensor]) -> int:
-    """Which size to look at a photo in: the one whose colours are nearest to those of the others.
+def most_consistent(candidates: Sequence[Tensor]) -> int:
+    """At which size to show a photo to a model: the one whose colours are nearest to those of the others.
 
     Args:
-        looks: ab (1, 2, h, w) of one photo, as a model predicts it at several sizes.
+        candidates: ab (1, 2, h, w) of one photo, as a model predicts it at several sizes.
     Returns:
-        Index of the look with the smallest mean distance to the rest.
+        Index of the one with the smallest mean distance to the rest.
     """
-    common = looks[0].shape[-2:]
-    ab = torch.cat([_resize(look, common) for look in looks])
+    common = candidates[0].shape[-2:]
+    ab = torch.cat([_resize(each, common) for each in candidates])
     distance = (ab[:, None] - ab[None]).square().sum(dim=2).sqrt().mean(dim=(2, 3))
     return int(distance.sum(dim=1).argmin())
 

@@ -1,4 +1,4 @@
-"""What a person says about one photo, in its own terms; turned into tensors at the size of the look."""
+"""What a person says about one photo, in its own terms; made tensors at the size that the model sees."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Guidance:
     prompt: str | None = None
 
     def at(self, L: Tensor, shape: Callable[[tuple[int, int]], tuple[int, int]]) -> Inputs:
-        """For a model that looks at a photo.
+        """For a model that sees a photo.
 
         Args:
             L: (1, 1, h, w), in [0, 100].

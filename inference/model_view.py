@@ -1,4 +1,4 @@
-"""What the model sees of a photo: its lightness, at the size of the look."""
+"""What the model sees of a photo: its lightness, at the size that it takes."""
 
 from __future__ import annotations
 

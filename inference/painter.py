@@ -13,14 +13,14 @@ from inference.album import Album
 from inference.blend import Blend
 from inference.chroma import Chroma, apply_chroma, without_color
 from inference.colorizer import Colorizer
+from inference.corrector import Corrector
 from inference.descreen import descreened, is_bilevel, screen_period
-from inference.guided import Guide
 from inference.negative import invert, looks_negative
 from inference.own_color import own_colors
 from inference.suspicion import suspicion
 from media.decode import photo_format
 from media.encode import save_animation, save_pages, save_picture
-from media.pages import Pages, look_for_pages
+from media.pages import Pages, find_pages
 from media.picture import Picture, beside, load_picture
 from media.sidecar import copy_sidecar
 
@@ -36,23 +36,27 @@ class Painter:
     """Colors photos with a model, and with what a person gives."""
 
     def __init__(
-        self, config: Config, guide: Guide, colorizer: Colorizer | None = None, paths: Sequence[Path] = ()
+        self,
+        config: Config,
+        corrector: Corrector,
+        colorizer: Colorizer | None = None,
+        paths: Sequence[Path] = (),
     ) -> None:
         """
         Args:
             config: how to read, join and write.
-            guide: what a person gives.
-            colorizer: None: the colours come from `guide` alone.
+            corrector: what a person gives.
+            colorizer: None: the colours come from `corrector` alone.
             paths: of the photos that are colored, where they may be an album.
         Raises:
             UserError: --blend names no colours.
         """
-        self.config, self.guide, self.colorizer = config, guide, colorizer
+        self.config, self.corrector, self.colorizer = config, corrector, colorizer
         self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
             self.album = Album(
-                paths, partial(guide.look, colorizer), lambda path: load_original(config, path)
+                paths, partial(corrector.predict_chroma, colorizer), lambda path: load_original(config, path)
             )
         self._warned: set[tuple[Path, str]] = set()
 
@@ -66,13 +70,13 @@ class Painter:
         own = {name: self.config.to_dict()[name] for name in (*_GIVEN, *names)}
         return json.dumps({**own, **(self.colorizer.settings if self.colorizer else {})}, sort_keys=True)
 
-    def look(self, original: Picture) -> Chroma | None:
+    def predict_chroma(self, original: Picture) -> Chroma | None:
         """The colours of the model for a photo, or of both where two are blended, if there is one."""
         if self.colorizer is None:
             return None
         if self.config.descreen:
             original = descreened(original) or original
-        chroma = self.guide.look(self.colorizer, original)
+        chroma = self.corrector.predict_chroma(self.colorizer, original)
         return self.blend(original, chroma) if self.blend else chroma
 
     def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
@@ -80,7 +84,7 @@ class Painter:
         config = self.config
         own = own_colors(original, config, chroma.boxes)
         colored = apply_chroma(
-            original, chroma, upsample=config.upsample, saturation=self.guide.saturation, own=own
+            original, chroma, upsample=config.upsample, saturation=self.corrector.saturation, own=own
         )
         told = _photos_found(len(chroma.boxes), config.page)
         if own and own.reason and config.keep_color == "auto":
@@ -88,7 +92,7 @@ class Painter:
         if not config.invert and looks_negative(original):
             told["looks like a negative"] = " looks like a negative; --invert inverts it"
         to_color = 1.0 if own is None else 1 - own.share.mean() / 255
-        if wrong := suspicion(colored, to_color * self.guide.saturation * chroma.ab):
+        if wrong := suspicion(colored, to_color * self.corrector.saturation * chroma.ab):
             told[wrong] = f": what comes out is {wrong}; look at it"
         self._warn(name, told.values())
         return beside(without_color(original), colored) if config.side_by_side else colored, "; ".join(told)
@@ -106,7 +110,7 @@ class Painter:
         Raises:
             UserError: it cannot be read, colored or written.
         """
-        pages, quality = look_for_pages(path), self.config.quality
+        pages, quality = find_pages(path), self.config.quality
         warnings: dict[str, None] = {}
         pictures = self._color_pages(path, pages, warnings)
         if pages.is_animation:
@@ -123,10 +127,10 @@ class Painter:
         """Each page when it is asked for; what looks wrong joins `warnings`."""
         for number in range(pages.num):
             original = load_original(self.config, path, page=number)
-            chroma = self.look(original)
+            chroma = self.predict_chroma(original)
             if self.album and chroma:
                 chroma = self.album.pulled(path, original, chroma)
-            picture, warning = self.finish(original, self.guide(original, chroma), path)
+            picture, warning = self.finish(original, self.corrector(original, chroma), path)
             if warning:
                 is_one = pages.num == 1 or pages.is_animation
                 warnings[warning if is_one else f"picture {number + 1}: {warning}"] = None

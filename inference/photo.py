@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.settings import check_kind
 from inference.chroma import Chroma, load_chroma, save_chroma
 from inference.colorizer import Colorizer
-from inference.guided import Guide
+from inference.corrector import Corrector
 from inference.outputs import check_outputs
 from inference.own_color import own_colors
 from inference.painter import Painter, load_original, targets_of
@@ -23,7 +23,7 @@ from inference.weights import choose_weights, describe
 from media.clip import is_clip
 from media.decode import photo_format
 from media.encode import save_picture
-from media.pages import look_for_pages
+from media.pages import find_pages
 from media.picture import Picture, from_array
 from media.sidecar import copy_sidecar
 from models.registry import WITHOUT_WEIGHTS
@@ -36,34 +36,34 @@ def run_photo(config: Config, path: Path) -> str:
         if is_clip(config.output_path):
             raise UserError(f"{path} is a photo, and {config.output_path} would be a clip: name a picture")
         photo_format(config.output_path)
-    pages = look_for_pages(path)
+    pages = find_pages(path)
     output = check_outputs(config, path, pages)
     original = load_original(config, path)
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         return _color_without_model(config, path, original, output)
-    weights, config = choose_weights(config)
-    check_variants(config, weights, pages.num)
-    check_prompt(config, weights)
-    guide = Guide(config, weights.model.accepts)
+    loaded, config = choose_weights(config)
+    check_variants(config, loaded, pages.num)
+    check_prompt(config, loaded)
+    corrector = Corrector(config, loaded.model.accepts)
     if config.dry_run:
-        print(describe(config, weights.model))
+        print(describe(config, loaded.model))
         _print_targets(written(config, output), original, pages.num)
         return ""
     if not world().is_main:  # there is nothing to share
         return ""
     if config.samples or config.render_sizes:
-        return _write_variants(config, guide, weights, original, output)
-    colorizer = Colorizer.from_config(config, weights)
-    painter = Painter(config, guide, colorizer)
+        return _write_variants(config, corrector, loaded, original, output)
+    colorizer = Colorizer.from_config(config, loaded)
+    painter = Painter(config, corrector, colorizer)
     if pages.num > 1:
         del original
         warning = painter.color_file(path, output)
         print(*targets_of(output, pages), sep="\n")
         return warning
-    chroma = painter.look(original)
+    chroma = painter.predict_chroma(original)
     if config.save_confidence:
         _save_confidence(config, colorizer, original, chroma)
-    chroma = guide(original, chroma)
+    chroma = corrector(original, chroma)
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
         print(config.save_chroma)
@@ -91,11 +91,11 @@ def _save_confidence(config: Config, colorizer: Colorizer, original: Picture, ch
 def _color_without_model(config: Config, path: Path, original: Picture, output: Path) -> str:
     """Color with what an earlier prediction kept, or with what a person gives alone."""
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
-    guide = Guide(config)
-    painter = Painter(config, guide)
+    corrector = Corrector(config)
+    painter = Painter(config, corrector)
     if painter.blend and chroma:
         chroma = painter.blend(original, chroma)
-    guided = guide(original, chroma)
+    guided = corrector(original, chroma)
     if config.dry_run:
         _print_targets([output], original)
     if not world().is_main or config.dry_run:
@@ -107,19 +107,21 @@ def _color_without_model(config: Config, path: Path, original: Picture, output: 
 
 
 def _write_variants(
-    config: Config, guide: Guide, weights: LoadedModel, original: Picture, output: Path
+    config: Config, corrector: Corrector, loaded: LoadedModel, original: Picture, output: Path
 ) -> str:
     """Write every picture as soon as it is colored, and the sheet of all; returns what looks wrong, or ''."""
     drawn, warnings = {}, {}
     *paths, sheet = written(config, output)
     for variant, path in zip(variants(config), paths, strict=True):
-        painter = Painter(variant.config, guide, Colorizer.from_config(variant.config, weights))
-        drawn[variant.title] = chroma = guide(original, painter.look(original))
+        painter = Painter(variant.config, corrector, Colorizer.from_config(variant.config, loaded))
+        drawn[variant.title] = chroma = corrector(original, painter.predict_chroma(original))
         colored, warnings[path] = painter.finish(original, chroma, path)
         save_picture(path, colored, quality=config.quality)
         print(path)
     own = own_colors(original, config, chroma.boxes)
-    together = contact_sheet(original, drawn, upsample=config.upsample, saturation=guide.saturation, own=own)
+    together = contact_sheet(
+        original, drawn, upsample=config.upsample, saturation=corrector.saturation, own=own
+    )
     save_picture(sheet, together, quality=config.quality)
     print(sheet)
     return "; ".join(warning for warning in warnings.values() if warning)

@@ -19,7 +19,7 @@ from core.errors import PlaceError, UserError
 from inference.painter import targets_of
 from inference.variants import variants
 from media.formats import kind_of, written_ending
-from media.pages import look_for_pages
+from media.pages import find_pages
 
 PIPE = Path("-")
 _INPUT, _OUTPUT = "standard input", "standard output"
@@ -93,7 +93,7 @@ def _target(config: Config, folder: Path) -> Path:
     assert photo is not None
     if kind_of(photo) == "clip":
         raise UserError(f"{photo} is a clip, and clips do not go through pipes: name a file to write")
-    pages = look_for_pages(photo)  # which says what is wrong with a file that is none
+    pages = find_pages(photo)  # which says what is wrong with a file that is none
     ending = f".{config.format}" if config.format else written_ending(photo)
     target = folder / f"{_OUTPUT}{ending}"
     if len(targets_of(target, pages)) > 1:

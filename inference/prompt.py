@@ -11,7 +11,7 @@ from core.errors import UserError
 log = logging.getLogger(__name__)
 
 
-def check_prompt(config: Config, weights: LoadedModel | None) -> None:
+def check_prompt(config: Config, loaded: LoadedModel | None) -> None:
     """Say which words of --prompt the model does not know.
 
     Raises:
@@ -19,9 +19,9 @@ def check_prompt(config: Config, weights: LoadedModel | None) -> None:
     """
     if config.prompt is None:
         return
-    if weights is None:
+    if loaded is None:
         raise UserError(f"--model={config.model} takes no model: leave --prompt out")
-    if "prompt" not in weights.model.accepts:
-        raise UserError(f"--prompt: {weights.name} takes no words: leave it out")
-    if unknown := weights.model.unknown_words(config.prompt):
-        log.warning("--prompt: %s has not learnt %s", weights.label, ", ".join(dict.fromkeys(unknown)))
+    if "prompt" not in loaded.model.accepts:
+        raise UserError(f"--prompt: {loaded.name} takes no words: leave it out")
+    if unknown := loaded.model.unknown_words(config.prompt):
+        log.warning("--prompt: %s has not learnt %s", loaded.label, ", ".join(dict.fromkeys(unknown)))

@@ -42,7 +42,7 @@ def side_by_side(
     titles = ["gray", *colorizers, "photo"]
     if all(row[-1] is None for row in rows):
         titles, rows = titles[:-1], [row[:-1] for row in rows]
-    by = ", ".join(f"{title} {colorizer.weights.sha256[:16]}" for title, colorizer in colorizers.items())
+    by = ", ".join(f"{title} {colorizer.loaded.sha256[:16]}" for title, colorizer in colorizers.items())
     metadata = mark_inferred(Metadata(), f"colorizer {VERSION}, weights sha256 {by}")
     return Picture(montage(rows, titles), None, metadata)
 
@@ -96,7 +96,7 @@ def color_small(colorizers: Mapping[str, Colorizer], original: Picture, small: P
     """A photo as each model colors it: (h, w, 3) uint8 of the size of `small`, a smaller copy of it."""
     pictures = []
     for colorizer in colorizers.values():
-        chroma = colorizer.look(original).resized(small.size)  # the model sees the photo as it is
+        chroma = colorizer.predict_chroma(original).resized(small.size)  # the model sees the photo as it is
         colored = apply_chroma(small, chroma, upsample=colorizer.upsample, saturation=colorizer.saturation)
         pictures.append(colored.pixels)
     return pictures

@@ -1,4 +1,4 @@
-"""Several colourings of one photo, by seeds or by sizes of the look: which, and where they go."""
+"""Several colourings of one photo, by seeds or by render sizes: which, and where they go."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ def variants(config: Config) -> list[Variant]:
     ]
 
 
-def check_variants(config: Config, weights: LoadedModel, num_pages: int = 1) -> None:
+def check_variants(config: Config, loaded: LoadedModel, num_pages: int = 1) -> None:
     """
     Raises:
         UserError: --samples or --sample_seed with a model that draws nothing, or that lacks here what drawing
             takes, or several colourings with a flag or a file that is at odds with them.
     """
     if config.samples is not None or config.sample_seed is not None:
-        _check_draws(config, weights, num_pages)
+        _check_draws(config, loaded, num_pages)
     if not variants(config):
         return
     if config.samples and config.render_sizes:
@@ -68,13 +68,11 @@ def check_one_size(config: Config, kind: str, path: Path) -> None:
         raise UserError(f"{sizes}: several are for one photo, and {path} is a {kind}: name one")
 
 
-def _check_draws(config: Config, weights: LoadedModel, num_pages: int) -> None:
+def _check_draws(config: Config, loaded: LoadedModel, num_pages: int) -> None:
     flag = "--sample_seed" if config.samples is None else "--samples"
-    if not weights.model.is_random:
-        raise UserError(
-            f"{flag}: {weights.name} draws nothing, its colours are always the same: leave it out"
-        )
-    weights.model.check_drawing()
+    if not loaded.model.is_random:
+        raise UserError(f"{flag}: {loaded.name} draws nothing, its colours are always the same: leave it out")
+    loaded.model.check_drawing()
     if num_pages > 1:
         raise UserError(f"{flag} is for one picture, and {config.image_path} holds {num_pages}: leave it out")
     if config.views > 1:

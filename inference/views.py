@@ -12,7 +12,7 @@ from torch import Tensor
 # (down, right), pixels. Along both axes all differ modulo 4, 8, 16 and 32, so that no two views lie alike
 # on the grid of any layer.
 _SHIFTS = ((0, 0), (11, 6), (-6, 11), (-7, -11))
-# Of one batch: eight looks at 256 px.
+# Of one batch: eight of 256 px.
 _MAX_PIXELS = 8 * 256**2
 
 

@@ -45,14 +45,14 @@ def initial_weights(config: Config) -> tuple[LoadedModel, Config]:
 
 def _load(config: Config, path: Path, why: str, *, may_extend: bool = False) -> tuple[LoadedModel, Config]:
     name = config.model if "model" in config.given else None
-    weights = load_weights(path, name=name, settings=config.model_settings, may_extend=may_extend)
-    print(f"{why}: {path} ({weights.name})")
+    loaded = load_weights(path, name=name, settings=config.model_settings, may_extend=may_extend)
+    print(f"{why}: {path} ({loaded.name})")
     inherited = {
-        key: weights.info[key]
+        key: loaded.info[key]
         for key in ("image_size", "resize")
-        if key in weights.info and key not in config.given
+        if key in loaded.info and key not in config.given
     }
-    return weights, config.replace(model=weights.name, **inherited)
+    return loaded, config.replace(model=loaded.name, **inherited)
 
 
 def describe(config: Config, model: ColorizationModel) -> str:

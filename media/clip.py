@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from media.clip_times import look_through
+from media.clip_times import read_times
 from media.ffmpeg import MATRICES, ClipError, decoded, opened, reading, video_stream
 from media.ycbcr import FULL, LIMITED, Coding
 
@@ -97,7 +97,7 @@ def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > max_pixels:
             raise ClipError(f"{path} has frames of {width}x{height}: shrink it or raise --max_pixels")
-        times = look_through(container, stream, path)
+        times = read_times(container, stream, path)
         rate = times.rate(stream)
         pixel_shape, time_base = stream.sample_aspect_ratio or None, stream.time_base
         field_order = _field_order(stream.codec_context)

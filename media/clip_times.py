@@ -67,7 +67,7 @@ class ClipTimes:
                 self.last, self.last_duration = packet.pts, packet.duration or 0
 
 
-def look_through(container: Any, stream: Any, path: Path) -> ClipTimes:
+def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
     """The times of a clip, whose pictures are those of `stream`.
 
     Raises:

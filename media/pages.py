@@ -36,7 +36,7 @@ class Pages:
         return bool(self.durations)
 
 
-def look_for_pages(path: Path) -> Pages:
+def find_pages(path: Path) -> Pages:
     """Pages or frames of a file, none of them decoded but an animation's.
 
     Raises:

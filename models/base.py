@@ -59,9 +59,9 @@ class ColorizationModel(nn.Module):
         Raises:
             UserError: the model does not take what is given, or needs what is not.
         """
-        return self.colors(self.look(inputs), inputs.L)
+        return self.colors(self.outputs(inputs), inputs.L)
 
-    def look(self, inputs: Inputs) -> Any:
+    def outputs(self, inputs: Inputs) -> Any:
         """What `forward` makes of photos, after a check of what is given with them.
 
         Raises:

@@ -72,7 +72,7 @@ def draw(guess: Callable[[Tensor, int], Tensor], noise: Tensor, *, sampler: str,
         guess: (what is seen, time) -> the colours behind it, of the same shape.
         noise: (N, C, H, W), normally distributed: what is seen at the last time.
         sampler: dpm or ddim.
-        num_steps: looks of the denoiser.
+        num_steps: calls of the denoiser.
     Raises:
         UserError: diffusers is not installed.
     """

@@ -1,4 +1,4 @@
-"""What a model may look at."""
+"""What a model may be given."""
 
 from __future__ import annotations
 

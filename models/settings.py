@@ -171,7 +171,7 @@ class Liu2023Settings(EncoderSettings):
         choices=("dpm", "ddim"),
     )
     steps: int = setting(
-        8, "looks of the network for one drawing; more take longer", modes=_MODES, low=1, high=1000
+        8, "passes of the network for one drawing; more take longer", modes=_MODES, low=1, high=1000
     )
     guidance_scale: float = setting(
         2.0,

@@ -52,12 +52,12 @@ class UNetObjective(Objective):
         """See the class."""
         if self.settings.steadiness:
             return self._steady_losses(model, batch)
-        out = model.look(self.inputs(model, batch))
+        out = model.outputs(self.inputs(model, batch))
         return self._head_losses(out, batch) | self._adversarial_loss(model, out, batch)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The losses of the heads, and the colours."""
-        out = model.look(self.inputs(model, batch))
+        out = model.outputs(self.inputs(model, batch))
         return self._head_losses(out, batch), model.colors(out, batch.L)
 
     def updates(self, model: ColorizationModel) -> list[Update]:
@@ -111,7 +111,7 @@ class UNetObjective(Objective):
         L, ab = (_with_moved(x, moves) for x in (batch.L, batch.ab))
         labels = None if batch.labels is None else batch.labels.repeat(2)
         both = Batch(L, ab, batch.names * 2, labels, batch.seeds.repeat(2))
-        out = model.look(self.inputs(model, both))
+        out = model.outputs(self.inputs(model, both))
         steady = self.settings.steadiness * _distance(_small_colors(model, out), moves)
         return self._head_losses(out, both) | {"steady": steady} | self._adversarial_loss(model, out, both)
 
@@ -127,7 +127,7 @@ class UNetObjective(Objective):
         """How far the discriminator is from telling true colours and predicted ones."""
         assert self.discriminator is not None
         with torch.no_grad():
-            out = model.look(self.inputs(model, batch))
+            out = model.outputs(self.inputs(model, batch))
         self.num_judged += 1  # the same in every process, which photos are not
         with torch.autocast(batch.L.device.type, enabled=False):
             ab = _small_colors(model, out)

@@ -92,11 +92,11 @@ class Zhang2017Objective(Objective):
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the class."""
-        return self._losses(model.look(self.inputs(model, batch)), batch)
+        return self._losses(model.outputs(self.inputs(model, batch)), batch)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The same, and the colours."""
-        out = model.look(self.inputs(model, batch))
+        out = model.outputs(self.inputs(model, batch))
         return self._losses(out, batch), model.colors(out, batch.L)
 
     def _losses(self, out: Output, batch: Batch) -> dict[str, Tensor]:

@@ -45,7 +45,7 @@ def test_colours_are_those_of_the_model(vivid):
     """A photo that has the model's size gets the model's own colours."""
     colorizer = Colorizer.load(vivid, device="cpu")
     photo = Image.fromarray(skimage.data.chelsea()[100:164, 100:164])
-    ab = colorizer.infer(from_image(photo, "x")).ab
+    ab = colorizer.predict_whole(from_image(photo, "x")).ab
     assert ab.shape == (1, 2, 64, 64)
     lab = skimage.color.rgb2lab(np.asarray(photo))
     with torch.no_grad():
@@ -78,7 +78,7 @@ def test_saturation(vivid):
     photo = Image.fromarray(skimage.data.chelsea()[:64, :64])
     gray, pale = (Colorizer.load(vivid, device="cpu", saturation=s)(photo) for s in (0.0, 0.1))
     assert np.ptp(gray.astype(int), axis=2).max() <= 1
-    expected = Colorizer.load(vivid, device="cpu").infer(from_image(photo, "x")).ab / 10
+    expected = Colorizer.load(vivid, device="cpu").predict_whole(from_image(photo, "x")).ab / 10
     lab = skimage.color.rgb2lab(pale)
     inside = (lab[..., 0] > 30) & (lab[..., 0] < 80)  # where sRGB has such colours
     assert inside.mean() > 0.5
@@ -111,7 +111,7 @@ def test_crop_trained_weights_see_the_whole_photo(tmp_path):
     save_weights(path, "model1", build_model("model1"), {"image_size": 64, "resize": "crop"})
     colorizer = Colorizer.load(path, device="cpu")
     for size, seen in (((300, 100), (64, 192)), ((10, 1000), (256, 64))):
-        assert colorizer.infer(from_image(Image.new("RGB", size), "x")).ab.shape == (1, 2, *seen)
+        assert colorizer.predict_whole(from_image(Image.new("RGB", size), "x")).ab.shape == (1, 2, *seen)
 
 
 def test_strips_leave_no_seams(vivid, monkeypatch):

@@ -11,7 +11,7 @@ from PIL import Image, ImageColor
 
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab
 from inference.chroma import apply_chroma
-from inference.guided import with_hints
+from inference.corrector import with_hints
 from inference.hints import parse_points
 from media.picture import from_array
 
@@ -178,16 +178,16 @@ def test_clips_are_not_solved(cli, photo, hints, tmp_path, flags, complaint):
     assert complaint in done.error
 
 
-def test_a_first_look_is_nearly_the_whole():
+def test_a_first_preview_is_nearly_the_whole():
     """Solved at a fourth of the pixels: the same colours but at the edges."""
     original = from_array(skimage.data.astronaut()[:200, 100:300])
     points = [{"x": 130, "y": 20, "color": RED}, {"x": 60, "y": 150, "color": "#3232c8", "radius": 4}]
     hints = parse_points(points, original.size)
-    looks = [with_hints(original, hints=hints, max_pixels=pixels) for pixels in (100**2, 200**2)]
-    assert [look.ab.shape[-2:] for look in looks] == [(100, 100), (200, 200)]
+    solved = [with_hints(original, hints=hints, max_pixels=pixels) for pixels in (100**2, 200**2)]
+    assert [each.ab.shape[-2:] for each in solved] == [(100, 100), (200, 200)]
     first, whole = (
-        rgb_to_lab(torch.from_numpy(apply_chroma(original, look, upsample="guided", saturation=1).pixels)
+        rgb_to_lab(torch.from_numpy(apply_chroma(original, each, upsample="guided", saturation=1).pixels)
                    .permute(2, 0, 1)[None].float() / 255)[:, 1:]
-        for look in looks
+        for each in solved
     )  # fmt: skip
     assert (first - whole).norm(dim=1).median() < 8  # of colours that are 100 units apart

@@ -71,7 +71,7 @@ def color_clip(
         clip: the source.
         output: the file to write.
         temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
-        every: the model looks at each so many-th frame; more than 1 with 'steady' alone.
+        every: the model sees each so many-th frame; more than 1 with 'steady' alone.
         quality: 1 to 100.
         watch: who is told how far it is; None: a bar is drawn.
     Raises:

@@ -28,7 +28,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
-class Look:
+class SeenFrame:
     """A frame as the model sees it, upright and small.
 
     Attributes:
@@ -46,42 +46,42 @@ class ClipColors:
     """What is done to a frame of a clip, step by step; each step is safe to do to several at once.
 
     Attributes:
-        look_size: (width, height) at which the model sees the frames.
+        size_seen: (width, height) at which the model sees the frames.
     """
 
     def __init__(self, colorizer: Colorizer, clip: Clip) -> None:
         self.colorizer, self.clip = colorizer, clip
         width, height = clip.size[::-1] if clip.turns % 2 else clip.size
-        ab = colorizer.infer(from_array(np.zeros((height, width), np.uint8))).ab
-        self.look_size = ab.shape[-1], ab.shape[-2]
+        ab = colorizer.predict_whole(from_array(np.zeros((height, width), np.uint8))).ab
+        self.size_seen = ab.shape[-1], ab.shape[-2]
 
-    def look(self, frame: Frame, *, ask: bool = True) -> Look:
+    def see(self, frame: Frame, *, ask: bool = True) -> SeenFrame:
         """Make a frame small, and show it to the model if that is to be asked."""
         shown = self._shown(frame)
         if ask:
-            return Look(frame, *self._infer(shown))
-        return Look(frame, lightness_seen(shown, self.look_size), None)
+            return SeenFrame(frame, *self._infer(shown))
+        return SeenFrame(frame, lightness_seen(shown, self.size_seen), None)
 
-    def predict(self, look: Look) -> Tensor:
-        """The colours (1, 2, h, w) of a look, by the model."""
-        return self._infer(self._shown(look.frame))[1] if look.ab is None else look.ab
+    def predict(self, seen: SeenFrame) -> Tensor:
+        """The colours (1, 2, h, w) of a frame, by the model."""
+        return self._infer(self._shown(seen.frame))[1] if seen.ab is None else seen.ab
 
     def _shown(self, frame: Frame) -> Picture:
-        """A frame upright and at the size of the look."""
+        """A frame upright and at the size that the model sees."""
         gray = np.ascontiguousarray(np.rot90(self.clip.coding.gray(frame.luma), self.clip.turns))
-        return from_array(np.asarray(Image.fromarray(gray).resize(self.look_size, Image.Resampling.BILINEAR)))
+        return from_array(np.asarray(Image.fromarray(gray).resize(self.size_seen, Image.Resampling.BILINEAR)))
 
     def _infer(self, shown: Picture) -> tuple[Tensor, Tensor]:
         """L and ab."""
-        chroma, (width, height) = self.colorizer.infer(shown), self.look_size
+        chroma, (width, height) = self.colorizer.predict_whole(shown), self.size_seen
         if chroma.L is not None and chroma.ab.shape[-2:] == (height, width):
             return chroma.L, chroma.ab
-        # Memory ran short, and the model looked at less.
+        # Memory ran short, and the model saw less.
         ab = F.interpolate(chroma.ab, (height, width), mode="bilinear")
-        return lightness_seen(shown, self.look_size), ab
+        return lightness_seen(shown, self.size_seen), ab
 
     def color(self, frame: Frame, L: Tensor, ab: Tensor) -> ColoredFrame:
-        """A frame with its colours: its own where they stay, else those of the look."""
+        """A frame with its colours: its own where they stay, else those predicted."""
         if isinstance(frame, ColoredFrame):
             return frame
         ab = self.colorizer.saturation * ab
@@ -115,20 +115,22 @@ def color_frames(
     with _workers() as (pool, num):
         steps = ClipColors(colorizer, clip)
 
-        def look(item: tuple[int, Frame]) -> Look:
+        def see(item: tuple[int, Frame]) -> SeenFrame:
             number, frame = item
-            return steps.look(frame, ask=number % every == 0 and not isinstance(frame, ColoredFrame))
+            return steps.see(frame, ask=number % every == 0 and not isinstance(frame, ColoredFrame))
 
-        looks = in_order(pool, look, enumerate(frames, start), num)
+        frames_seen = in_order(pool, see, enumerate(frames, start), num)
         steadied = (
-            _steadied(pool, steps, looks, steady, num)
+            _steadied(pool, steps, frames_seen, steady, num)
             if steady
-            else ((look, steps.predict(look), {}) for look in looks)
+            else ((seen, steps.predict(seen), {}) for seen in frames_seen)
         )
 
-        def finish(item: tuple[Look, Tensor, dict[str, Tensor]]) -> tuple[ColoredFrame, dict[str, Tensor]]:
-            look, ab, state = item
-            return steps.color(look.frame, look.L, ab), state
+        def finish(
+            item: tuple[SeenFrame, Tensor, dict[str, Tensor]],
+        ) -> tuple[ColoredFrame, dict[str, Tensor]]:
+            seen, ab, state = item
+            return steps.color(seen.frame, seen.L, ab), state
 
         yield from in_order(pool, finish, steadied, num)
 
@@ -150,23 +152,27 @@ def in_order(
 
 
 def _steadied(
-    pool: ThreadPoolExecutor, steps: ClipColors, looks: Iterator[Look], steady: SteadyChroma, ahead: int
-) -> Iterator[tuple[Look, Tensor, dict[str, Tensor]]]:
-    """Each frame's look, its steady colours and the state after it."""
+    pool: ThreadPoolExecutor,
+    steps: ClipColors,
+    frames_seen: Iterator[SeenFrame],
+    steady: SteadyChroma,
+    ahead: int,
+) -> Iterator[tuple[SeenFrame, Tensor, dict[str, Tensor]]]:
+    """Each frame, its steady colours and the state after it."""
 
-    def moved(pair: tuple[Tensor | None, Look]) -> tuple[Look, Motion | None]:
-        before, look = pair
-        return look, None if before is None else follow(look.L, before)
+    def moved(pair: tuple[Tensor | None, SeenFrame]) -> tuple[SeenFrame, Motion | None]:
+        before, seen = pair
+        return seen, None if before is None else follow(seen.L, before)
 
-    def with_before() -> Iterator[tuple[Tensor | None, Look]]:
+    def with_before() -> Iterator[tuple[Tensor | None, SeenFrame]]:
         before = steady.state.get("L")
-        for look in looks:
-            yield before, look
-            before = look.L
+        for seen in frames_seen:
+            yield before, seen
+            before = seen.L
 
-    for look, motion in in_order(pool, moved, with_before(), ahead):
-        ab = steady(look.L, steps.predict(look) if motion is None else look.ab, motion)
-        yield look, ab, steady.state
+    for seen, motion in in_order(pool, moved, with_before(), ahead):
+        ab = steady(seen.L, steps.predict(seen) if motion is None else seen.ab, motion)
+        yield seen, ab, steady.state
 
 
 @contextlib.contextmanager

@@ -33,15 +33,15 @@ def run_clip(config: Config, path: Path) -> str:
     check_container(output)
     check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
     clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
-    weights, config = choose_weights(config)
-    _check_reference(config, weights)
-    check_prompt(config, weights)
+    loaded, config = choose_weights(config)
+    _check_reference(config, loaded)
+    check_prompt(config, loaded)
     if config.dry_run:
-        print(describe(config, weights.model))
+        print(describe(config, loaded.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if not world().is_main or config.dry_run:
         return ""
-    told = _color(config, Colorizer.from_config(config, weights), clip, output)
+    told = _color(config, Colorizer.from_config(config, loaded), clip, output)
     print(output)
     return told
 
@@ -55,7 +55,7 @@ def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Re
         _check_for_clips(config)
         if colorizer is None:
             raise UserError(f"--model={config.model} is for photos, not for clips: name another model")
-        _check_reference(config, colorizer.weights)
+        _check_reference(config, colorizer.loaded)
     except UserError as error:
         return leave_out_clips(paths, job, error)
 
@@ -86,16 +86,16 @@ def _check_for_clips(config: Config) -> None:
     for flag in ("hints", "reference_dir", "sample_seed", "mask", "blend", "invert", "descreen"):
         if getattr(config, flag) not in (None, False):
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
-    if config.render_size == "auto":  # which would look at every frame in another size
+    if config.render_size == "auto":  # which would show every frame in another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
     if config.every > 1 and config.temporal == "off":  # when nothing tells the colours of the others
         raise UserError(f"--every={config.every} needs --temporal=steady: leave one of the two out")
 
 
-def _check_reference(config: Config, weights: LoadedModel) -> None:
+def _check_reference(config: Config, loaded: LoadedModel) -> None:
     """
     Raises:
         UserError: the model does not take a reference itself, and clips are not solved.
     """
-    if config.reference and "reference" not in weights.model.accepts:
-        raise UserError(f"--reference: {weights.name} takes none for clips: leave it out, or color photos")
+    if config.reference and "reference" not in loaded.model.accepts:
+        raise UserError(f"--reference: {loaded.name} takes none for clips: leave it out, or color photos")

@@ -46,7 +46,7 @@ def sweep(folders: Iterable[Path], wanted: Collection[Path]) -> str:
     """
     found = []
     for folder in sorted(set(folders) - set(wanted)):
-        remains = _look(folder)
+        remains = _inspect(folder)
         if remains and not (folder / STATE).is_file():
             shutil.rmtree(folder, ignore_errors=True)
         elif remains:
@@ -70,11 +70,11 @@ def work_folders(root: Path, *, recursive: bool) -> list[Path]:
 
 def remove(folder: Path) -> None:
     """Delete a work folder in which no process works."""
-    if _look(folder):
+    if _inspect(folder):
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _look(folder: Path) -> Remains | None:
+def _inspect(folder: Path) -> Remains | None:
     """None where a process works on it, or it is gone."""
     try:
         lock = try_lock(folder)

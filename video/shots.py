@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from inference.guided import shipped_encoder
+from inference.shipped_encoder import shipped_encoder
 from inference.transfer import Impression, nearest, places_of, pull, remember
 
 # First and last frames of shots that are remembered; the oldest is forgotten.

@@ -74,4 +74,4 @@ class Desk:
         known = self.studio.known(photo, wish)
         if known is not None:
             return known
-        return await self.photos.do(request, lambda: self.studio.look(photo, wish))
+        return await self.photos.do(request, lambda: self.studio.predict_chroma(photo, wish))

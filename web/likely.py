@@ -16,18 +16,18 @@ _SAME = 7.0
 """Colours that are nearer to each other are one, CIELAB units."""
 
 
-def likely_colors(gray: Picture, looks: Sequence[Chroma], place: tuple[float, float]) -> list[str]:
+def likely_colors(gray: Picture, predicted: Sequence[Chroma], place: tuple[float, float]) -> list[str]:
     """Colours to suggest.
 
     Args:
         gray: the photo, of any size.
-        looks: what several models saw in it.
+        predicted: by several models.
         place: (x, y) as shares of its width and height, in [0, 1).
     Returns:
         '#rrggbb', each of the lightness that the photo has there; no two of them look the same.
     """
     L = lightness_seen(gray, gray.size)
-    ab = groups(torch.stack([_at(look.ab, place) for look in looks]))
+    ab = groups(torch.stack([_at(chroma.ab, place) for chroma in predicted]))
     L_there = _at(L, place).expand(len(ab), 1)
     lab = join(L_there.T[None, :, None], ab.T[None, :, None])
     rgb = (lab_to_rgb(lab, gamut="chroma")[0, :, 0].T * 255).round().int().tolist()

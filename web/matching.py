@@ -8,8 +8,9 @@ import numpy as np
 import torch
 from PIL import Image
 
-from inference.guided import Scribbler, shipped_encoder
+from inference.corrector import Scribbler
 from inference.reference import Reference, encoder_features
+from inference.shipped_encoder import shipped_encoder
 from media.picture import Picture, from_array, load_picture
 from web.photo import Photo
 

@@ -100,9 +100,9 @@ class Photo:
         return self.folder / "gray.png"
 
     @property
-    def looks(self) -> Path:
+    def chroma_folder(self) -> Path:
         """Where the colours are that models saw in it."""
-        return self.folder / "looks"
+        return self.folder / "chroma"
 
     @property
     def points(self) -> Path:
@@ -124,9 +124,9 @@ class Photo:
         """Where its preview is to have which of these."""
         return self.folder / "matched.npy"
 
-    def look(self, about: str) -> Path:
+    def chroma_path(self, about: str) -> Path:
         """The colours that somebody saw in it, described in a text."""
-        return self.looks / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.safetensors"
+        return self.chroma_folder / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.safetensors"
 
     def full(self, ending: str) -> Path:
         """The colored photo at full size."""

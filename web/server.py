@@ -36,17 +36,17 @@ def run(config: Config) -> int:
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
             raise UserError(f"--mode=serve needs {package}: pip install '.[web]'")
-    weights, config = choose_weights(config)
+    loaded, config = choose_weights(config)
     if config.dry_run:
-        print(describe(config, weights.model))
+        print(describe(config, loaded.model))
         print(f"would serve http://{config.host}:{config.port}")
         return 0
     if world().is_main:
-        _serve(config, weights)
+        _serve(config, loaded)
     return 0
 
 
-def _serve(config: Config, weights: LoadedModel) -> None:
+def _serve(config: Config, loaded: LoadedModel) -> None:
     with (
         contextlib.closing(_listen(config)) as listener,
         contextlib.closing(
@@ -61,7 +61,7 @@ def _serve(config: Config, weights: LoadedModel) -> None:
         from web.desk import Desk
         from web.studio import Studio
 
-        desk = Desk(Studio(config, weights), sessions, max_upload=config.max_upload * 10**6)
+        desk = Desk(Studio(config, loaded), sessions, max_upload=config.max_upload * 10**6)
         app = build_app(desk, hosts=_names(config.host))
         for number in (signal.SIGINT, signal.SIGTERM):  # so that the folder goes whichever ends it
             signal.signal(number, _interrupt)

@@ -1,4 +1,4 @@
-"""What the page does with photos, without the page: look, show at any saturation, write in full.
+"""What the page does with photos, without the page: predict, show at any saturation, write in full.
 
 All that is known of a photo are files in its folder, so that nothing of a person stays in memory.
 """
@@ -19,7 +19,7 @@ from config import Config
 from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
-from inference.guided import Scribbler, with_hints
+from inference.corrector import Scribbler, with_hints
 from inference.hints import Hints
 from media.encode import save_picture
 from media.picture import Picture, from_array, from_image, load_picture
@@ -35,7 +35,7 @@ ENDINGS = (".png", ".tif", ".jpg", ".webp")
 """Formats of what is downloaded."""
 
 _PREVIEW_SIDE = 1024
-_KEPT_LOOKS = 24  # of each photo
+_KEPT_CHROMA = 24  # of each photo
 _VIVIDNESSES = (0.0, 0.5, 1.0)
 
 
@@ -46,18 +46,18 @@ class Studio:
     the message calls it by its name.
     """
 
-    def __init__(self, config: Config, weights: LoadedModel) -> None:
+    def __init__(self, config: Config, loaded: LoadedModel) -> None:
         """
         Args:
             config: image_size, resize and the settings of prediction.
-            weights: those that the page begins with; the ones that ship stand beside them.
+            loaded: the model that the page begins with; the ones that ship stand beside them.
         """
         self.config = config
         self.choices = {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
-        path = weights.path.resolve()
-        self.first = path.stem if path in self.choices.values() else f"{path.stem} ({weights.name})"
+        path = loaded.path.resolve()
+        self.first = path.stem if path in self.choices.values() else f"{path.stem} ({loaded.name})"
         self.choices[self.first] = path
-        self._loaded = {self.first: Colorizer.from_config(config, weights)}
+        self._loaded = {self.first: Colorizer.from_config(config, loaded)}
         self._lock = threading.Lock()
 
     def models(self) -> dict[str, float | None]:
@@ -80,10 +80,10 @@ class Studio:
 
     def known(self, photo: Photo, wish: Wish) -> Chroma | None:
         """The colours that a model saw in a photo; None: it was not asked yet."""
-        path = self._look_path(photo, wish)
+        path = self._chroma_path(photo, wish)
         return load_chroma(path) if path.exists() else None
 
-    def look(self, photo: Photo, wish: Wish) -> Chroma:
+    def predict_chroma(self, photo: Photo, wish: Wish) -> Chroma:
         """Ask a model for the colours of a photo, with what a person says where it takes that, and keep them.
 
         Raises:
@@ -92,10 +92,12 @@ class Studio:
         colorizer = self._asked(wish)
         accepts = frozenset() if wish.is_plain else colorizer.model.accepts
         guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
-        chroma = colorizer.look(self._open(photo), guidance)
-        path = self._look_path(photo, wish)
+        chroma = colorizer.predict_chroma(self._open(photo), guidance)
+        path = self._chroma_path(photo, wish)
         save_chroma(path, chroma)
-        for old in sorted(photo.looks.iterdir(), key=lambda path: path.stat().st_mtime)[:-_KEPT_LOOKS]:
+        for old in sorted(photo.chroma_folder.iterdir(), key=lambda path: path.stat().st_mtime)[
+            :-_KEPT_CHROMA
+        ]:
             old.unlink(missing_ok=True)
         return replace(chroma, L=None)  # as it is read back, so that a preview is the same every time
 
@@ -119,17 +121,17 @@ class Studio:
     def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
         """Colours to suggest at a place, by all models; see `likely_colors`.
 
-        They look at the preview, and once: what they saw is kept.
+        They see the preview, and once: what they predicted is kept.
         """
-        gray, looks = _gray(photo), []
+        gray, predicted = _gray(photo), []
         for model, own in self.models().items():
             for vividness in _VIVIDNESSES if own is not None else (0.0,):
                 wish = Wish(model, vividness)
-                path = photo.look(f"preview {self._about(wish)}")
+                path = photo.chroma_path(f"preview {self._about(wish)}")
                 if not path.exists():
-                    save_chroma(path, self._asked(wish).look(gray))
-                looks.append(load_chroma(path))
-        return likely_colors(gray, looks, place)
+                    save_chroma(path, self._asked(wish).predict_chroma(gray))
+                predicted.append(load_chroma(path))
+        return likely_colors(gray, predicted, place)
 
     def doubt(self, photo: Photo, wish: Wish) -> bytes:
         """A transparent PNG that lays magenta over what a model is unsure of."""
@@ -189,10 +191,10 @@ class Studio:
     def _about(self, wish: Wish) -> str:
         return wish.model if self.vividness(wish.model) is None else f"{wish.model} {wish.vividness:g}"
 
-    def _look_path(self, photo: Photo, wish: Wish) -> Path:
+    def _chroma_path(self, photo: Photo, wish: Wish) -> Path:
         accepts = self._colorizer(wish.model).model.accepts
         said = "" if wish.is_plain else fingerprint(photo, accepts)
-        return photo.look(f"{self._about(wish)} {said}")
+        return photo.chroma_path(f"{self._about(wish)} {said}")
 
     def _colorizer(self, model: str) -> Colorizer:
         with self._lock:

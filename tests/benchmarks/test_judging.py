@@ -6,7 +6,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from benchmarks import bench_look, bench_views, prediction
+from benchmarks import bench_render_size, bench_views, prediction
 from benchmarks.judging import DEFINITIONS, draw_photos, judge
 from inference.colorizer import Colorizer
 
@@ -46,16 +46,16 @@ def test_figures_by_hand(folder, vivid):
 
 
 def test_pages_of_what_is_measured(folder, vivid, monkeypatch):
-    monkeypatch.setattr(bench_look, "SIDES", (32, 64))
-    monkeypatch.setattr(bench_look, "PHOTOS", {"small": (80, 60)})
+    monkeypatch.setattr(bench_render_size, "SIDES", (32, 64))
+    monkeypatch.setattr(bench_render_size, "PHOTOS", {"small": (80, 60)})
     paths = draw_photos(folder, 2)
     about = {"command": "x", "num_photos": 2, "definitions": DEFINITIONS}
-    rows = bench_look.scores(str(vivid), paths)
+    rows = bench_render_size.scores(str(vivid), paths)
     assert list(rows) == ["squash 64", "squash 32", "crop 32", "crop 64"]
     assert rows["squash 64"]["more"]["mean"] == 0
-    times = bench_look.seconds(str(vivid), 1)
+    times = bench_render_size.seconds(str(vivid), 1)
     assert set(times["small"]) == {"32", "64"}
-    text = "\n".join(prediction.look(about | {"rows": rows, "seconds": times}))
+    text = "\n".join(prediction.render_size(about | {"rows": rows, "seconds": times}))
     assert "| squash 64 |" in text
     assert "| small | 0." in text
     rows = bench_views.measure(str(vivid), paths)

@@ -6,7 +6,7 @@ import skimage.data
 import torch
 
 from data.color import chroma
-from inference.borders import find_photo, infer_within
+from inference.borders import find_photo, predict_within
 from inference.chroma import Chroma, apply_chroma
 from inference.colorizer import Colorizer
 from media.picture import Picture
@@ -62,12 +62,12 @@ def test_chroma_is_that_of_the_photo_alone(vivid, value):
     colorizer = Colorizer.load(vivid, device="cpu")
     picture = framed(value)
 
-    def infer(photo, _):
-        return colorizer.infer(photo)
+    def predict(photo, _):
+        return colorizer.predict_whole(photo)
 
-    whole = infer_within(picture, [(20, 30, 320, 230)], infer)
+    whole = predict_within(picture, [(20, 30, 320, 230)], predict)
     assert whole.size == picture.size
-    alone = colorizer.infer(Picture(PHOTO))
+    alone = colorizer.predict_whole(Picture(PHOTO))
     assert whole.ab.shape == (1, 2, 90, 73)  # 64 x 64 cells of the photo, as many for its borders
     assert torch.equal(whole.ab[..., 10:74, 4:68], alone.ab)
     colored = apply_chroma(picture, whole, upsample="guided", saturation=0.3)
@@ -75,19 +75,19 @@ def test_chroma_is_that_of_the_photo_alone(vivid, value):
     assert np.ptp(border, axis=2).max() <= 12
     assert np.ptp(border, axis=2).mean() < 1
 
-    found = infer_within(picture, [find_photo(picture)], infer)
+    found = predict_within(picture, [find_photo(picture)], predict)
     assert float(chroma(found.ab).sum() / chroma(whole.ab).sum()) == pytest.approx(1, abs=0.1)
 
 
 def test_without_borders_the_model_sees_the_picture_itself():
     seen = []
 
-    def infer(picture, _):
+    def predict(picture, _):
         seen.append(picture)
         return Chroma(torch.zeros(1, 2, 8, 8), picture.size, "x")
 
     picture = Picture(PHOTO)
-    infer_within(picture, [(0, 0, 300, 200)], infer)
+    predict_within(picture, [(0, 0, 300, 200)], predict)
     assert seen == [picture]
-    assert float(chroma(infer_within(picture, [(10, 10, 290, 190)], infer).ab).max()) == 0
+    assert float(chroma(predict_within(picture, [(10, 10, 290, 190)], predict).ab).max()) == 0
     assert seen[1].size == (280, 180)

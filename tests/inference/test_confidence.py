@@ -48,15 +48,15 @@ def test_doubt_is_where_the_colours_change():
 
 def test_most_consistent_is_the_one_nearest_to_the_others():
     answers = {32: 50.0, 64: 11.0, 96: 10.0, 128: -40.0}
-    looks = [torch.full((1, 2, side, side), answer) for side, answer in answers.items()]
-    assert most_consistent(looks) == 1
+    candidates = [torch.full((1, 2, side, side), answer) for side, answer in answers.items()]
+    assert most_consistent(candidates) == 1
 
 
 @pytest.mark.parametrize("size", ["32", "96"])
 def test_render_size(weights, size):
     original = from_array(skimage.data.chelsea()[:90, :120])
     colorizer = Colorizer.load(weights, device="cpu", render_size=size)
-    assert colorizer.infer(original).ab.shape[-1] == int(size)
+    assert colorizer.predict_whole(original).ab.shape[-1] == int(size)
     assert colorizer.color(original).pixels.shape == (90, 120, 3)
 
 
@@ -65,7 +65,7 @@ def test_automatic_render_size(weights):
     colorizer = Colorizer.load(weights, device="cpu", image_size=128, render_size="auto")
     answers = {128: 60.0, 96: 9.0, 160: 10.0, 192: 12.0}
     colorizer.model.forward = lambda L: torch.full_like(L, answers[L.shape[-1]]).repeat(1, 2, 1, 1)
-    assert colorizer.infer(from_array(skimage.data.chelsea())).ab.shape[-1] == 160
+    assert colorizer.predict_whole(from_array(skimage.data.chelsea())).ab.shape[-1] == 160
 
 
 def test_confidence_of_a_photo(cli, weights, tmp_path):
@@ -93,7 +93,7 @@ def test_flags_of_one_photo_are_not_for_folders(cli, weights, tmp_path, flag):
 
 
 def test_a_model_that_can_say_is_asked_once(weights):
-    """Its own word, carried to the photo's size; after a look by that look, in one pass."""
+    """Its own word, carried to the photo's size; after a prediction at its size, in one pass."""
     colorizer = Colorizer.load(weights, device="cpu")
     colorizer.model.confidence = lambda out, L: (L > 50).float()
     passes = []
@@ -101,7 +101,7 @@ def test_a_model_that_can_say_is_asked_once(weights):
     pixels = np.zeros((90, 120, 3), np.uint8)
     pixels[:, 60:] = 255
     photo = from_array(pixels)
-    chroma = colorizer.infer(photo)
+    chroma = colorizer.predict_whole(photo)
     assert len(passes) == 1
     sure = colorizer.confidence(photo, chroma)
     assert len(passes) == 2

@@ -1,4 +1,4 @@
-"""Where memory runs out: a smaller look and a word about it, or an error; never a gray picture."""
+"""Where memory runs out: a smaller size and a word about it, or an error; never a gray picture."""
 
 import threading
 import time
@@ -26,7 +26,7 @@ PHOTO = skimage.data.chelsea()[:96, :128]
 
 
 def limit_memory(monkeypatch, side, error):
-    """No model looks at more than so many pixels."""
+    """No model sees more than so many pixels."""
     forward = GAE.forward
 
     def fail(self, L):
@@ -38,23 +38,23 @@ def limit_memory(monkeypatch, side, error):
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=["python", "linux", "windows", "cuda"])
-def test_the_model_looks_at_half_the_size(vivid, monkeypatch, caplog, error):
-    expected = Colorizer.load(vivid, device="cpu", render_size="64").infer(from_array(PHOTO))
+def test_the_model_sees_half_the_size(vivid, monkeypatch, caplog, error):
+    expected = Colorizer.load(vivid, device="cpu", render_size="64").predict_whole(from_array(PHOTO))
     limit_memory(monkeypatch, 100, error)
-    found = Colorizer.load(vivid, device="cpu", render_size="256").infer(from_array(PHOTO))
+    found = Colorizer.load(vivid, device="cpu", render_size="256").predict_whole(from_array(PHOTO))
     assert torch.equal(found.ab, expected.ab)
     assert [record.getMessage() for record in caplog.records] == [
-        "out of memory at 256 pixels: the model looks at 128 instead",
-        "out of memory at 128 pixels: the model looks at 64 instead",
+        "out of memory at 256 pixels: the model sees 128 instead",
+        "out of memory at 128 pixels: the model sees 64 instead",
     ]
 
 
 def test_automatic_size_and_confidence(vivid, monkeypatch, caplog):
     limit_memory(monkeypatch, 100, MemoryError())
     colorizer = Colorizer.load(vivid, device="cpu", image_size=128, render_size="auto")
-    assert colorizer.infer(from_array(PHOTO)).ab.shape[-1] in (48, 64, 80, 96)
+    assert colorizer.predict_whole(from_array(PHOTO)).ab.shape[-1] in (48, 64, 80, 96)
     assert colorizer.confidence(from_array(PHOTO)).shape == PHOTO.shape[:2]
-    assert caplog.text.count("the model looks at") == 2  # once each
+    assert caplog.text.count("the model sees") == 2  # once each
 
 
 def test_no_size_fits(cli, vivid, monkeypatch, tmp_path):
@@ -75,7 +75,7 @@ def test_no_size_fits(cli, vivid, monkeypatch, tmp_path):
 def test_other_errors_are_not_taken_for_it(vivid, monkeypatch):
     limit_memory(monkeypatch, 0, RuntimeError("shapes do not match"))
     with pytest.raises(RuntimeError, match="shapes"):
-        Colorizer.load(vivid, device="cpu").infer(from_array(PHOTO))
+        Colorizer.load(vivid, device="cpu").predict_whole(from_array(PHOTO))
 
 
 def color_all(color, folder, output):

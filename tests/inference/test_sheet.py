@@ -89,12 +89,12 @@ def test_each_is_shown_alone_and_paper_stays_neutral(vivid, monkeypatch):
     colorizer = Colorizer.load(vivid, device="cpu")
     page, seen = Picture(scan()), []
 
-    def infer(photo, _):
+    def predict(photo, _):
         seen.append(photo.pixels)
         return Chroma(torch.full((1, 2, 64, 64), 10.0 * len(seen)), photo.size, "x")
 
-    monkeypatch.setattr(colorizer, "infer", infer)
-    whole = colorizer.look(page)
+    monkeypatch.setattr(colorizer, "predict_whole", predict)
+    whole = colorizer.predict_chroma(page)
     assert len(whole.boxes) == 4
     for number, (box, pixels) in enumerate(zip(whole.boxes, seen, strict=True), start=1):
         assert (pixels == page.crop(box).pixels).all()
@@ -148,17 +148,17 @@ def test_kept_colours_are_joined_to_the_same_bits(predict, tmp_path):
 def test_confidence_is_that_of_each_photo(vivid, monkeypatch):
     """And paper has no colour for sure, on a page and around one photo."""
     colorizer = Colorizer.load(vivid, device="cpu")
-    looks = []
+    asked = []
 
     def confidence_at(L):
-        looks.append(L)
-        return torch.full_like(L, 0.1 * len(looks))
+        asked.append(L)
+        return torch.full_like(L, 0.1 * len(asked))
 
     monkeypatch.setattr(colorizer, "_confidence_at", confidence_at)
     for pixels in (scan(WHITE), scan(WHITE)[:280, :260]):
-        looks.clear()
+        asked.clear()
         page = Picture(pixels)
-        chroma = colorizer.look(page)
+        chroma = colorizer.predict_chroma(page)
         sure = colorizer.confidence(page, chroma)
         for number, (left, upper, right, lower) in enumerate(chroma.boxes, start=1):
             assert (sure[upper:lower, left:right] == round(255 * 0.1 * number)).all()

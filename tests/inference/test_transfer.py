@@ -6,7 +6,7 @@ import skimage.color
 import skimage.data
 import torch
 
-from inference.guided import shipped_encoder
+from inference.shipped_encoder import shipped_encoder
 from inference.transfer import nearest, places_of, pull, remember
 
 COFFEE, CAT, ROCKET = skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()

@@ -55,7 +55,7 @@ def test_shifts_differ_on_every_grid():
     assert Config.__dataclass_fields__["views"].metadata["high"] == len(VIEWS)
 
 
-def test_large_looks_go_one_by_one(monkeypatch):
+def test_large_sizes_go_one_by_one(monkeypatch):
     monkeypatch.setattr("inference.views._MAX_PIXELS", 2 * 40**2)
     sizes = []
 
@@ -71,9 +71,11 @@ def test_large_looks_go_one_by_one(monkeypatch):
 def test_colorizer_takes_the_mean(vivid):
     one, two = (Colorizer.load(vivid, device="cpu", views=num) for num in (1, 2))
     mirrored = from_array(np.ascontiguousarray(PHOTO[:, ::-1]))
-    a, b = one.infer(from_array(PHOTO)).ab, one.infer(mirrored).ab.flip(-1)
+    a, b = one.predict_whole(from_array(PHOTO)).ab, one.predict_whole(mirrored).ab.flip(-1)
     assert (a - b).abs().mean() > 1
-    torch.testing.assert_close(two.infer(from_array(PHOTO)).ab, (a + b) / 2, rtol=0, atol=0.1)  # halves
+    torch.testing.assert_close(
+        two.predict_whole(from_array(PHOTO)).ab, (a + b) / 2, rtol=0, atol=0.1
+    )  # halves
     assert two.settings["views"] == 2
 
 

@@ -7,7 +7,7 @@ import tifffile
 from PIL import Image
 
 from core.files import read_csv
-from media.pages import look_for_pages
+from media.pages import find_pages
 from media.picture import load_picture
 
 SHOTS = [
@@ -66,7 +66,7 @@ def test_one_file_for_each_page(cli, vivid, tmp_path):
 def test_previews_are_no_pages(tmp_path, kinds, compression):
     path = write_pages(tmp_path / "x.tif", SHOTS, kinds, compression=compression)
     photos = [shot for shot, kind in zip(SHOTS, kinds, strict=True) if not kind]
-    assert look_for_pages(path).num == 2
+    assert find_pages(path).num == 2
     for number, photo in enumerate(photos):
         found = load_picture(path, max_pixels=10**6, page=number).pixels
         assert found.shape == photo.shape

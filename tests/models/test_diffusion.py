@@ -63,13 +63,13 @@ def test_loss_weights_by_the_formula(schedule):
 @pytest.mark.parametrize("sampler", SAMPLERS)
 @pytest.mark.parametrize("num_steps", [1, 2, 7, 8, 25])
 def test_who_knows_the_truth_draws_it(schedule, colors, sampler, num_steps):
-    """By way of v, as the network does; so many looks are taken, from the last time on."""
+    """By way of v, as the network does; so many passes are made, from the last time on."""
     pytest.importorskip("diffusers")
     truth, noise = colors
-    looks = []
+    passes = []
 
     def guess(seen, time):
-        looks.append(time)
+        passes.append(time)
         times = torch.full((len(seen),), time)
         alpha, sigma = schedule.at(times)
         v = schedule.velocity(truth, (seen - alpha * truth) / sigma, times)
@@ -77,9 +77,9 @@ def test_who_knows_the_truth_draws_it(schedule, colors, sampler, num_steps):
 
     found = draw(guess, noise, sampler=sampler, num_steps=num_steps)
     assert (found - truth).abs().max() < 1e-4
-    assert len(looks) == num_steps
-    assert looks[0] == LAST
-    assert looks == sorted(looks, reverse=True)
+    assert len(passes) == num_steps
+    assert passes[0] == LAST
+    assert passes == sorted(passes, reverse=True)
 
 
 @pytest.mark.parametrize(("sampler", "tolerance"), [("dpm", 0.015), ("ddim", 0.035)])

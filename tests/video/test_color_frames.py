@@ -62,20 +62,20 @@ def test_luma_stays_and_colours_come(tmp_path, vivid, steady):
 
 
 class LittleMemory:
-    """A colorizer whose memory runs out after some frames, so that it looks at half the size."""
+    """A colorizer whose memory runs out after some frames, so that it sees half the size."""
 
     upsample, saturation = "guided", 1.0
 
     def __init__(self, num):
         self.num = num
 
-    def infer(self, picture):
+    def predict_whole(self, picture):
         self.num -= 1
         side = 32 if self.num >= 0 else 16
         return Chroma(torch.full((1, 2, side, side), 30.0), picture.size, "")
 
 
-def test_a_look_at_less(tmp_path):
+def test_a_smaller_size(tmp_path):
     clip = open_clip(write_clip(tmp_path / "clip.mp4", pictures(5)), max_pixels=10**7)
     colored = list(color_frames(LittleMemory(3), clip, read_frames(clip), SteadyChroma()))
     assert [state["ab"].shape for _, state in colored] == 5 * [(1, 2, 32, 32)]
@@ -90,14 +90,14 @@ def test_every_third_frame_and_the_first_of_a_shot(tmp_path, monkeypatch, start,
     frames = list(read_frames(clip))[start:]
     model, seen = LittleMemory(99), []
 
-    def infer(picture):
+    def predict(picture):
         seen.append(picture.pixels.tobytes())
-        return LittleMemory.infer(model, picture)
+        return LittleMemory.predict_whole(model, picture)
 
-    monkeypatch.setattr(model, "infer", infer)
+    monkeypatch.setattr(model, "predict_whole", predict)
     colored = list(color_frames(model, clip, iter(frames), SteadyChroma(), start=start, every=3))
     monkeypatch.undo()
     steps = ClipColors(model, clip)
-    looks = {steps._shown(frame).pixels.tobytes(): start + i for i, frame in enumerate(frames)}
-    assert sorted(looks[pixels] for pixels in seen[1:]) == asked  # the first asks for the size alone
+    numbers = {steps._shown(frame).pixels.tobytes(): start + i for i, frame in enumerate(frames)}
+    assert sorted(numbers[pixels] for pixels in seen[1:]) == asked  # the first asks for the size alone
     assert all((state["ab"] - 30).abs().max() < 1e-3 for _, state in colored)

@@ -77,7 +77,7 @@ def hue_at(picture, y, x):
 def test_a_hint_is_shown_and_written(studio, photo, saturation):
     """Whatever the saturation of the rest, and nothing is asked of the network."""
     wish = Wish(studio.first, 0, saturation)
-    chroma = studio.look(photo, wish)
+    chroma = studio.predict_chroma(photo, wish)
     keep_points(photo, POINTS)
     a, b = skimage.color.rgb2lab(np.array([0xD0, 0x20, 0x20]) / 255)[1:]
     preview = io.BytesIO(studio.preview(photo, chroma, wish))
@@ -101,7 +101,7 @@ def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, tmp_path):
     command = ["--mode=predict", f"--image_path={photo.upload}", f"--output_path={expected}"]
     assert cli(*command, *flags).code == 0
     wish = Wish(studio.first)
-    chroma = studio.look(photo, wish)
+    chroma = studio.predict_chroma(photo, wish)
     assert studio.develop(photo, chroma, wish, ".png").read_bytes() == expected.read_bytes()
     shown = np.asarray(Image.open(io.BytesIO(studio.preview(photo, chroma, wish)))).astype(float)
     assert np.abs(shown - np.asarray(Image.open(expected))).mean() < 8
@@ -109,7 +109,7 @@ def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, tmp_path):
 
 def test_a_reference_goes_again(studio, photo, tmp_path):
     wish = Wish(studio.first)
-    chroma = studio.look(photo, wish)
+    chroma = studio.predict_chroma(photo, wish)
     plain = studio.preview(photo, chroma, wish)
     upload = tmp_path / "received"
     upload.write_text("no photo")
@@ -127,10 +127,10 @@ def test_a_reference_goes_again(studio, photo, tmp_path):
 def test_a_model_that_takes_a_reference_is_given_it(studio, photo, tmp_path):
     """It is asked again then, and nothing is matched."""
     wish = Wish("iizuka2016")
-    plain = studio.look(photo, wish)
+    plain = studio.predict_chroma(photo, wish)
     upload = tmp_path / "received"
     Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
     studio.refer(photo, upload)
     assert studio.known(photo, wish) is None
-    assert not torch.equal(studio.look(photo, wish).ab, plain.ab)
+    assert not torch.equal(studio.predict_chroma(photo, wish).ab, plain.ab)
     assert torch.equal(studio.known(photo, replace(wish, is_plain=True)).ab, plain.ab)

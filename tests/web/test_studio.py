@@ -39,7 +39,7 @@ def photo(studio, tmp_path):
 
 @pytest.fixture
 def chroma(studio, photo):
-    return studio.look(photo, Wish(studio.first))
+    return studio.predict_chroma(photo, Wish(studio.first))
 
 
 def chroma_of(jpeg):
@@ -75,7 +75,7 @@ def test_borders_and_pages_are_what_predict_writes(cli, vivid, studio, tmp_path,
     save_picture(photo.upload, Picture(pixels), quality=95)
     studio.take(photo)
     wish = Wish(studio.first)
-    found = studio.develop(photo, studio.look(photo, wish), wish, ".png")
+    found = studio.develop(photo, studio.predict_chroma(photo, wish), wish, ".png")
     flags = [f"--weights={vivid}", f"--output_path={expected}", "--device=cpu", "--keep_color=no"]
     assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
     assert found.read_bytes() == expected.read_bytes()
@@ -89,7 +89,7 @@ def test_the_network_is_asked_once(studio, photo):
     calls = []
     studio._loaded[studio.first].model.register_forward_hook(lambda *_: calls.append(1))
     assert studio.known(photo, Wish(studio.first)) is None
-    chroma = studio.look(photo, Wish(studio.first))
+    chroma = studio.predict_chroma(photo, Wish(studio.first))
     assert len(calls) == 1
     wishes = [Wish(studio.first, saturation=s) for s in (0, 0.5, 1)]
     gray, weak, full = (chroma_of(studio.preview(photo, chroma, wish)) for wish in wishes)
@@ -99,10 +99,10 @@ def test_the_network_is_asked_once(studio, photo):
     assert len(calls) == 1
 
 
-def test_few_looks_are_kept(studio, photo, monkeypatch):
-    monkeypatch.setattr("web.studio._KEPT_LOOKS", 2)
+def test_few_colours_are_kept(studio, photo, monkeypatch):
+    monkeypatch.setattr("web.studio._KEPT_CHROMA", 2)
     for model in ("model1", "model1_vivid", studio.first):
-        studio.look(photo, Wish(model, 0))
+        studio.predict_chroma(photo, Wish(model, 0))
     assert studio.known(photo, Wish("model1", 0)) is None
     assert studio.known(photo, Wish(studio.first)) is not None
 
@@ -129,7 +129,7 @@ def test_a_photo_that_is_deleted(studio, photo, chroma):
     for use in (
         lambda: studio.preview(photo, chroma, Wish(studio.first)),
         lambda: studio.develop(photo, chroma, Wish(studio.first), ".png"),
-        lambda: studio.look(photo, Wish(studio.first)),
+        lambda: studio.predict_chroma(photo, Wish(studio.first)),
     ):
         with pytest.raises(Gone, match="this photo is here no more"):
             use()

@@ -43,7 +43,7 @@ def photo(studio, tmp_path):
 
 def test_it_is_what_predict_writes(cli, unet, studio, photo, tmp_path):
     wishes = [Wish(studio.first, vividness) for vividness in (0, 0.5)]
-    plain, lively = (studio.look(photo, wish) for wish in wishes)
+    plain, lively = (studio.predict_chroma(photo, wish) for wish in wishes)
     previews = [studio.preview(photo, studio.known(photo, wish), wish) for wish in wishes]
     assert previews[0] != previews[1]
     expected = tmp_path / "expected.png"
@@ -57,13 +57,15 @@ def test_it_is_what_predict_writes(cli, unet, studio, photo, tmp_path):
 
 def test_its_range(studio, photo):
     with pytest.raises(UserError, match="--vividness=9: must be at least 0"):
-        studio.look(photo, Wish(studio.first, 9))
+        studio.predict_chroma(photo, Wish(studio.first, 9))
     assert studio.vividness(studio.first) == 0
 
 
 def test_a_model_without_it(studio, photo):
     assert studio.vividness("model1") is None
-    assert torch.equal(studio.look(photo, Wish("model1", 9)).ab, studio.known(photo, Wish("model1", 0)).ab)
+    assert torch.equal(
+        studio.predict_chroma(photo, Wish("model1", 9)).ab, studio.known(photo, Wish("model1", 0)).ab
+    )
 
 
 def test_the_flag_for_a_model_without_it(cli, vivid, photo):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,8 +11,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from checkpoint.file import load_weights
-from checkpoint.shipped import DEFAULT, find_weights
 from config import VERSION, Config
 from core.errors import UserError
 from inference.chroma import Chroma
@@ -22,10 +19,10 @@ from inference.hints import Hints, read_hints
 from inference.model_view import lightness_seen
 from inference.reference import Reference, cosine_features, encoder_features, palette
 from inference.retrieval import Gallery
+from inference.shipped_encoder import shipped_encoder
 from inference.solve import spread
 from inference.upsample import guided_filter
 from media.picture import Picture, load_picture
-from models.timm_encoder import TimmEncoder
 
 SOLVED_PIXELS = 2**18
 """Larger photos are solved at so many pixels; `inference.upsample` carries the colours on."""
@@ -73,7 +70,7 @@ def with_hints(
     return Chroma(found.half().float(), original.size, by, L, boxes)
 
 
-class Guide:
+class Corrector:
     """What a person gives beside photos: handed to a model that takes it, else spread over its colours."""
 
     def __init__(self, config: Config, accepts: frozenset[str] = frozenset()) -> None:
@@ -90,12 +87,12 @@ class Guide:
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
-    def look(self, colorizer: Colorizer, original: Picture) -> Chroma:
+    def predict_chroma(self, colorizer: Colorizer, original: Picture) -> Chroma:
         """A model's colours for a photo, by the hints too where it takes them."""
         guidance = colorizer.guidance
         if self._hints and "hints" in self._accepts:
             guidance = replace(guidance, hints=read_hints(self._hints, original.size))
-        return colorizer.look(original, guidance)
+        return colorizer.predict_chroma(original, guidance)
 
     @property
     def saturation(self) -> float:
@@ -140,14 +137,6 @@ def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
     assert encoder is not None
     gallery = Gallery(config.reference_dir, encoder, max_pixels=config.max_pixels)
     return lambda original: learn(gallery.nearest(original))
-
-
-@functools.cache
-def shipped_encoder() -> TimmEncoder:
-    """Of the weights that ship, which know what photos show."""
-    encoder = load_weights(find_weights(Path(DEFAULT), None, "")).model.eval().encoder
-    assert isinstance(encoder, TimmEncoder)
-    return encoder
 
 
 def _solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:

@@ -1,10 +1,11 @@
-"""At which size a model best looks at a photo, squashed or in its own shape, and how long that takes.
+"""At which size a model best sees a photo, squashed or in its own shape, and how long that takes.
 
-    python -m benchmarks.bench_look --weights=NAME --photos=FOLDER
+    python -m benchmarks.bench_render_size --weights=NAME --photos=FOLDER
 
 Scores on a seeded draw of the photos of a folder that the weights were not trained on. A larger photo is
-shrunk to the same look, so that small photos speak for all sizes; what size costs is the time, of a photo of
-scikit-image's, enlarged. Writes docs/prediction/look.json; `python -m benchmarks.prediction` writes the page.
+shrunk to the same size, so that small photos speak for all sizes; what size costs is the time, of a photo of
+scikit-image's, enlarged. Writes docs/prediction/render_size.json; `python -m benchmarks.prediction` writes
+the page.
 """
 
 from __future__ import annotations
@@ -34,21 +35,21 @@ PHOTOS = {"0.3 MP": (640, 480), "2 MP": (1632, 1224), "12 MP": (4000, 3000)}
 
 
 def scores(weights: str, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
-    """'resize side' -> figures, those of the weights' own look first."""
+    """'resize side' -> figures, those of the weights' own first."""
     own = Colorizer.load(weights, device="cpu")
-    looks = [(own.resize, own.image_size)]
-    looks += [look for resize in RESIZES for side in SIDES if (look := (resize, side)) not in looks]
+    sizes = [(own.resize, own.image_size)]
+    sizes += [size for resize in RESIZES for side in SIDES if (size := (resize, side)) not in sizes]
     return judge(
         {
             f"{resize} {side}": Colorizer.load(weights, resize=resize, render_size=str(side), device="cpu")
-            for resize, side in looks
+            for resize, side in sizes
         },
         paths,
     )
 
 
 def seconds(weights: str, rounds: int) -> dict[str, dict[str, float]]:
-    """Size of the photo -> size of the look -> median seconds to color it, once it is read."""
+    """Size of the photo -> render size -> median seconds to color it, once it is read."""
     colorizers = {str(side): Colorizer.load(weights, render_size=str(side), device="cpu") for side in SIDES}
     found = {}
     for label, size in PHOTOS.items():
@@ -71,13 +72,13 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--limit", type=int, default=100, help="photos; default 100")
     parser.add_argument("--rounds", type=int, default=5, help="of the times; default 5")
-    parser.add_argument("--json", type=Path, default=RESULTS / "look.json")
+    parser.add_argument("--json", type=Path, default=RESULTS / "render_size.json")
     args = parser.parse_args()
     paths = draw_photos(args.photos, args.limit)
     rows = scores(args.weights, paths)
     for name, row in rows.items():
         print(name, row)
-    command = f"python -m benchmarks.bench_look --weights={Path(args.weights).name} --photos=PHOTOS"
+    command = f"python -m benchmarks.bench_render_size --weights={Path(args.weights).name} --photos=PHOTOS"
     figures = {"command": f"{command} --limit={args.limit}", "num_photos": len(paths), "rows": rows}
     figures |= {"seconds": seconds(args.weights, args.rounds), "machine": machine("cpu")}
     write_json(args.json, figures | {"definitions": DEFINITIONS})
