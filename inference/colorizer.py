@@ -19,7 +19,7 @@ from torch import Tensor
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import DEFAULT, find_weights
 from config import VERSION, Config
-from core.device import find_device, is_out_of_memory
+from core.device import find_device, find_precision, is_out_of_memory
 from core.errors import UserError
 from core.files import sha256
 from inference.borders import boxes_to_show, predict_within
@@ -273,6 +273,14 @@ class Colorizer:
 
     def _seen(self, original: Picture, side: int) -> Tensor:
         return lightness_seen(original, size_seen(original.size, side, self.resize))
+
+    @property
+    def fast_precision(self) -> torch.dtype:
+        """Of the network where colours may move by less than grain moves them: bfloat16 if that is faster here.
+
+        A model that draws keeps float32: its drawings follow every rounding.
+        """
+        return torch.float32 if self.model.is_random else find_precision("auto", self.device)
 
     @property
     def about(self) -> str:

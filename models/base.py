@@ -61,9 +61,11 @@ class ColorizationModel(nn.Module):
         """
         return self.colors(self.outputs(inputs), inputs.L)
 
-    def outputs(self, inputs: Inputs) -> Any:
+    def outputs(self, inputs: Inputs, **options: Any) -> Any:
         """What `forward` makes of photos, after a check of what is given with them.
 
+        Args:
+            options: of the model's own `forward`, for all photos.
         Raises:
             UserError: as of `predict`.
         """
@@ -73,7 +75,7 @@ class ColorizationModel(nn.Module):
             raise UserError(f"{name} takes no {', '.join(sorted(extra))}: leave it out")
         if missing := self.needs - given.keys():
             raise UserError(f"{name} needs {', '.join(sorted(missing))}")
-        return self(inputs.L, **given)
+        return self(inputs.L, **given, **options)
 
     def inputs(self, batch: Batch) -> Inputs:
         """A batch as it is, with the photos' seeds where the model draws its colours."""

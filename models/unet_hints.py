@@ -40,13 +40,14 @@ class HintedUNet(UNet):
         for weight in self.hints.parameters():
             nn.init.zeros_(weight)
 
-    def forward(self, L: Tensor, hints: Tensor | None = None) -> Output:
-        """L* (N, 1, H, W) and hints (N, 3, H, W) as of `Inputs` -> what both heads say."""
+    def forward(self, L: Tensor, hints: Tensor | None = None, *, with_logits: bool = True) -> Output:
+        """L* (N, 1, H, W) and hints (N, 3, H, W) as of `Inputs` -> see `UNet.forward`."""
         maps = self.encoder(gray_to_rgb(L))
         given = torch.zeros_like(L).expand(-1, 3, -1, -1) if hints is None else hints
         small = pad_to_stride(given)
         added = [layer(_pooled(small, s)) for layer, s in zip(self.hints, STRIDES, strict=True)]
-        return self.decode([a + b for a, b in zip(maps, added, strict=True)], L)
+        maps = [a + b for a, b in zip(maps, added, strict=True)]
+        return self.decode(maps, L, with_logits=with_logits)
 
 
 class HintedUNetObjective(UNetObjective):

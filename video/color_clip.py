@@ -87,7 +87,10 @@ def color_clip(
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
     job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
     job |= {"temporal": temporal, "every": every, "quality": quality, "deinterlace": clip.deinterlace}
-    job |= {"own": [[frames.start, frames.stop] for frames in clip.own]}
+    job |= {
+        "precision": str(colorizer.fast_precision),
+        "own": [[frames.start, frames.stop] for frames in clip.own],
+    }
     with contextlib.closing(ClipParts(output, job)) as parts:
         _finish(colorizer, clip, target, parts, temporal=temporal, every=every, quality=quality, watch=watch)
 

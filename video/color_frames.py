@@ -15,6 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from core.device import autocast
 from inference.colorizer import Colorizer
 from inference.model_view import lightness_seen
 from media.clip import Clip
@@ -73,7 +74,9 @@ class ClipColors:
 
     def _infer(self, shown: Picture) -> tuple[Tensor, Tensor]:
         """L and ab."""
-        chroma, (width, height) = self.colorizer.predict_whole(shown), self.size_seen
+        with autocast(self.colorizer.device, self.colorizer.fast_precision):
+            chroma = self.colorizer.predict_whole(shown)
+        width, height = self.size_seen
         if chroma.L is not None and chroma.ab.shape[-2:] == (height, width):
             return chroma.L, chroma.ab
         # Memory ran short, and the model saw less.

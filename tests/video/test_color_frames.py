@@ -65,6 +65,7 @@ class LittleMemory:
     """A colorizer whose memory runs out after some frames, so that it sees half the size."""
 
     upsample, saturation = "guided", 1.0
+    device, fast_precision = torch.device("cpu"), torch.float32
 
     def __init__(self, num):
         self.num = num
