@@ -276,7 +276,7 @@ class Colorizer:
 
     @property
     def fast_precision(self) -> torch.dtype:
-        """Of the network where colours may move by less than grain moves them: bfloat16 if that is faster here.
+        """Of the network where colours may move by less than grain moves them: bfloat16 if it is faster here.
 
         A model that draws keeps float32: its drawings follow every rounding.
         """
