@@ -28,7 +28,7 @@ class ColorizationModel(nn.Module):
     Settings: ClassVar[type[Any]] = ModelSettings
     summary: ClassVar[str] = ""
     """One line for the model table."""
-    accepts: ClassVar[frozenset[str]] = frozenset()
+    accepts: frozenset[str] = frozenset()
     """Fields of `Inputs` that `forward` takes by name beside L*."""
     needs: ClassVar[frozenset[str]] = frozenset()
     """Those that it cannot do without."""

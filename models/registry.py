@@ -15,6 +15,7 @@ from models.settings import (
     ResNetBaselineSettings,
     UNetSettings,
     Zhang2016Settings,
+    Zhang2017Settings,
 )
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ _ROWS: dict[str, Row] = {
     "zhang2016": Row("zhang2016.Zhang2016", Zhang2016Settings, "zhang2016.Zhang2016Objective"),
     "iizuka2016": Row("iizuka2016.Iizuka2016", objective="iizuka2016.Iizuka2016Objective"),
     "nazeri2018": Row("nazeri2018.Nazeri2018", objective="nazeri2018.Nazeri2018Objective"),
-    "zhang2017": Row("zhang2017.Zhang2017", objective="zhang2017.Zhang2017Objective"),
+    "zhang2017": Row("zhang2017.Zhang2017", Zhang2017Settings, "zhang2017.Zhang2017Objective"),
     "coltran2021": Row(
         "coltran2021.ColTran2021", ColTran2021Settings, "coltran_objective.ColTran2021Objective"
     ),

@@ -148,6 +148,18 @@ class UNetSettings(EncoderSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Zhang2017Settings(ModelSettings):
+    """Settings of zhang2017."""
+
+    global_hints: bool = setting(
+        False,
+        "learn, and take from --reference, what the colours of a photo are like as a whole: their histogram "
+        "and their saturation",
+        modes=_MODES,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ColTran2021Settings(ModelSettings):
     """Settings of coltran2021."""
 

@@ -31,7 +31,7 @@ class HintedUNet(UNet):
     """A unet to whose skip connections, and to whose deepest features, the hints there are added."""
 
     summary: ClassVar[str] = "the U-Net on a pretrained encoder, which sees a person's hints too"
-    accepts: ClassVar[frozenset[str]] = frozenset({"hints"})
+    accepts = frozenset({"hints"})
     extends: ClassVar[str] = "unet"
 
     def __init__(self, settings: UNetSettings) -> None:

@@ -6,6 +6,7 @@ names of the state dict are those of the authors' PyTorch release, whose files o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -13,12 +14,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from data.batch import Batch
+from data.color import join
 from data.hints import simulate_hints
 from models.base import ColorizationModel
+from models.global_hints import GlobalHints, draw_known
 from models.inputs import Inputs
 from models.layers import pad_to_stride
 from models.objective import Objective
-from models.settings import ModelSettings
+from models.settings import Zhang2017Settings
 
 BINS_WEIGHT = 0.01
 """Of the cross-entropy beside the other terms. It trains its own layer alone: how much hardly matters."""
@@ -39,9 +42,10 @@ class Zhang2017(ColorizationModel):
     """A U-Net of ten blocks on L*, the hints' a* and b*, and where they are given."""
 
     summary: ClassVar[str] = "Zhang et al. 2017: a network that sees a person's hints too"
-    accepts: ClassVar[frozenset[str]] = frozenset({"hints"})
+    Settings = Zhang2017Settings
+    accepts = frozenset({"hints"})
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: Zhang2017Settings) -> None:
         super().__init__(settings)
         c = {"paper": 64, "small": 16}[settings.preset]
         self.model1 = _block(4, c, 2)
@@ -59,9 +63,24 @@ class Zhang2017(ColorizationModel):
         self.model10 = nn.Sequential(nn.ReLU(), *_conv(2 * c, 2 * c), nn.LeakyReLU(0.2))
         self.model_class = nn.Sequential(nn.Conv2d(4 * c, _ACROSS**2, 1))
         self.model_out = nn.Sequential(nn.Conv2d(2 * c, 2, 1), nn.Tanh())
+        self.global_hints = GlobalHints(8 * c) if settings.global_hints else None
+        if settings.global_hints:
+            self.accepts |= {"reference"}
 
-    def forward(self, L: Tensor, hints: Tensor | None = None) -> Output:
-        """L* (N, 1, H, W) and hints (N, 3, H, W) as of `Inputs`, of any size; without hints it guesses."""
+    def forward(
+        self,
+        L: Tensor,
+        hints: Tensor | None = None,
+        reference: Tensor | None = None,
+        *,
+        is_known: Tensor | None = None,
+    ) -> Output:
+        """Predict colours; without hints it guesses.
+
+        Args:
+            L, hints, reference: (N, 1, H, W), (N, 3, H, W) and (N or 1, 3, h, w) as of `Inputs`, of any size.
+            is_known: (N,) bool, for which photos the reference counts; None: for all.
+        """
         height, width = L.shape[-2:]
         given = torch.zeros_like(L).expand(-1, 3, -1, -1) if hints is None else hints
         scaled = ((L - _L_CENTER) / _L_SCALE, given[:, :2] / _AB_SCALE, given[:, 2:])
@@ -69,6 +88,8 @@ class Zhang2017(ColorizationModel):
         x2 = self.model2(x1[..., ::2, ::2])  # (N, 2c, H'/2, W'/2)
         x3 = self.model3(x2[..., ::2, ::2])  # (N, 4c, H'/4, W'/4)
         x = self.model4(x3[..., ::2, ::2])  # (N, 8c, H'/8, W'/8)
+        if self.global_hints is not None:
+            x = x + self.global_hints(reference, is_known, len(L))
         x = self.model7(self.model6(self.model5(x)))
         x8 = self.model8(self.model8up(x) + self.model3short8(x3))  # (N, 4c, H'/4, W'/4)
         x = self.model9(self.model9up(x8) + self.model2short9(x2))  # (N, 2c, H'/2, W'/2)
@@ -83,7 +104,10 @@ class Zhang2017(ColorizationModel):
 
 
 class Zhang2017Objective(Objective):
-    """The terms of `--loss` with simulated hints, and the cross-entropy of the grid's colours."""
+    """The terms of `--loss` with simulated hints, and the cross-entropy of the grid's colours.
+
+    Where the model takes global hints, too, every other photo is its own reference; in validation none is.
+    """
 
     def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
         """With hints of the photos' own seeds; in validation the same ones in every epoch."""
@@ -92,7 +116,12 @@ class Zhang2017Objective(Objective):
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the class."""
-        return self._losses(model.outputs(self.inputs(model, batch)), batch)
+        inputs = self.inputs(model, batch)
+        if "reference" not in model.accepts:
+            return self._losses(model.outputs(inputs), batch)
+        assert batch.seeds is not None
+        inputs = replace(inputs, reference=join(batch.L, batch.ab))
+        return self._losses(model.outputs(inputs, is_known=draw_known(batch.seeds)), batch)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
         """The same, and the colours."""
