@@ -125,14 +125,15 @@ def _stages(path: Path, colorizer: Colorizer) -> dict[str, float]:
     return seconds
 
 
-def measure_memory() -> dict[str, float]:
-    """Peak memory of the command, MB, by number of frames."""
-    found = {}
+def measure_memory(programs: dict[str, Path]) -> dict[str, dict[str, float]]:
+    """Peak memory of the command, MB, by program and number of frames."""
+    found: dict[str, dict[str, float]] = {program: {} for program in programs}
     with tempfile.TemporaryDirectory() as name:
         for num_frames in MEMORY_FRAMES:
-            path = Path(name) / f"{num_frames}.mp4"
-            write_clip(path, SIZES["480p"], num_frames)
-            found[str(num_frames)] = float(run(MAIN, path, Path(name) / "out.mp4")[2])
+            clip = Path(name) / f"{num_frames}.mp4"
+            write_clip(clip, SIZES["480p"], num_frames)
+            for program, path in programs.items():
+                found[program][str(num_frames)] = float(run(path, clip, Path(name) / "out.mp4")[2])
     return found
 
 
@@ -171,7 +172,7 @@ def main() -> None:
         "command": f"python -m benchmarks.bench_clip_speed --frames={args.frames} --rounds={args.rounds}",
         "stages_ms": measure_stages(args.frames),
         "speed": measure_speed(programs, args.frames, args.rounds) if args.rounds else {},
-        "peak_mb": measure_memory(),
+        "peak_mb": measure_memory(programs),
         "machine": machine("cpu"),
     }
     rows = {

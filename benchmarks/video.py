@@ -102,10 +102,14 @@ def _speed(found: dict[str, Any]) -> list[str]:
         f"before: {found['load']:.1f}.\n",
         *lines,
         "",
-        "Peak memory of the command on 480p: "
-        + ", ".join(f"{num} frames {peak:.0f} MB" for num, peak in found["peak_mb"].items())
+        "Peak memory of the command on 480p, most of it libraries: "
+        + "; ".join(f"{program}: {_peaks(peaks)}" for program, peaks in found["peak_mb"].items())
         + ".\n",
     ]
+
+
+def _peaks(by_frames: dict[str, float]) -> str:
+    return ", ".join(f"{num} frames {peak:.0f} MB" for num, peak in by_frames.items())
 
 
 def _spread(row: dict[str, float], digits: int) -> str:
@@ -143,6 +147,9 @@ from the JSON files in [`video/`](video).
   out a little lighter in L\\* than its gray. Where one of R'G'B' would leave its range, all give up chroma.
 * **The same things keep their colours**: a shot that comes back after a cut gets those that it had, with
   `--temporal=steady`: see [below](#shots-that-come-back).
+* **Precision**: the network computes in bfloat16 where the hardware multiplies it (AVX-512 with BF16, GPUs of
+  the last years), at twice the speed, else in float32, as for photos; a model that draws always in float32. A
+  clip is gone on with on hardware of the same kind alone; elsewhere it begins anew.
 * **Side by side**: some frames are decoded, seen by the model, followed, colored and encoded at once, a core
   each; their number does not grow with the clip. `--every=N` shows the model each N-th frame alone and
   moves the colours along between; new things then get their colours up to N - 1 frames late.
