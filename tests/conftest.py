@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import socket
 import struct
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,7 @@ import main
 from benchmarks.common import serving
 from checkpoint.file import save_weights
 from core import figures
+from core.distributed import leave
 from engine.step import Stepper
 from models.base import ColorizationModel
 from models.losses import build_criterion
@@ -166,6 +170,47 @@ def torchrun(*argv: object, script: Path = MAIN, processes: int = 2) -> subproce
     command += [f"--nproc_per_node={processes}", str(script), *map(str, argv)]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
+
+
+def run_forked(*argv: object, processes: int = 2) -> Outcome:
+    """Run the program in several processes as torchrun does, forked from this one: imports take seconds."""
+    context, port = multiprocessing.get_context("fork"), free_port()
+    with tempfile.TemporaryDirectory() as name:
+        paths = [Path(name) / stream for stream in ("out", "err")]
+        for path in paths:
+            path.touch()
+        places = [join_job(rank, processes, port) for rank in range(processes)]
+        work = [
+            context.Process(target=_run_at, args=(place, paths, list(map(str, argv)))) for place in places
+        ]
+        for process in work:
+            process.start()
+        for process in work:
+            process.join(240)
+            process.kill()
+        code = max(abs(process.exitcode or 0) for process in work)
+        return Outcome(code, *(path.read_text() for path in paths))
+
+
+def join_job(rank: int, size: int, port: int) -> dict[str, str]:
+    """What torchrun says in the environment of one of several processes."""
+    values = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
+    return {**{k: str(v) for k, v in values.items()}, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _run_at(place: dict[str, str], paths: Sequence[Path], argv: list[str]) -> None:
+    os.environ.update(place)
+    for number, path in enumerate(paths, 1):
+        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
+    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    leave(main.main(argv))
 
 
 @pytest.fixture(scope="session")

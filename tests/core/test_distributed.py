@@ -3,14 +3,13 @@
 import json
 import os
 import shutil
-import socket
 import sys
 from dataclasses import replace
 
 import pytest
 import torch
 import torch.multiprocessing
-from conftest import fill, torchrun, training_of
+from conftest import fill, free_port, join_job, run_forked, torchrun, training_of
 from timm.layers import BatchNormAct2d, SyncBatchNormAct
 
 from config import Config
@@ -72,18 +71,6 @@ def gradients(batch, train_mode, num_parts, name="model1", settings=None):
     return loss, found | dict(model.named_buffers())
 
 
-def join_two(rank, port):
-    names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
-    os.environ.update(zip(names, map(str, (rank, rank, 2, 2, "127.0.0.1", port)), strict=True))
-    torch.set_num_threads(1)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
 def photos_of(num, size):
     """A batch of noise, in float64."""
     generator = torch.Generator().manual_seed(1)
@@ -110,7 +97,7 @@ def everything():
 
 
 def one_of_two(rank, port, folder):
-    join_two(rank, port)
+    os.environ.update(join_job(rank, 2, port))
     with distributed.session(torch.device("cpu")):
         torch.save(everything(), folder / f"{rank}.pt")
 
@@ -119,7 +106,7 @@ def one_of_two(rank, port, folder):
 def of_two(tmp_path_factory):
     """`everything`, of each of two processes."""
     folder = tmp_path_factory.mktemp("of_two")
-    torch.multiprocessing.spawn(one_of_two, (free_port(), folder), nprocs=2)
+    torch.multiprocessing.start_processes(one_of_two, (free_port(), folder), nprocs=2, start_method="fork")
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 
@@ -276,8 +263,8 @@ def test_testing_with_three_processes_scores_each_photo_once(cli, many, two, tmp
     weights = shutil.copy(two / BEST, tmp_path)  # without the run, which saw these photos
     argv = ["--mode=test", f"--data_dir={many}", "--split=all", f"--weights={weights}", "--device=cpu"]
     assert cli(*argv, f"--run_dir={tmp_path / 'one'}").code == 0
-    done = torchrun(*argv, f"--run_dir={tmp_path / 'three'}", processes=3)
-    assert done.returncode == 0, done.stderr
+    done = run_forked(*argv, f"--run_dir={tmp_path / 'three'}", processes=3)
+    assert done.code == 0, done.err
     one, three = (json.loads((tmp_path / name / METRICS).read_text()) for name in ("one", "three"))
     assert one["num_photos"] == three["num_photos"] == 43
     assert three["psnr"]["mean"] == pytest.approx(one["psnr"]["mean"], abs=1e-4)
@@ -291,13 +278,14 @@ def test_one_process_goes_on_with_the_run_of_two(cli, two, tmp_path):
 
 
 def test_all_stop_early(many, tmp_path):
-    done = torchrun(*arguments(many, tmp_path, "--epochs=50", "--patience=1", "--lr=0.05"))
-    assert done.returncode == 0, done.stderr
+    done = run_forked(*arguments(many, tmp_path, "--epochs=50", "--patience=1", "--lr=0.05"))
+    assert done.code == 0, done.err
     assert len(history(tmp_path)) < 50
     assert (tmp_path / METRICS).exists()
 
 
 def test_a_mistake_is_told_once(tmp_path):
+    """By way of what torchrun keeps for its processes, which outlives each of them."""
     done = torchrun(*arguments(tmp_path / "nowhere", tmp_path / "run"))
     assert done.returncode != 0
     assert done.stderr.count("error: --data_dir=") == 1
@@ -331,7 +319,7 @@ sys.exit(main.main(sys.argv[1:]))
     assert "another process of this job has ended" in done.stderr or "Signal 9" in done.stderr
     # Nobody gets to epoch 3 before epoch 1 is saved.
     assert len(torch.load(run_dir / LAST, weights_only=True)["history"]) >= 1
-    assert torchrun("--mode=train", f"--run_dir={run_dir}", "--resume").returncode == 0
+    assert run_forked("--mode=train", f"--run_dir={run_dir}", "--resume").code == 0
     assert len(history(run_dir)) == 4
     first, second = (torch.load(path / LAST, weights_only=True) for path in (two, run_dir))
     for name, value in first["model"].items():

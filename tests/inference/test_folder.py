@@ -4,7 +4,7 @@ import sys
 
 import pytest
 import torch
-from conftest import fill, torchrun
+from conftest import fill, run_forked
 from PIL import Image
 
 from checkpoint.file import save_weights
@@ -99,9 +99,9 @@ def test_dry_run(cli, folder, weights, tmp_path):
 @pytest.mark.skipif(sys.platform == "win32", reason="torchrun needs libuv there")
 def test_two_processes(folder, weights, tmp_path):
     argv = ["--mode=predict", f"--image_path={folder}", f"--weights={weights}", "--recursive"]
-    done = torchrun(*argv, "--device=cpu")
-    assert "16 colored, 0 skipped, 1 failed" in done.stdout
-    assert done.stderr.count("is not a photo") == 1
+    done = run_forked(*argv, "--device=cpu")
+    assert "16 colored, 0 skipped, 1 failed" in done.out
+    assert done.err.count("is not a photo") == 1
     rows = read_csv(tmp_path / "old photos_colorized" / "report.csv")
     assert [row["name"] for row in rows] == sorted(row["name"] for row in rows)
     assert len(rows) == len({row["name"] for row in rows}) == 17
