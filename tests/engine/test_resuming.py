@@ -2,6 +2,8 @@
 
 import csv
 import json
+import multiprocessing
+import os
 import shutil
 import signal
 import subprocess
@@ -85,25 +87,29 @@ def whole_run(photos, tmp_path_factory):
 def test_killed_between_two_files(cli, photos, tmp_path, whole_run, dies_at, dies_in):
     """A child kills itself at an epoch's files; resuming ends as if nothing had happened."""
     killed = tmp_path / "killed"
-    code = f"""
-import os, signal, sys
-sys.path.insert(0, {str(MAIN.parent)!r})
-import main, train
-def die(*_): os.kill(os.getpid(), signal.SIGKILL)
-save_best, save_state = train.Trainer.save_best, train.Trainer.save_state
-def now(self): return len(self.history) == {dies_in}
-def best(self, row):
-    if now(self) and {dies_at == "before best"}: die()
-    save_best(self, row)
-def state(self):
-    if now(self) and {dies_at == "between best and last"}: die()
-    save_state(self)
-    if now(self): die()
-train.Trainer.save_best, train.Trainer.save_state = best, state
-main.main({arguments(photos, killed, *AVERAGED)!r})
-"""
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert child.returncode == -signal.SIGKILL, child.stderr
+    save_best, save_state = train.Trainer.save_best, train.Trainer.save_state
+
+    def die_if(self, place):
+        if dies_at == place and len(self.history) == dies_in:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def best(self, row):
+        die_if(self, "before best")
+        save_best(self, row)
+
+    def state(self):
+        die_if(self, "between best and last")
+        save_state(self)
+        die_if(self, "after last")
+
+    def child():
+        train.Trainer.save_best, train.Trainer.save_state = best, state
+        main.main(arguments(photos, killed, *AVERAGED))
+
+    process = multiprocessing.get_context("fork").Process(target=child)  # whose imports are done
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
     assert cli("--mode=train", f"--run_dir={killed}", "--resume").code == 0
     assert same(whole_run, killed)
     assert len(history(killed)) == 3

@@ -259,21 +259,14 @@ def test_other_settings_begin_anew(color, tmp_path, monkeypatch):
     assert output.read_bytes() == expected
 
 
-def test_a_killed_process_is_taken_up(vivid, tmp_path):
+def test_a_killed_process_is_taken_up(cli, vivid, tmp_path):
     path = write_clip(tmp_path / "clip.mp4", pictures(20) * 5)
     output = tmp_path / "out.mp4"
     program = "import main, video.color_clip as v; v.PART_FRAMES = 30; raise SystemExit(main.main())"
-    command = [
-        sys.executable,
-        "-c",
-        program,
-        "--mode=predict",
-        f"--image_path={path}",
-        f"--output_path={output}",
-        f"--weights={vivid}",
-        "--render_size=32",  # quickly
-    ]
+    argv = ["--mode=predict", f"--image_path={path}", f"--output_path={output}", f"--weights={vivid}"]
+    argv.append("--render_size=32")  # quickly
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
+    command = [sys.executable, "-c", program, *argv]
     child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
     first = work_folder(output) / "state.safetensors"
     until = time.monotonic() + 120
@@ -282,9 +275,9 @@ def test_a_killed_process_is_taken_up(vivid, tmp_path):
     child.send_signal(signal.SIGKILL)
     child.wait()
     assert not output.exists()
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0
-    assert "going on after" in done.stdout
+    done = cli(*argv)
+    assert done.code == 0
+    assert "going on after" in done.out
     assert len(stamps(output)) == 100
     assert files(tmp_path) == ["clip.mp4", "out.mp4"]
 

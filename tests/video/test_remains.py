@@ -22,7 +22,7 @@ def folder(tmp_path):
     """Two clips, of which the first takes some seconds."""
     album = tmp_path / "album"
     album.mkdir()
-    write_clip(album / "a.mp4", pictures(20) * 30)
+    write_clip(album / "a.mp4", pictures(20) * 8)
     write_clip(album / "b.mp4", pictures(3))
     return album
 
