@@ -14,6 +14,7 @@ from core.console import Tell, telling
 from core.distributed import world
 from core.errors import UserError
 from core.files import check_writable, remove_leftovers
+from core.remarks import keeping_remarks
 from core.settings import check_kind
 from inference.colorizer import Colorizer
 from inference.corrector import Corrector
@@ -56,23 +57,25 @@ def run(config: Config) -> int:
         start = time.monotonic()
         done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
         try:
-            with through_pipes(config) as piped:
-                done["warning"] = _run_file(piped)
+            with through_pipes(config) as piped, keeping_remarks() as remarks:
+                _run_file(piped)
         except UserError as error:
             tell({**done, "status": "failed", "reason": str(error)})
             raise
-        tell({**done, "seconds": round(time.monotonic() - start, 3)})
+        seconds = round(time.monotonic() - start, 3)
+        tell({**done, "seconds": seconds, "warning": str(remarks)})
     return 0
 
 
-def _run_file(config: Config) -> str:
-    """Color a photo or a clip; returns what looks wrong with what came out, or ''."""
+def _run_file(config: Config) -> None:
+    """Color a photo or a clip."""
     path = config.image_path
     assert path is not None
     if kind_of(path) != "clip":
-        return run_photo(config, path)
+        run_photo(config, path)
+        return
     check_one_size(config, "clip", path)
-    return run_clip(config, path)
+    run_clip(config, path)
 
 
 def _run_folder(config: Config, folder: Path, tell: Tell) -> int:

@@ -82,10 +82,9 @@ class Sides:
         report = Report(self.output, lambda _: None)
         color_photos(self._color, self.paths, Job(self.photos, self.output, False, report, "", ""))
 
-    def _color(self, path: Path, target: Path) -> str:
+    def _color(self, path: Path, target: Path) -> None:
         picture = self.colorizer.color(load_picture(path, max_pixels=Config.max_pixels))
         save_picture(target, picture, quality=Config.quality)
-        return ""
 
     def _predict(self, *argv: str) -> None:
         command = [sys.executable, str(MAIN), "--mode=predict", f"--weights={WEIGHTS}", *argv]

@@ -18,13 +18,14 @@ from core.device import is_out_of_memory
 from core.distributed import gather, num_cores, share
 from core.errors import PlaceError, UserError
 from core.figures import progress_bar
+from core.remarks import keeping_remarks
 from inference.report import Report, Result
 from media.formats import WRITTEN
 from media.picture import count_pixels
 from media.walk import Files, sort_files
 
-Color = Callable[[Path, Path], str]
-"""Colors a file, given it and the one to write; returns a warning, or ''."""
+Color = Callable[[Path, Path], None]
+"""Colors a file, given it and the one to write."""
 
 PIXELS_PER_CORE = 25_000_000
 """Of the photos that are in memory at once; a pixel takes about 20 bytes from file to file."""
@@ -63,10 +64,12 @@ class Job:
             result = Result(name, "skipped", "", "", 0.0, *self.report.made_by(name), series)
         else:
             start = time.monotonic()
-            reason, warning = _attempt(color, path, target)
+            with keeping_remarks() as remarks:
+                reason = _attempt(color, path, target)
             seconds = round(time.monotonic() - start, 3)
-            by = (self.weights, self.settings) if not reason else ("", "")
-            result = Result(name, "failed" if reason else "colored", reason, warning, seconds, *by, series)
+            by = ("", "") if reason else (self.weights, self.settings)
+            status = "failed" if reason else "colored"
+            result = Result(name, status, reason, str(remarks), seconds, *by, series)
         self.report.add(result)
         return result
 
@@ -122,9 +125,9 @@ def color_photos(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
     """
     budget = PixelBudget(PIXELS_PER_CORE * num_cores())
 
-    def within_budget(path: Path, target: Path) -> str:
+    def within_budget(path: Path, target: Path) -> None:
         with budget.hold(count_pixels(path)):
-            return color(path, target)
+            color(path, target)
 
     def color_one(path: Path) -> Result:
         target = target_of(job.output / path.relative_to(job.folder))
@@ -189,19 +192,20 @@ def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[R
     return [future.result() for future in futures]
 
 
-def _attempt(color: Color, path: Path, target: Path) -> tuple[str, str]:
-    """Why it failed, or '', and a warning.
+def _attempt(color: Color, path: Path, target: Path) -> str:
+    """Why it failed, or ''.
 
     Raises:
         PlaceError: the place cannot be written, as with a full disk: no other photo would fare better.
     """
     try:
-        return "", color(path, target)
+        color(path, target)
     except PlaceError:
         raise
     except UserError as error:
-        return str(error), ""
+        return str(error)
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
-        return f"{path} is too large for the memory of this machine", ""
+        return f"{path} is too large for the memory of this machine"
+    return ""

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
 from config import VERSION, Config
+from core.remarks import keep, keeping_remarks, remark
 from inference.album import Album
 from inference.blend import Blend
 from inference.chroma import Chroma, apply_chroma, without_color
@@ -23,8 +23,6 @@ from media.encode import save_animation, save_pages, save_picture
 from media.pages import Pages, find_pages
 from media.picture import Picture, beside, load_picture
 from media.sidecar import copy_sidecar
-
-log = logging.getLogger(__name__)
 
 _GIVEN = (
     *("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality"),
@@ -58,7 +56,6 @@ class Painter:
             self.album = Album(
                 paths, partial(corrector.predict_chroma, colorizer), lambda path: load_original(config, path)
             )
-        self._warned: set[tuple[Path, str]] = set()
 
     @property
     def about(self) -> str:
@@ -79,40 +76,36 @@ class Painter:
         chroma = self.corrector.predict_chroma(self.colorizer, original)
         return self.blend(original, chroma) if self.blend else chroma
 
-    def finish(self, original: Picture, chroma: Chroma, name: Path) -> tuple[Picture, str]:
-        """The picture to write, and what is to be told of it, or ''; there is a line about it then."""
+    def finish(self, original: Picture, chroma: Chroma, photo: Path, written: Path | None = None) -> Picture:
+        """The picture to write; what is odd about it, or about the photo, is remarked.
+
+        Args:
+            original: the photo.
+            chroma: its colours.
+            photo: its file.
+            written: that of the picture, where several are made of the photo.
+        """
         config = self.config
         own = own_colors(original, config, chroma.boxes)
         colored = apply_chroma(
             original, chroma, upsample=config.upsample, saturation=self.corrector.saturation, own=own
         )
-        told = _photos_found(len(chroma.boxes), config.page)
+        remark_on(original, photo, len(chroma.boxes), config)
         if own and own.reason and config.keep_color == "auto":
-            told[own.reason] = f" {own.reason}; --keep_color=no colors them"
-        if not config.invert and looks_negative(original):
-            told["looks like a negative"] = " looks like a negative; --invert inverts it"
+            remark(f"{photo} {own.reason}; --keep_color=no colors them", own.reason)
         to_color = 1.0 if own is None else 1 - own.share.mean() / 255
         if wrong := suspicion(colored, to_color * self.corrector.saturation * chroma.ab):
-            told[wrong] = f": what comes out is {wrong}; look at it"
-        self._warn(name, told.values())
-        return beside(without_color(original), colored) if config.side_by_side else colored, "; ".join(told)
+            remark(f"{written or photo}: what comes out is {wrong}; look at it", wrong)
+        return beside(without_color(original), colored) if config.side_by_side else colored
 
-    def _warn(self, name: Path, lines: Iterable[str]) -> None:
-        """Once for all frames of an animation."""
-        for line in lines:
-            if (name, line) not in self._warned:
-                self._warned.add((name, line))
-                log.warning("%s%s", name, line)
-
-    def color_file(self, path: Path, target: Path) -> str:
-        """Color what is in a file, all its pages or frames; returns what looks wrong with it, or ''.
+    def color_file(self, path: Path, target: Path) -> None:
+        """Color what is in a file, all its pages or frames.
 
         Raises:
             UserError: it cannot be read, colored or written.
         """
         pages, quality = find_pages(path), self.config.quality
-        warnings: dict[str, None] = {}
-        pictures = self._color_pages(path, pages, warnings)
+        pictures = self._color_pages(path, pages)
         if pages.is_animation:
             save_animation(target, pictures, pages.durations, pages.loops, quality=quality)
         elif pages.num > 1 and photo_format(target) == "TIFF":
@@ -121,32 +114,42 @@ class Painter:
             for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
                 save_picture(page_target, picture, quality=quality)
         copy_sidecar(path, target, self.about, overwrite=self.config.overwrite)
-        return "; ".join(warnings)
 
-    def _color_pages(self, path: Path, pages: Pages, warnings: dict[str, None]) -> Iterator[Picture]:
-        """Each page when it is asked for; what looks wrong joins `warnings`."""
+    def _color_pages(self, path: Path, pages: Pages) -> Iterator[Picture]:
+        """Each page when it is asked for."""
+        is_one = pages.num == 1 or pages.is_animation
         for number in range(pages.num):
-            original = load_original(self.config, path, page=number)
-            chroma = self.predict_chroma(original)
-            if self.album and chroma:
-                chroma = self.album.pulled(path, original, chroma)
-            picture, warning = self.finish(original, self.corrector(original, chroma), path)
-            if warning:
-                is_one = pages.num == 1 or pages.is_animation
-                warnings[warning if is_one else f"picture {number + 1}: {warning}"] = None
-            del original  # encoding takes memory of its own
+            with keeping_remarks() as remarks:
+                picture = self._color_page(path, number)
+            for short in remarks.short:
+                keep(short if is_one else f"picture {number + 1}: {short}")
             yield picture
 
+    def _color_page(self, path: Path, number: int) -> Picture:
+        original = load_original(self.config, path, page=number)
+        chroma = self.predict_chroma(original)
+        if self.album and chroma:
+            chroma = self.album.pulled(path, original, chroma)
+        return self.finish(original, self.corrector(original, chroma), path)
 
-def _photos_found(num: int, page: str) -> dict[str, str]:
-    """What is to be told of a page, in short and as it follows its name."""
-    if num > 1:
-        found = f"{num} photos found on the page"
-        return {found: f": {found}; --page=photo colors it as one"}
-    if num and page == "album":
+
+def remark_on(original: Picture, name: Path | str, num_boxes: int, config: Config) -> None:
+    """Tell what is odd about a photo as it was read.
+
+    Args:
+        original: the photo.
+        name: what lines call it.
+        num_boxes: how many photos were found in it.
+        config: that colors it.
+    """
+    if num_boxes > 1:
+        found = f"{num_boxes} photos found on the page"
+        remark(f"{name}: {found}; --page=photo colors it as one", found)
+    elif num_boxes and config.page == "album":
         found = "no page of several photos was found"
-        return {found: f": {found}: it is colored as one photo"}
-    return {}
+        remark(f"{name}: {found}: it is colored as one photo", found)
+    if not config.invert and looks_negative(original):
+        remark(f"{name} looks like a negative; --invert inverts it", "looks like a negative")
 
 
 def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:
@@ -157,7 +160,8 @@ def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:
     if config.descreen and is_bilevel(picture):  # which could take no colour as it is
         return descreened(picture) or picture
     if config.descreen and screen_period(picture) is None:
-        log.warning("%s: no screen was found, and it is colored as it is", path)
+        told = "no screen was found, and it is colored as it is"
+        remark(f"{path}: {told}", told)
     return picture
 
 

@@ -29,8 +29,8 @@ from media.sidecar import copy_sidecar
 from models.registry import WITHOUT_WEIGHTS
 
 
-def run_photo(config: Config, path: Path) -> str:
-    """Color a photo; returns what looks wrong with the picture, or ''."""
+def run_photo(config: Config, path: Path) -> None:
+    """Color a photo."""
     check_kind(config, "photo", path)
     if config.output_path:
         if is_clip(config.output_path):
@@ -40,7 +40,8 @@ def run_photo(config: Config, path: Path) -> str:
     output = check_outputs(config, path, pages)
     original = load_original(config, path)
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
-        return _color_without_model(config, path, original, output)
+        _color_without_model(config, path, original, output)
+        return
     loaded, config = choose_weights(config)
     check_variants(config, loaded, pages.num)
     check_prompt(config, loaded)
@@ -48,18 +49,19 @@ def run_photo(config: Config, path: Path) -> str:
     if config.dry_run:
         print(describe(config, loaded.model))
         _print_targets(written(config, output), original, pages.num)
-        return ""
+        return
     if not world().is_main:  # there is nothing to share
-        return ""
+        return
     if config.samples or config.render_sizes:
-        return _write_variants(config, corrector, loaded, original, output)
+        _write_variants(config, corrector, loaded, original, output)
+        return
     colorizer = Colorizer.from_config(config, loaded)
     painter = Painter(config, corrector, colorizer)
     if pages.num > 1:
         del original
-        warning = painter.color_file(path, output)
+        painter.color_file(path, output)
         print(*targets_of(output, pages), sep="\n")
-        return warning
+        return
     chroma = painter.predict_chroma(original)
     if config.save_confidence:
         _save_confidence(config, colorizer, original, chroma)
@@ -67,12 +69,11 @@ def run_photo(config: Config, path: Path) -> str:
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
         print(config.save_chroma)
-    colored, warning = painter.finish(original, chroma, path)
+    colored = painter.finish(original, chroma, path)
     del original  # encoding takes memory of its own
     save_picture(output, colored, quality=config.quality)
     copy_sidecar(path, output, painter.about, overwrite=config.overwrite)
     print(output)
-    return warning
 
 
 def _print_targets(targets: Sequence[Path], original: Picture, num_pages: int = 1) -> None:
@@ -88,7 +89,7 @@ def _save_confidence(config: Config, colorizer: Colorizer, original: Picture, ch
     print(config.save_confidence)
 
 
-def _color_without_model(config: Config, path: Path, original: Picture, output: Path) -> str:
+def _color_without_model(config: Config, path: Path, original: Picture, output: Path) -> None:
     """Color with what an earlier prediction kept, or with what a person gives alone."""
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
     corrector = Corrector(config)
@@ -99,23 +100,23 @@ def _color_without_model(config: Config, path: Path, original: Picture, output: 
     if config.dry_run:
         _print_targets([output], original)
     if not world().is_main or config.dry_run:
-        return ""
-    colored, warning = painter.finish(original, guided, path)
+        return
+    colored = painter.finish(original, guided, path)
     save_picture(output, colored, quality=config.quality)
     print(output)
-    return warning
 
 
 def _write_variants(
     config: Config, corrector: Corrector, loaded: LoadedModel, original: Picture, output: Path
-) -> str:
-    """Write every picture as soon as it is colored, and the sheet of all; returns what looks wrong, or ''."""
-    drawn, warnings = {}, {}
+) -> None:
+    """Write every picture as soon as it is colored, and the sheet of all."""
+    drawn, photo = {}, config.image_path
+    assert photo is not None
     *paths, sheet = written(config, output)
     for variant, path in zip(variants(config), paths, strict=True):
         painter = Painter(variant.config, corrector, Colorizer.from_config(variant.config, loaded))
         drawn[variant.title] = chroma = corrector(original, painter.predict_chroma(original))
-        colored, warnings[path] = painter.finish(original, chroma, path)
+        colored = painter.finish(original, chroma, photo, path)
         save_picture(path, colored, quality=config.quality)
         print(path)
     own = own_colors(original, config, chroma.boxes)
@@ -124,4 +125,3 @@ def _write_variants(
     )
     save_picture(sheet, together, quality=config.quality)
     print(sheet)
-    return "; ".join(warning for warning in warnings.values() if warning)

@@ -25,7 +25,7 @@ class Result:
         name: below the folder, with '/'.
         status: 'colored', 'skipped' because it was there, or 'failed'.
         reason: why it failed.
-        warning: what looks wrong with the picture that came out, or ''.
+        warning: what was remarked of the file and of the picture that came out, or ''.
         seconds: that it took.
         weights, settings: what the colours were made with; '' where nobody knows.
         series: the photo whose colours it shares, of an album; '' where it stands alone.

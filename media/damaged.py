@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import threading
 from collections.abc import Iterator
 from typing import BinaryIO
@@ -11,9 +10,8 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image, ImageFile
 
+from core.remarks import remark
 from media.decode import opened
-
-log = logging.getLogger(__name__)
 
 _use = threading.Event()
 _loading = threading.Lock()
@@ -52,7 +50,8 @@ def loaded(file: BinaryIO, max_pixels: int, number: int, name: str) -> Iterator[
                     _load(image, number)
                 finally:
                     ImageFile.LOAD_TRUNCATED_IMAGES = False
-            log.warning("%s is damaged; about %d %% of it is there and is colored", name, _percent(image))
+            told = f"is damaged; about {_percent(image)} % of it is there and is colored"
+            remark(f"{name} {told}", told)
         yield image
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import io
-import logging
 import struct
 import threading
 import zlib
@@ -17,11 +16,10 @@ import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from core.errors import UserError
+from core.remarks import remark
 from media.formats import HEIF_BRANDS, WRITTEN, kind_of_bytes
 from media.library_lines import reading
 from media.metadata import profile_of
-
-log = logging.getLogger(__name__)
 
 # What Pillow's decoders raise on broken files, each seen on mutated photographs.
 _DECODER_ERRORS = (
@@ -215,7 +213,8 @@ def _apply_profile(image: Image.Image, profile: bytes | None, name: str) -> Imag
         srgb = ImageCms.createProfile("sRGB")
         converted = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        log.warning("%s: its colour profile does not fit its pixels and is ignored (%s)", name, error)
+        told = f"its colour profile does not fit its pixels and is ignored ({error})"
+        remark(f"{name}: {told}", told)
         return image.convert("RGB")
     assert converted is not None  # only an in-place conversion returns None
     return converted

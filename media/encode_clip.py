@@ -6,7 +6,6 @@ import contextlib
 import heapq
 import io
 import itertools
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -14,12 +13,11 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import UserError
+from core.remarks import remark
 from media.aac import ConvertedSound
 from media.clip import Clip
 from media.encode_part import renamed_to, write_sample
 from media.ffmpeg import ClipError, opened, pyav, reading
-
-log = logging.getLogger(__name__)
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Ending -> FFmpeg's name of the format."""
@@ -86,9 +84,8 @@ def plan_target(clip: Clip, output: Path, quality: int) -> Target:
         target = replace(target, converted=_to_convert(source, target.container))
         for index in target.converted:
             kind = _codec(source.streams[index])
-            log.warning(
-                "%s: its sound (%s) becomes AAC, for %s cannot hold it", clip.path, kind, output.suffix
-            )
+            told = f"its sound ({kind}) becomes AAC, for {output.suffix} cannot hold it"
+            remark(f"{clip.path}: {told}", told)
         for left_out in (frozenset[str](), frozenset({"timecode"})):
             target = replace(target, left_out=left_out)
             try:
@@ -97,9 +94,8 @@ def plan_target(clip: Clip, output: Path, quality: int) -> Target:
                 reason = error
                 continue
             if left_out:
-                log.warning(
-                    "%s: its time code cannot be kept in %s, and is left out", clip.path, output.suffix
-                )
+                told = f"its time code cannot be kept in {output.suffix}, and is left out"
+                remark(f"{clip.path}: {told}", told)
             return target
     raise ClipError(f"{clip.path} cannot be written as {output.suffix} ({reason}): try another ending")
 
@@ -188,12 +184,14 @@ def _to_copy(source: Any, target: Any) -> list[Any]:
         if stream.codec_context:
             streams.append(stream)
         else:
-            log.warning("a stream of sound in a codec that is not known here is left out")
+            told = "a stream of sound in a codec that is not known here is left out"
+            remark(f"{source.name}: {told}", told)
     for stream in source.streams.subtitles:
         if stream.codec_context and stream.codec_context.name in target.supported_codecs:
             streams.append(stream)
         else:
-            log.warning("%s cannot hold the subtitles of the clip, which are left out", target.format.name)
+            told = f"its subtitles are left out, for {target.format.name} cannot hold them"
+            remark(f"{source.name}: {told}", told)
     return streams
 
 

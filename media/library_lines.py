@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from core.remarks import keep
+
 log = logging.getLogger(__name__)
 
 _OBJECT = re.compile(r"^<[^>]*> ")  # of tifffile, in which it found something
@@ -42,8 +44,13 @@ def listen() -> None:
     warnings.showwarning = _show_warning
 
 
-@functools.lru_cache(4096)
 def _tell(name: str, line: str) -> None:
+    _write(name, line)
+    keep(line)
+
+
+@functools.lru_cache(4096)
+def _write(name: str, line: str) -> None:
     """Once: a file is opened several times on its way."""
     log.warning("%s: %s", name, line)
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from core.remarks import remark
 from media.decode import decoding_errors, open_photo, opened
 from media.tiff_reader import STARTS, list_pages
-
-log = logging.getLogger(__name__)
 
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 
@@ -60,7 +58,8 @@ def find_pages(path: Path) -> Pages:
                     durations.append(round(float(image.info.get("duration", 0))))
                 return Pages(num, tuple(durations), loops)
             if num > 1:  # such as the two of a stereo camera
-                log.warning("%s holds %d pictures: the first is colored, the others are left out", path, num)
+                told = f"holds {num} pictures: the first is colored, the others are left out"
+                remark(f"{path} {told}", told)
     return Pages(1)
 
 

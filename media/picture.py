@@ -7,7 +7,6 @@ file came with; `media.encode` writes them.
 
 from __future__ import annotations
 
-import logging
 import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,14 +15,13 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from core.remarks import remark
 from media.damaged import loaded
 from media.decode import PhotoError, check_pixels, decoding_errors, open_photo, opened, split_alpha
 from media.deep import read_deep
 from media.metadata import Metadata, info_of, read_metadata, srgb_profile
 from media.pages import page_number
 from media.white import FULL
-
-log = logging.getLogger(__name__)
 
 Box = tuple[int, int, int, int]
 """(left, upper, right, lower) pixels."""
@@ -125,9 +123,8 @@ def _read_shallow(
     with loaded(file, max_pixels, number, name) as image:
         check_pixels(image, max_pixels)  # pages differ
         if image.mode == "1":
-            log.warning(
-                "%s is a 1-bit scan: its black and white take no colour; --descreen makes grays", name
-            )
+            told = "is a 1-bit scan: its black and white take no colour"
+            remark(f"{name} {told}; --descreen makes grays", told)
         metadata, _ = read_metadata(image.getexif(), info_of(image))
         return *split_alpha(image, name), metadata
 
@@ -222,7 +219,7 @@ def _to_srgb(colors: np.ndarray, profile: bytes | None, name: str) -> np.ndarray
             result[top : top + rows] = to_dtype(converted.clip(0, 1), colors.dtype.name)
     except (imagecodecs.CmsError, ValueError, TypeError) as error:
         reason = f"its colour profile does not fit its pixels and is ignored ({error})"
-        log.warning("%s: %s", name, reason)
+        remark(f"{name}: {reason}", reason)
         return colors
     return result
 

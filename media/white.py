@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
-
 import numpy as np
 
-log = logging.getLogger(__name__)
+from core.remarks import remark
 
 FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
 """The value of white, by dtype."""
@@ -35,9 +33,8 @@ def find_white(colors: np.ndarray, bits: int, declared: float | None, name: str)
         is_signed = colors.dtype.kind == "i" and colors.dtype.itemsize * 8 == bits
         white, is_guess = _white_of_integers(colors, 2 ** (bits - is_signed) - 1, declared)
     if is_guess:
-        log.warning(
-            "%s: its samples end far from the white of its format; %g is taken for white", name, white
-        )
+        told = f"its samples end far from the white of its format; {white:g} is taken for white"
+        remark(f"{name}: {told}", told)
     return white
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import logging
 import signal
 import sys
 import threading
@@ -18,6 +17,7 @@ from torch import Tensor
 from config import VERSION
 from core.figures import progress_bar
 from core.files import check_writable
+from core.remarks import remark
 from inference.colorizer import Colorizer
 from media.clip import Clip
 from media.encode_clip import Target, join_parts, plan_target
@@ -27,8 +27,6 @@ from media.frames import ColoredFrame, read_frames
 from video.color_frames import color_frames
 from video.parts import ClipParts
 from video.temporal import SteadyChroma
-
-log = logging.getLogger(__name__)
 
 PART_FRAMES = 240
 """Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
@@ -79,9 +77,8 @@ def color_clip(
     """
     target = plan_target(clip, output, quality)
     if clip.field_order:
-        log.warning(
-            "%s is interlaced, and colored as it is: --deinterlace makes whole frames of it", clip.path
-        )
+        told = "is interlaced, and colored as it is"
+        remark(f"{clip.path} {told}: --deinterlace makes whole frames of it", told)
     check_writable(output.absolute().parent)
     stat = clip.path.stat()
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}

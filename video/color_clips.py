@@ -31,10 +31,10 @@ def color_clips(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
         UserError: a place cannot be written.
     """
 
-    def color_to_its_container(path: Path, place: Path) -> str:
+    def color_to_its_container(path: Path, place: Path) -> None:
         targets = clip_targets(place)
         ending = "" if len(targets) == 1 else endings_for(path)[0]
-        return color(path, place.with_name(place.name + ending))
+        color(path, place.with_name(place.name + ending))
 
     results = []
     for path in share(paths):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
@@ -12,37 +11,36 @@ import torch
 from PIL import Image
 
 from core.figures import progress_bar
+from core.remarks import remark
 from data.own_color import SIDE, has_color, is_toned, small_lab
 from media.clip import Clip
 from media.ffmpeg import decoded
 from video.temporal import is_cut
 
-log = logging.getLogger(__name__)
-
 _EVERY = 6  # frames between those that are asked for colour: a shot is, or is not, in colour
 
 
-def with_own_colors(clip: Clip, keep_color: str) -> tuple[Clip, str]:
+def with_own_colors(clip: Clip, keep_color: str) -> Clip:
     """Look through a clip for shots whose colours stay.
 
     Args:
         clip: any.
         keep_color: 'no': none; 'auto': those in colour, with a line; 'yes': those in one hue too.
     Returns:
-        The clip, which says so, and what is to be told of it, or ''.
+        The clip, which says so.
     Raises:
         ClipError: it cannot be read.
     """
     if keep_color == "no":
-        return clip, ""
+        return clip
     shots = list(_shots(clip, tone_too=keep_color == "yes"))
     own = tuple(frames for frames, is_colored in shots if is_colored)
     if not own or keep_color == "yes":
-        return replace(clip, own=own), ""
+        return replace(clip, own=own)
     times = ", ".join(f"{float(f.start / clip.rate):.1f}-{float(f.stop / clip.rate):.1f} s" for f in own)
     told = f"has colours of its own in {len(own)} of {len(shots)} shots, which stay"
-    log.warning("%s %s (%s); --keep_color=no colors them", clip.path, told, times)
-    return replace(clip, own=own), told
+    remark(f"{clip.path} {told} ({times}); --keep_color=no colors them", told)
+    return replace(clip, own=own)
 
 
 def _shots(clip: Clip, *, tone_too: bool) -> Iterator[tuple[range, bool]]:

@@ -25,8 +25,8 @@ from video.color_clips import color_clips, leave_out_clips
 from video.own_color import with_own_colors
 
 
-def run_clip(config: Config, path: Path) -> str:
-    """Color a clip; returns what is to be told of it, or ''."""
+def run_clip(config: Config, path: Path) -> None:
+    """Color a clip."""
     check_kind(config, "clip", path)
     _check_for_clips(config)
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
@@ -40,10 +40,9 @@ def run_clip(config: Config, path: Path) -> str:
         print(describe(config, loaded.model))
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if not world().is_main or config.dry_run:
-        return ""
-    told = _color(config, Colorizer.from_config(config, loaded), clip, output)
+        return
+    _color(config, Colorizer.from_config(config, loaded), clip, output)
     print(output)
-    return told
 
 
 def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Result]:
@@ -59,20 +58,18 @@ def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Re
     except UserError as error:
         return leave_out_clips(paths, job, error)
 
-    def color(path: Path, target: Path) -> str:
+    def color(path: Path, target: Path) -> None:
         assert colorizer is not None
         clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
-        return _color(config, colorizer, clip, target)
+        _color(config, colorizer, clip, target)
 
     return color_clips(color, paths, job)
 
 
-def _color(config: Config, colorizer: Colorizer, clip: Clip, target: Path) -> str:
-    """Color a clip; returns what is to be told of it, or ''."""
-    clip, told = with_own_colors(clip, config.keep_color)
+def _color(config: Config, colorizer: Colorizer, clip: Clip, target: Path) -> None:
+    clip = with_own_colors(clip, config.keep_color)
     settings = {name: getattr(config, name) for name in ("temporal", "every", "quality")}
     color_clip(colorizer, clip, target, **settings)
-    return told
 
 
 def _check_for_clips(config: Config) -> None:

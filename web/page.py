@@ -80,18 +80,20 @@ class Page:
         return Response(status_code=204)
 
     async def add(self, request: Request) -> Response:
-        """Take a photo, under the name in the query."""
+        """Take a photo, under the name in the query; what is odd about it comes back too."""
         session = self.desk.session(request)
         size = await length(request, "the photo", self.desk.max_upload)
         with self.desk.sessions.reserve(size):
             photo = Photo.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
             try:
                 await save(request, photo.upload)
-                width, height = await self.desk.photos.do(request, lambda: self.desk.studio.take(photo))
+                notes = await self.desk.photos.do(request, lambda: self.desk.studio.take(photo))
             except (UserError, MemoryError, ClientDisconnect):
                 photo.delete()
                 raise
-        return JSONResponse({"id": photo.id, "name": photo.upload.name, "width": width, "height": height})
+        width, height = photo.size
+        about = {"id": photo.id, "name": photo.upload.name, "width": width, "height": height}
+        return JSONResponse({**about, "notes": notes})
 
     async def delete(self, request: Request) -> Response:
         """Delete a photo."""

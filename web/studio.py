@@ -11,17 +11,24 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
 
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import FOLDER
 from config import Config
 from core.errors import UserError
+from core.remarks import keep, keeping_remarks
+from inference.borders import boxes_to_show
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.corrector import Scribbler, with_hints
 from inference.hints import Hints
+from inference.own_color import find_own
+from inference.painter import remark_on
+from inference.suspicion import suspicion
 from media.encode import save_picture
+from media.pages import find_pages
 from media.picture import Picture, from_array, from_image, load_picture
 from web.files import doubt_layer, jpeg
 from web.guiding import fingerprint, guidance_of, hints_of, keep_reference
@@ -68,15 +75,26 @@ class Studio:
         """What a model takes where nobody says otherwise; None: it has no such setting."""
         return getattr(self._colorizer(model).model.settings, "vividness", None)
 
-    def take(self, photo: Photo) -> tuple[int, int]:
-        """Decode a photo, keep its size and its preview without colour, and return (width, height)."""
-        original = self._open(photo)
+    def take(self, photo: Photo) -> list[str]:
+        """Decode a photo, keep its size and its preview without colour; returns what is odd about it."""
+        with keeping_remarks(is_quiet=True) as remarks:
+            original = self._open(photo)
+            self._remark_on(original, photo.upload)
         image = original.preview(_PREVIEW_SIDE)
         image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
         gray = without_color(from_array(np.asarray(image)))
         save_picture(photo.gray, gray, quality=self.config.quality)
         photo.keep_size(original.size)
-        return original.size
+        return list(remarks.short)
+
+    def _remark_on(self, original: Picture, path: Path) -> None:
+        remark_on(original, path.name, len(boxes_to_show(original, self.config.page)), self.config)
+        if (num := find_pages(path).num) > 1:
+            keep(f"holds {num} pictures: the first is colored here")
+        if find_own(original):
+            keep("has colours of its own, in whose place others come here")
+        if wrong := suspicion(original, torch.zeros(1, 2, 1, 1)):
+            keep(f"is {wrong}")
 
     def known(self, photo: Photo, wish: Wish) -> Chroma | None:
         """The colours that a model saw in a photo; None: it was not asked yet."""

@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 import torch
 from conftest import MAIN
 from PIL import Image
@@ -171,3 +173,17 @@ def test_a_blank_result_is_marked(cli, folder, vivid):
     assert outcome.code == 0
     assert rows(folder)["black.png"]["warning"] == "nearly all black"
     assert "black.png: what comes out is nearly all black" in outcome.err
+
+
+def test_what_is_odd_about_a_file_is_in_its_row(cli, folder, vivid):
+    """How it was read too, not only what came out."""
+    pixels = skimage.data.chelsea()
+    Image.fromarray(pixels).convert("L").save(folder / "cut.jpg", quality=95)
+    data = (folder / "cut.jpg").read_bytes()
+    (folder / "cut.jpg").write_bytes(data[: len(data) * 7 // 10])
+    tifffile.imwrite(folder / "dark.tif", pixels[..., 0].astype(np.uint16) * 16)
+    assert cli(*argv(folder, vivid, "--damaged=use")).code == 0
+    warnings = {name: row["warning"] for name, row in rows(folder).items()}
+    assert re.fullmatch(r"is damaged; about [67]\d % of it is there and is colored", warnings["cut.jpg"])
+    assert "its samples end far from the white of its format; 4095 is taken" in warnings["dark.tif"]
+    assert warnings["a.png"] == "has colours of its own, which stay"

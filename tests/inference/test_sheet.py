@@ -1,5 +1,7 @@
 """Photos on one page: found where they are, nowhere else, and each colored as it is by itself."""
 
+import json
+
 import numpy as np
 import pytest
 import skimage.data
@@ -119,6 +121,17 @@ def test_predict_says_how_many(predict, tmp_path):
     assert "page.png: no page of several photos was found: it is colored as one photo" in done.err
     done, _ = predict(scan(num=1))
     assert "found" not in done.err
+
+
+def test_several_sizes_say_it_once(cli, vivid, tmp_path):
+    photo = tmp_path / "page.png"
+    Image.fromarray(scan()).save(photo)
+    argv = ("--mode=predict", f"--image_path={photo}", f"--weights={vivid}", "--device=cpu")
+    done = cli(*argv, "--render_size=32,64", "--progress=json")
+    assert done.code == 0, done.err
+    assert done.err.count("4 photos found") == 1
+    assert f"{photo}: 4 photos found on the page; --page=photo colors it as one" in done.err
+    assert json.loads(done.out)["warning"] == "4 photos found on the page"
 
 
 def test_folders_and_pages_of_a_file(cli, vivid, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 import skimage.data
 from clips import gray, pictures, write_clip
 
+from core.remarks import keeping_remarks
 from media.clip import open_clip
 from media.frames import read_frames
 from video.own_color import with_own_colors
@@ -21,10 +22,10 @@ def clip(tmp_path):
 
 
 def test_shots_are_found(clip):
-    found, told = with_own_colors(open_clip(clip, max_pixels=10**6), "auto")
-    assert found.own == (range(8, 16),)
-    assert told == "has colours of its own in 1 of 2 shots, which stay"
-    assert with_own_colors(open_clip(clip, max_pixels=10**6), "no")[0].own == ()
+    with keeping_remarks() as remarks:
+        assert with_own_colors(open_clip(clip, max_pixels=10**6), "auto").own == (range(8, 16),)
+    assert str(remarks) == "has colours of its own in 1 of 2 shots, which stay"
+    assert with_own_colors(open_clip(clip, max_pixels=10**6), "no").own == ()
 
 
 @pytest.mark.parametrize("temporal", ["steady", "off"])

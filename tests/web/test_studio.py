@@ -33,7 +33,8 @@ def studio(vivid):
 def photo(studio, tmp_path):
     photo = Photo.new(tmp_path, "old.png", at_most=1)
     save_picture(photo.upload, Picture(COFFEE.astype(np.uint16) * 257), quality=95)
-    assert studio.take(photo) == photo.size == (300, 200)
+    assert studio.take(photo) == ["has colours of its own, in whose place others come here"]
+    assert photo.size == (300, 200)
     return photo
 
 
@@ -149,3 +150,14 @@ def test_it_keeps_depth_and_size(studio, photo, chroma):
     found = load_picture(studio.develop(photo, chroma, Wish(studio.first), ".png"), max_pixels=10**6)
     assert found.pixels.dtype == np.uint16
     assert found.size == (300, 200)
+
+
+def test_what_is_odd_about_a_photo_is_told(studio, tmp_path, caplog):
+    """As predict tells it, but not to the log of the server: names of files are people's own."""
+    photo = Photo.new(tmp_path, "page.tif", at_most=1)
+    page, white = Image.fromarray(scan()), Image.new("L", (90, 60), 255)
+    page.save(photo.upload, save_all=True, append_images=[white])
+    assert studio.take(photo) == ["4 photos found on the page", "holds 2 pictures: the first is colored here"]
+    white.save(photo.upload)
+    assert "is nearly all white" in studio.take(photo)
+    assert caplog.messages == []

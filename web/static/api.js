@@ -46,7 +46,7 @@ async function addFile(file, kind) {
   }
 }
 
-/** Send a photo; resolves to {id, name, width, height}. */
+/** Send a photo; resolves to {id, name, width, height, notes}. */
 export const addPhoto = (file) => addFile(file, "photos");
 
 /** Send a clip; resolves to {id, name, width, height, frames, seconds}. */

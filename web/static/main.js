@@ -41,6 +41,7 @@ async function add(files) {
       clips.add(taken);
       continue;
     }
+    for (const line of taken.notes) note(`${taken.name}: ${line}`);
     photos.push({ ...taken, history: new History(), thumb: api.grayAddress(taken) });
     if (photos.length === 1 || (!isFirst && i === 0)) show(photos.at(-1));
     drawPhotos();
