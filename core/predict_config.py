@@ -137,20 +137,24 @@ class PredictConfig:
     )
     mask: Path | None = setting(
         None,
-        "what to color: a picture of the photo's size, white where to color, black where the photo stays as "
-        "it is; for a folder too, of one shot",
+        "what to color: a picture of the size of the photo or clip, white where to color, black where that "
+        "stays as it is; for a folder too, of one shot",
         modes=("predict",),
-        kinds=("photo", "folder"),
+        kinds=("photo", "clip", "folder"),
     )
     blend: str | None = setting(
         None,
         "mix in the colours of a second model, as WEIGHTS:SHARE, such as model1:0.3, or WEIGHTS:MASK.png, of "
-        "the photo's size, white where they count alone; with --apply_chroma those of a second such file",
+        "the size of the photo or clip, white where they count alone; with --apply_chroma those of a second "
+        "such file",
         modes=("predict",),
-        kinds=("photo", "folder"),
+        kinds=("photo", "clip", "folder"),
     )
     invert: bool = setting(
-        False, "the photo is a negative: invert it first", modes=("predict",), kinds=("photo", "folder")
+        False,
+        "the photo or clip is a negative: invert it first",
+        modes=("predict",),
+        kinds=("photo", "clip", "folder"),
     )
     descreen: bool = setting(
         False,

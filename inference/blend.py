@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 from torch.nn.functional import interpolate
 
 from checkpoint.file import load_weights
@@ -18,6 +19,7 @@ from config import Config
 from core.errors import UserError
 from inference.chroma import Chroma, load_chroma
 from inference.colorizer import Colorizer
+from inference.guidance import Guidance
 from inference.own_color import read_mask
 from media.picture import Picture
 
@@ -27,18 +29,18 @@ _FORM = re.compile(r"(?P<source>.+?):(?P<share>(?:[A-Za-z]:[\\/])?[^:]+)")
 
 @dataclass(frozen=True)
 class Blend:
-    """Other colours, and how much of them goes into those of a photo.
+    """Other colours, and how much of them goes into those of a photo or a clip.
 
     Attributes:
         source: where they come from, as it was named.
         share: in [0, 1], or a mask of the photo's size, white where they count alone.
-        predict: gives them for a photo.
+        other: the colours of one photo, or what gives them.
         max_pixels: larger masks are refused.
     """
 
     source: str
     share: float | Path
-    predict: Callable[[Picture], Chroma]
+    other: Colorizer | Chroma
     max_pixels: int
 
     @classmethod
@@ -55,10 +57,9 @@ class Blend:
             raise UserError(f"--blend={config.blend}: must be WEIGHTS:SHARE, such as model1:0.3")
         source, share = found["source"], _parse_share(found["share"], config.blend)
         if config.apply_chroma:
-            other = load_chroma(Path(source))
-            return cls(source, share, lambda _: other, config.max_pixels)
+            return cls(source, share, load_chroma(Path(source)), config.max_pixels)
         loaded = load_weights(find_weights(Path(source), None, ""))
-        return cls(source, share, Colorizer.from_config(config, loaded).predict_chroma, config.max_pixels)
+        return cls(source, share, Colorizer.from_config(config, loaded), config.max_pixels)
 
     def __call__(self, original: Picture, chroma: Chroma) -> Chroma:
         """The colours of a photo, mixed with the other ones at the size of the former.
@@ -66,22 +67,63 @@ class Blend:
         Raises:
             UserError: the mask, or the file of the other colours, is of a photo of another size.
         """
-        other = self.predict(original)
+        other = self.other if isinstance(self.other, Chroma) else self.other.predict_chroma(original)
         if other.size != chroma.size:
             wanted, size = ("{}x{}".format(*pair) for pair in (chroma.size, other.size))
             raise UserError(f"--blend={self.source} is of a photo of {size}, not {wanted}: name another")
-        height, width = chroma.ab.shape[-2:]
-        ab = interpolate(other.ab, (height, width), mode="bilinear", antialias=True)
-        mixed = chroma.ab.lerp(ab, self._share_at(original, height, width))
-        by = f"{chroma.by}, blended with {other.by}"
-        return replace(chroma, ab=mixed.half().float(), by=by)
+        return _mixed(chroma, other, self._share_of(original.size))
 
-    def _share_at(self, original: Picture, height: int, width: int) -> Tensor:
+    def for_clip(self, colorizer: Colorizer, size: tuple[int, int]) -> Colorizer:
+        """What colors a clip with both.
+
+        Args:
+            colorizer: whose colours the others go into.
+            size: (width, height) of the clip, upright.
+        Raises:
+            UserError: the mask cannot be read, or is of another size.
+        """
+        assert isinstance(self.other, Colorizer)  # --apply_chroma is not for clips
+        return _BlendedColorizer(colorizer, self.other, self._share_of(size))
+
+    def _share_of(self, size: tuple[int, int]) -> float | np.ndarray:
         if isinstance(self.share, float):
-            return torch.tensor(self.share)
-        mask = read_mask(self.share, original.size, "--blend", max_pixels=self.max_pixels)
-        small = Image.fromarray(mask).resize((width, height), Image.Resampling.BOX)
-        return torch.frombuffer(bytearray(small.tobytes()), dtype=torch.uint8).view(1, 1, height, width) / 255
+            return self.share
+        return read_mask(self.share, size, "--blend", max_pixels=self.max_pixels)
+
+
+class _BlendedColorizer(Colorizer):
+    """Like another in all but the colours of whole pictures, as frames of clips are."""
+
+    def __init__(self, first: Colorizer, second: Colorizer, share: float | np.ndarray) -> None:
+        vars(self).update(vars(first))
+        self._second, self._share = second, share
+
+    def predict_whole(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
+        chroma = super().predict_whole(original, guidance)
+        return _mixed(chroma, self._second.predict_whole(original), self._share)
+
+    @property
+    def about(self) -> str:
+        return f"{super().about}, blended with {self._second.about}"
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        share = self._share
+        by = share if isinstance(share, float) else hashlib.sha256(share.tobytes()).hexdigest()
+        return {**super().settings, "blend": {"share": by, **self._second.settings}}
+
+
+def _mixed(chroma: Chroma, other: Chroma, share: float | np.ndarray) -> Chroma:
+    """`chroma` with so much of `other`; a share (H, W) uint8 is stretched over both."""
+    height, width = chroma.ab.shape[-2:]
+    ab = interpolate(other.ab, (height, width), mode="bilinear", antialias=True)
+    if isinstance(share, float):
+        much = torch.tensor(share)
+    else:
+        small = np.asarray(Image.fromarray(share).resize((width, height), Image.Resampling.BOX))
+        much = torch.from_numpy(small.astype(np.float32) / 255)[None, None]
+    by = f"{chroma.by}, blended with {other.by}"
+    return replace(chroma, ab=chroma.ab.lerp(ab, much).half().float(), by=by)
 
 
 def _parse_share(text: str, blend: str) -> float | Path:

@@ -120,7 +120,7 @@ def read_mask(path: Path, size: tuple[int, int], flag: str, *, max_pixels: int) 
 
     Args:
         path: of the file.
-        size: (width, height) of the photo, upright.
+        size: (width, height) of the photo or clip, upright.
         flag: that names the file, for errors.
         max_pixels: larger files are refused.
     Returns:
@@ -131,7 +131,7 @@ def read_mask(path: Path, size: tuple[int, int], flag: str, *, max_pixels: int) 
     picture = load_picture(path, max_pixels=max_pixels)
     if picture.size != size:
         found, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
-        raise UserError(f"{flag}={path} is {found}, its photo {wanted}: the sizes must agree")
+        raise UserError(f"{flag}={path} is {found}, and what it is for {wanted}: the sizes must agree")
     if picture.alpha is not None and to_dtype(picture.alpha, "uint8").min() < 255:
         raise UserError(f"{flag}={path} is transparent: fill it with white and black")
     return np.asarray(Image.fromarray(to_dtype(picture.pixels, "uint8")).convert("L"))

@@ -8,6 +8,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from media.clip_times import read_times
 from media.ffmpeg import MATRICES, ClipError, decoded, opened, reading, video_stream
 from media.ycbcr import FULL, LIMITED, Coding
@@ -44,7 +46,10 @@ class Clip:
         max_pixels: that a frame may have.
         field_order: of frames of two fields, 'tff' or 'bff' for top or bottom first; '': they are whole.
         deinterlace: whether its fields are made whole frames as they are read.
+        invert: whether it is a negative, of which the positive is read.
         own: numbers of the frames whose own colours stay.
+        mask: shares (h, w) float32 in [0, 1] of the chroma planes as stored, 0 where the clip's own colours
+            stay; None: nobody said so.
     """
 
     path: Path
@@ -63,13 +68,26 @@ class Clip:
     max_pixels: int
     field_order: str = ""
     deinterlace: bool = False
+    invert: bool = False
     own: tuple[range, ...] = ()
+    mask: np.ndarray | None = None
 
     @property
     def is_subsampled(self) -> bool:
         """Whether colours are written at half the size, which every player knows; each field in even rows."""
         width, height = self.size
         return width % 2 == 0 and height % (4 if self.field_order else 2) == 0
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) as shown."""
+        return self.size[::-1] if self.turns % 2 else self.size
+
+    @property
+    def chroma_size(self) -> tuple[int, int]:
+        """(width, height) of the planes of colours."""
+        width, height = self.size
+        return (width // 2, height // 2) if self.is_subsampled else (width, height)
 
     @property
     def pixel_format(self) -> str:

@@ -37,10 +37,9 @@ def write_sample(file: BinaryIO, clip: Clip, quality: int) -> None:
     Raises:
         FFmpegError, OverflowError: the encoder does not take it.
     """
-    width, height = clip.size
-    half = (height // 2, width // 2) if clip.is_subsampled else (height, width)
     gray = [
-        np.full(shape, 2 ** (clip.coding.bits - 1), clip.coding.dtype) for shape in ((height, width), half)
+        np.full(size[::-1], 2 ** (clip.coding.bits - 1), clip.coding.dtype)
+        for size in (clip.size, clip.chroma_size)
     ]
     _encode(file, clip, [ColoredFrame(gray[0], 0, np.stack((gray[1], gray[1])))], quality)
 

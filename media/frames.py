@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,10 +23,13 @@ class Frame:
     Attributes:
         luma: (H, W) codes, as the clip's `coding` says.
         pts: time stamp in the clip's units.
+        own: (2, h, w) codes of its own Cb and Cr, of the size of the clip's chroma planes, where the clip has
+            a mask.
     """
 
     luma: np.ndarray
     pts: int
+    own: np.ndarray | None = field(default=None, kw_only=True)
 
 
 @dataclass(frozen=True)
@@ -34,7 +37,7 @@ class ColoredFrame(Frame):
     """The same with its colours.
 
     Attributes:
-        chroma: (2, h, w) codes of Cb and Cr, of the size of the clip's chroma planes.
+        chroma: (2, h, w) codes of Cb and Cr, as `own`.
     """
 
     chroma: np.ndarray
@@ -44,7 +47,7 @@ def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
     """The frames of a clip from number `start` on, each when it is asked for.
 
     Those of `clip.own` come with their own colours. Time stamps come out strictly increasing: where they do
-    not, or are missing, they follow the last.
+    not, or are missing, they follow the last. Of a negative the positive comes.
 
     Raises:
         ClipError: the file cannot be read.
@@ -69,8 +72,10 @@ def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
         if number < start:
             continue
         luma = _luma(picture, clip)
-        is_own = any(number in frames for frames in clip.own)
-        yield ColoredFrame(luma, pts, _chroma(picture, clip)) if is_own else Frame(luma, pts)
+        if any(number in frames for frames in clip.own):
+            yield ColoredFrame(luma, pts, _chroma(picture, clip))
+        else:
+            yield Frame(luma, pts, own=None if clip.mask is None else _chroma(picture, clip))
 
 
 def to_library(frame: ColoredFrame, clip: Clip) -> Any:
@@ -83,12 +88,13 @@ def to_library(frame: ColoredFrame, clip: Clip) -> Any:
 
 
 def _luma(picture: Any, clip: Clip) -> np.ndarray:
-    """(height, width) codes of a frame of the library: its own where it has such a plane."""
+    """(height, width) codes of a frame of the library: those of its own plane where it has one."""
     coding, name = clip.coding, picture.format.name
     bits = 10 if name.endswith("10le") else 8
     if not _PLANAR.fullmatch(name) or bits != coding.bits or range_of(picture) != coding.color_range:
         picture = _converted(picture, clip, "yuv444p" if coding.bits == 8 else "yuv444p10le")
-    return _rows(picture.planes[0], coding.dtype)[:, : picture.width].copy()
+    codes = _rows(picture.planes[0], coding.dtype)[:, : picture.width]
+    return coding.negative(codes, is_luma=True) if clip.invert else codes.copy()
 
 
 def _chroma(picture: Any, clip: Clip) -> np.ndarray:
@@ -97,7 +103,8 @@ def _chroma(picture: Any, clip: Clip) -> np.ndarray:
     if name != clip.pixel_format or range_of(picture) != clip.coding.color_range:
         picture = _converted(picture, clip, clip.pixel_format)
     planes = [_rows(plane, clip.coding.dtype)[:, : plane.width] for plane in picture.planes[1:]]
-    return np.stack(planes)
+    codes = np.stack(planes)
+    return clip.coding.negative(codes, is_luma=False) if clip.invert else codes
 
 
 def _converted(picture: Any, clip: Clip, pixel_format: str) -> Any:

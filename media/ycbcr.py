@@ -76,6 +76,12 @@ class Coding:
         # Beyond what 10 bits hold are only damaged frames.
         return table[luma] if self.bits == 8 else np.take(table, luma, mode="clip")
 
+    def negative(self, codes: np.ndarray, *, is_luma: bool) -> np.ndarray:
+        """Codes of the negative of a picture, any shape and the same dtype: 1 - R', 1 - G' and 1 - B'."""
+        black, white, _ = self.levels()
+        both = black + white if is_luma else 2**self.bits
+        return (both - codes.astype(np.int32)).clip(0, 2**self.bits - 1).astype(codes.dtype)
+
     def chroma(self, luma: Tensor, lab: Tensor) -> Tensor:
         """Codes of the Cb and Cr that show colours on a luma that stays as it is.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import signal
 import sys
@@ -84,10 +85,9 @@ def color_clip(
     job = {"clip": str(clip.path.absolute()), "bytes": stat.st_size, "changed": stat.st_mtime_ns}
     job |= {"by": colorizer.about, "version": VERSION, "settings": colorizer.settings}
     job |= {"temporal": temporal, "every": every, "quality": quality, "deinterlace": clip.deinterlace}
-    job |= {
-        "precision": str(colorizer.fast_precision),
-        "own": [[frames.start, frames.stop] for frames in clip.own],
-    }
+    job |= {"precision": str(colorizer.fast_precision), "invert": clip.invert}
+    job |= {"own": [[frames.start, frames.stop] for frames in clip.own]}
+    job |= {"mask": None if clip.mask is None else hashlib.sha256(clip.mask.tobytes()).hexdigest()}
     with contextlib.closing(ClipParts(output, job)) as parts:
         _finish(colorizer, clip, target, parts, temporal=temporal, every=every, quality=quality, watch=watch)
 

@@ -21,7 +21,7 @@ from inference.model_view import lightness_seen
 from media.clip import Clip
 from media.frames import ColoredFrame, Frame
 from media.picture import Picture, from_array
-from video.planes import chroma_planes
+from video.planes import chroma_planes, mix_planes
 from video.temporal import Motion, SteadyChroma, follow
 
 Item = TypeVar("Item")
@@ -52,7 +52,7 @@ class ClipColors:
 
     def __init__(self, colorizer: Colorizer, clip: Clip) -> None:
         self.colorizer, self.clip = colorizer, clip
-        width, height = clip.size[::-1] if clip.turns % 2 else clip.size
+        width, height = clip.upright_size
         ab = colorizer.predict_whole(from_array(np.zeros((height, width), np.uint8))).ab
         self.size_seen = ab.shape[-1], ab.shape[-2]
 
@@ -89,6 +89,8 @@ class ClipColors:
             return frame
         ab = self.colorizer.saturation * ab
         chroma = chroma_planes(self.clip, frame.luma, L, ab, upsample=self.colorizer.upsample)
+        if self.clip.mask is not None and frame.own is not None:
+            chroma = mix_planes(frame.own, chroma, self.clip.mask)
         return ColoredFrame(frame.luma, frame.pts, chroma)
 
 

@@ -1,9 +1,10 @@
-"""The shots of a clip that are in colour already."""
+"""What of a clip keeps its own colours: shots that are in colour already, and what a mask says."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from PIL import Image
 from core.figures import progress_bar
 from core.remarks import remark
 from data.own_color import SIDE, has_color, is_toned, small_lab
+from inference.own_color import read_mask
 from media.clip import Clip
 from media.ffmpeg import decoded
 from video.temporal import is_cut
@@ -41,6 +43,18 @@ def with_own_colors(clip: Clip, keep_color: str) -> Clip:
     told = f"has colours of its own in {len(own)} of {len(shots)} shots, which stay"
     remark(f"{clip.path} {told} ({times}); --keep_color=no colors them", told)
     return replace(clip, own=own)
+
+
+def with_mask(clip: Clip, path: Path) -> Clip:
+    """A clip whose own colours stay where a picture of its size, upright, is black.
+
+    Raises:
+        UserError: the picture cannot be read, or is of another size.
+    """
+    upright = read_mask(path, clip.upright_size, "--mask", max_pixels=clip.max_pixels)
+    stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright, -clip.turns)))
+    small = stored.resize(clip.chroma_size, Image.Resampling.BOX)
+    return replace(clip, mask=np.asarray(small).astype(np.float32) / 255)
 
 
 def _shots(clip: Clip, *, tone_too: bool) -> Iterator[tuple[range, bool]]:

@@ -45,6 +45,12 @@ def chroma_planes(clip: Clip, luma: np.ndarray, L: Tensor, ab: Tensor, *, upsamp
     return result
 
 
+def mix_planes(own: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
+    """Codes (2, h, w) between two of one dtype: `own` where the share (h, w) is 0, `other` where it is 1."""
+    mixed = own + share * (other.astype(np.float32) - own)
+    return mixed.round().astype(own.dtype)
+
+
 def _at_chroma(luma: np.ndarray, clip: Clip) -> np.ndarray:
     """Sums of `_TAPS` codes (H / 2, W / 2) where H.264 puts its chroma: between two rows, of each field
     by itself where there are two, and upon every other column, whose neighbours count half."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from checkpoint.file import LoadedModel
@@ -10,6 +11,7 @@ from config import Config
 from core.distributed import world
 from core.errors import UserError
 from core.settings import check_kind
+from inference.blend import Blend
 from inference.colorizer import Colorizer
 from inference.folder import Job
 from inference.outputs import check_free
@@ -22,7 +24,7 @@ from media.encode_clip import check_container, endings_for
 from media.ffmpeg import pyav
 from video.color_clip import color_clip
 from video.color_clips import color_clips, leave_out_clips
-from video.own_color import with_own_colors
+from video.own_color import with_mask, with_own_colors
 
 
 def run_clip(config: Config, path: Path) -> None:
@@ -32,7 +34,7 @@ def run_clip(config: Config, path: Path) -> None:
     output = config.output_path or path.with_name(f"{path.stem}_colorized{endings_for(path)[0]}")
     check_container(output)
     check_free(config, {"output_path": output}, {path.resolve(): "the clip itself"})
-    clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
+    clip = _open(config, path)
     loaded, config = choose_weights(config)
     _check_reference(config, loaded)
     check_prompt(config, loaded)
@@ -41,7 +43,7 @@ def run_clip(config: Config, path: Path) -> None:
         print("would write {} ({}x{}, {} frames)".format(output, *clip.size, clip.num_frames))
     if not world().is_main or config.dry_run:
         return
-    _color(config, Colorizer.from_config(config, loaded), clip, output)
+    _color(config, Colorizer.from_config(config, loaded), Blend.from_config(config), clip, output)
     print(output)
 
 
@@ -60,14 +62,20 @@ def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Re
 
     def color(path: Path, target: Path) -> None:
         assert colorizer is not None
-        clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
-        _color(config, colorizer, clip, target)
+        _color(config, colorizer, painter.blend, _open(config, path), target)
 
     return color_clips(color, paths, job)
 
 
-def _color(config: Config, colorizer: Colorizer, clip: Clip, target: Path) -> None:
-    clip = with_own_colors(clip, config.keep_color)
+def _open(config: Config, path: Path) -> Clip:
+    clip = open_clip(path, max_pixels=config.max_pixels, deinterlace=config.deinterlace)
+    return replace(clip, invert=config.invert)
+
+
+def _color(config: Config, colorizer: Colorizer, blend: Blend | None, clip: Clip, target: Path) -> None:
+    clip = with_mask(clip, config.mask) if config.mask else with_own_colors(clip, config.keep_color)
+    if blend:
+        colorizer = blend.for_clip(colorizer, clip.upright_size)
     settings = {name: getattr(config, name) for name in ("temporal", "every", "quality")}
     color_clip(colorizer, clip, target, **settings)
 
@@ -80,7 +88,7 @@ def _check_for_clips(config: Config) -> None:
     pyav()
     if config.side_by_side:  # which is for the photos of a folder
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
-    for flag in ("hints", "reference_dir", "sample_seed", "mask", "blend", "invert", "descreen"):
+    for flag in ("hints", "reference_dir", "sample_seed", "descreen"):
         if getattr(config, flag) not in (None, False):
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
     if config.render_size == "auto":  # which would show every frame in another size

@@ -68,7 +68,7 @@ class Cinema:
             UserError: it cannot be read.
         """
         clip = self._open(upload)
-        width, height = clip.size[::-1] if clip.turns % 2 else clip.size
+        width, height = clip.upright_size
         seconds = float(clip.num_frames / clip.rate)
         return {"width": width, "height": height, "frames": clip.num_frames, "seconds": seconds}
 

@@ -95,8 +95,8 @@ def test_a_mask_says_what_to_color(predict, tmp_path):
 @pytest.mark.parametrize(
     ("size", "mode", "complaint"),
     [
-        ((199, 150), "L", "mask.png is 199x150, its photo 200x150: the sizes must agree"),
-        ((400, 300), "L", "mask.png is 400x300, its photo 200x150"),
+        ((199, 150), "L", "mask.png is 199x150, and what it is for 200x150: the sizes must agree"),
+        ((400, 300), "L", "mask.png is 400x300, and what it is for 200x150"),
         ((200, 150), "LA", "mask.png is transparent: fill it with white and black"),
         (None, None, "mask.png does not exist"),
     ],
