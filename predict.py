@@ -52,14 +52,14 @@ def run(config: Config) -> int:
     if path is None:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
     with telling(config.progress) as tell, using_damaged(config.damaged == "use"):
-        if path.is_dir() and path != PIPE:
-            return _run_folder(config, path, tell)
         start = time.monotonic()
         done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
         try:
+            if path.is_dir() and path != PIPE:
+                return _run_folder(config, path, tell)
             with through_pipes(config) as piped, keeping_remarks() as remarks:
                 _run_file(piped)
-        except UserError as error:
+        except UserError as error:  # of a folder: what ends it all
             tell({**done, "status": "failed", "reason": str(error)})
             raise
         seconds = round(time.monotonic() - start, 3)

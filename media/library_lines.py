@@ -1,9 +1,6 @@
 """What libraries say of a file while they read it, told with the file's name.
 
-Pillow speaks by `warnings`, tifffile by its logger. What libtiff writes within Pillow goes past Python to the
-descriptor of standard error, and stays as it is: to catch it, the descriptor would have to be turned aside
-for the whole process, and with it the lines of all other threads, which would be told of the wrong photo, or
-lost in a crash.
+Pillow speaks by `warnings`, tifffile by its logger, libtiff within Pillow by functions of its own.
 """
 
 from __future__ import annotations
@@ -18,30 +15,35 @@ from contextvars import ContextVar
 from typing import Any
 
 from core.remarks import keep
+from media.libtiff_lines import hear_libtiff
 
 log = logging.getLogger(__name__)
 
 _OBJECT = re.compile(r"^<[^>]*> ")  # of tifffile, in which it found something
 _name: ContextVar[str | None] = ContextVar("name", default=None)
+_kinds: ContextVar[set[str]] = ContextVar("kinds")
+"""Of what libtiff has said of that file."""
 _show = warnings.showwarning
 
 
 @contextlib.contextmanager
 def reading(name: str) -> Iterator[None]:
     """Within the block what libraries say in this thread is of this file."""
-    token = _name.set(name)
+    tokens = _name.set(name), _kinds.set(set())
     try:
         yield
     finally:
-        _name.reset(token)
+        _name.reset(tokens[0])
+        _kinds.reset(tokens[1])
 
 
 def listen() -> None:
-    """Let the program tell what Pillow warns of, which is ignored like all warnings else."""
+    """Let the program tell what Pillow warns of, which is ignored like all warnings else, and libtiff."""
     warnings.filterwarnings("always", category=UserWarning, module=r"PIL\.")
     # Of a tag that holds more than it should, from which nothing is lost.
     warnings.filterwarnings("ignore", "Metadata Warning", module=r"PIL\.")
     warnings.showwarning = _show_warning
+    hear_libtiff(_tell_of_libtiff)
 
 
 def _tell(name: str, line: str) -> None:
@@ -53,6 +55,16 @@ def _tell(name: str, line: str) -> None:
 def _write(name: str, line: str) -> None:
     """Once: a file is opened several times on its way."""
     log.warning("%s: %s", name, line)
+
+
+def _tell_of_libtiff(kind: str, line: str) -> None:
+    """The first of a kind in a file: a damaged fax has hundreds."""
+    name = _name.get()
+    if name is None:
+        log.warning("%s", line)
+    elif kind not in _kinds.get():
+        _kinds.get().add(kind)
+        _tell(name, line)
 
 
 def _show_warning(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:

@@ -148,6 +148,12 @@ def test_json_for_programs(cli, folder, vivid):
     assert outcome.code == 2
     (line,) = outcome.out.splitlines()
     assert json.loads(line)["status"] == "failed"
+    (folder / "none").mkdir()
+    outcome = cli(*argv(folder / "none", vivid, "--progress=json"))
+    assert outcome.code == 2
+    (line,) = outcome.out.splitlines()
+    assert json.loads(line)["name"] == str(folder / "none")
+    assert "holds no photo" in json.loads(line)["reason"]
 
 
 @pytest.mark.parametrize(

@@ -1,14 +1,20 @@
 """What libraries say of a file reaches people with the file's name, once."""
 
+import io
 import logging
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
 import skimage.data
+from conftest import MAIN
 from PIL import Image
 
+from core.files import read_csv
 from media.library_lines import reading
+from media.libtiff_lines import _find
 
 GRAY = Image.fromarray(skimage.data.astronaut()[:64, :64]).convert("L")
 
@@ -35,6 +41,33 @@ def test_lines_name_the_file(cli, vivid, tmp_path, caplog, name, make, said):
     told = [line for line in caplog.messages if said in line]
     assert len(told) == 1
     assert told[0].startswith(f"{tmp_path / name}: {said}")
+
+
+def cut_fax(path):
+    data = io.BytesIO()
+    GRAY.convert("1").save(data, "TIFF", compression="group4")
+    start = data.getvalue().index(b"II*\0") + 8
+    path.write_bytes(data.getvalue()[: start + 20] + b"\x55\xaa" * 20 + data.getvalue()[start + 60 :])
+
+
+@pytest.mark.skipif(not _find(), reason="Pillow came without a libtiff of its own")
+def test_lines_of_libtiff_name_the_file(vivid, tmp_path):
+    """In a process of its own, for they go past Python; one of each kind, which the report keeps."""
+    folder = tmp_path / "scans"
+    folder.mkdir()
+    cut_fax(folder / "a.tif")
+    cut_fax(folder / "b.tif")
+    argv = [sys.executable, str(MAIN), "--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
+    done = subprocess.run([*argv, "--device=cpu"], capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    lines = [line for line in done.stderr.splitlines() if "Fax4Decode" in line]
+    assert len(lines) == len(set(lines)) <= 8
+    for name in ("a.tif", "b.tif"):
+        own = [line for line in lines if line.startswith(f"warning: {folder / name}: Fax4Decode: ")]
+        assert 1 <= len(own) <= 4
+    assert len(lines) == sum(line.startswith(f"warning: {folder}") for line in lines)
+    rows = read_csv(tmp_path / "scans_colorized" / "report.csv")
+    assert all("Fax4Decode: " in row["warning"] for row in rows)
 
 
 def test_a_file_with_odd_tags_is_told_of_once(cli, vivid, tmp_path):
