@@ -117,7 +117,7 @@ def test_rows_are_there_after_a_kill(cli, folder, vivid):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
     command = [sys.executable, "-c", SLOW, *argv(folder, vivid)]
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
-        assert any(line == "done\n" for line in child.stdout)
+        assert any("done" in line for line in child.stdout)  # two threads may write into one line
         child.send_signal(signal.SIGKILL)
     found = rows(folder)
     assert found
