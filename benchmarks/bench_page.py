@@ -34,25 +34,32 @@ from media.picture import Box, Picture, load_picture
 DEFINITIONS = {
     "found": "share of pages on which as many photos are found as there are, each with an intersection over "
     "union of 0.85 or more",
+    "found_by_turn": "the same, mean over layouts and papers, where each photo lies askew by so many degrees",
+    "found_by_gap": "the same where photos fill the page but for so many pixels of 1000 between them",
     "taken_for_pages": "photos in which two or more are found",
     "chroma": "mean chroma over the photo's own area, over that of the same pixels colored alone",
 }
 _SAME = 0.85
 _BORDER = 0.1  # of the short side
 _BORDERS = {"white border": 252, "black border": 5}  # codes
+_TURNS = (1, 2, 3, 5, 8)  # degrees
+_GAPS = (0, 4, 8, 16)  # pixels of 1000 between photos that fill the page
 _NUM_OF_A_SHEET = len(LAYOUTS["nine"])
 
 
-def found_on_pages(photos: Sequence[Picture], num: int) -> dict[str, float]:
-    """Layout and paper -> share of so many pages on which all photos are found."""
+def found_on_pages(
+    photos: Sequence[Picture], num: int, *, turn: float = 0, gap: int | None = None
+) -> dict[str, float]:
+    """Layout and paper -> share of so many pages on which all photos are found; see `sheet`."""
     kinds, shares = list(itertools.product(LAYOUTS, PAPERS)), {}
     with progress_bar("pages", len(kinds)) as bar:
         for seed, (layout, paper) in enumerate(kinds):
             rng, hits = np.random.default_rng(seed), []
             for _ in range(num):
                 chosen = rng.choice(len(photos), len(LAYOUTS[layout]), replace=False)
-                page = sheet([photos[i] for i in chosen], layout, paper, int(rng.integers(2**31)))
-                hits.append(_are_same(photos_on_page(page.picture), page.boxes))
+                seed_of_page = int(rng.integers(2**31))
+                page = sheet([photos[i] for i in chosen], layout, paper, seed_of_page, turn=turn, gap=gap)
+                hits.append(_are_same(list(photos_on_page(page.picture)), page.boxes))
             shares[f"{layout} on {paper}"] = float(np.mean(hits))
             bar.update()
     return shares
@@ -134,6 +141,11 @@ def main() -> None:
     photos = [load_picture(path, max_pixels=Config.max_pixels) for path in paths]
     old = find_photos(args.historical, recursive=True) if args.historical else []
     figures: dict[str, Any] = {"found": found_on_pages(photos, args.pages), "pages_of_each": args.pages}
+    for name, values in {"turn": _TURNS, "gap": _GAPS}.items():
+        shares = [found_on_pages(photos, args.pages, **{name: value}).values() for value in values]
+        figures[f"found_by_{name}"] = {
+            str(v): float(np.mean([*s])) for v, s in zip(values, shares, strict=True)
+        }
     figures |= {"num_photos": len(paths), "num_historical": len(old)}
     figures["taken_for_pages"] = taken_for_pages([*paths, *old])
     colorizer = Colorizer.load(args.weights, device="cpu")

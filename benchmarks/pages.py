@@ -33,7 +33,9 @@ class Sheet:
     boxes: list[Box]
 
 
-def sheet(photos: Sequence[Picture], layout: str, paper: str, seed: int) -> Sheet:
+def sheet(
+    photos: Sequence[Picture], layout: str, paper: str, seed: int, *, turn: float = 0, gap: int | None = None
+) -> Sheet:
     """Put gray photos on paper, in an uneven light and with a little noise.
 
     Args:
@@ -41,16 +43,18 @@ def sheet(photos: Sequence[Picture], layout: str, paper: str, seed: int) -> Shee
         layout: a name of `LAYOUTS`.
         paper: a name of `PAPERS`.
         seed: of where the photos lie, of the light and of the noise.
+        turn: degrees by which each lies askew, one way or the other; its box is around its corners.
+        gap: pixels between neighbours, which fill their places; None: each somewhere in its place.
     """
     rng = np.random.default_rng(seed)
     width, height = _SIZE
     page = np.tile(np.array(PAPERS[paper], np.float32), (height, width, 1))
     boxes = []
     for photo, place in zip(photos, LAYOUTS[layout], strict=True):
-        left, upper, right, lower = box = _box_in(place, photo.size, rng)
+        left, upper, right, lower = _box_in(place, photo.size, rng) if gap is None else _filled(place, gap)
         gray = Image.fromarray(to_dtype(photo.pixels, "uint8")).convert("L")
-        page[upper:lower, left:right] = np.asarray(gray.resize((right - left, lower - upper)))[..., None]
-        boxes.append(box)
+        small = gray.resize((right - left, lower - upper))
+        boxes.append(_put(page, small, (left, upper), turn * float(rng.choice((-1, 1)))))
     page = page * _light(rng) + rng.normal(0, _NOISE, (height, width, 1))
     return Sheet(Picture(page.clip(0, 255).round().astype(np.uint8)), boxes)
 
@@ -63,6 +67,24 @@ def _box_in(place: tuple[float, ...], size: tuple[int, int], rng: np.random.Gene
     x, y = np.round(corner + (room - taken) * rng.uniform(0.3, 0.7, 2)).astype(int).tolist()
     across, down = taken.astype(int).tolist()
     return x, y, x + across, y + down
+
+
+def _filled(place: tuple[float, ...], gap: int) -> Box:
+    """All of a place of a page, but for half the gap at each side."""
+    inner = np.array(_SIZE) - 2 * _MARGIN
+    (left, upper), (across, down) = _MARGIN + inner * place[:2], inner * place[2:]
+    half = gap / 2
+    return round(left + half), round(upper + half), round(left + across - half), round(upper + down - half)
+
+
+def _put(page: np.ndarray, photo: Image.Image, corner: tuple[int, int], turn: float) -> Box:
+    """Lay a photo on a page, turned about its middle; returns the box around it."""
+    turned = photo.rotate(turn, Image.Resampling.BICUBIC, expand=True)
+    is_there = np.asarray(Image.new("L", photo.size, 255).rotate(turn, expand=True)) > 127
+    left, upper = (c - (new - old) // 2 for c, new, old in zip(corner, turned.size, photo.size, strict=True))
+    right, lower = left + turned.width, upper + turned.height
+    page[upper:lower, left:right][is_there] = np.asarray(turned)[is_there][:, None]
+    return left, upper, right, lower
 
 
 def _light(rng: np.random.Generator) -> np.ndarray:

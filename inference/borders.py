@@ -14,7 +14,7 @@ from torch.nn.functional import interpolate
 
 from inference.chroma import Chroma
 from inference.model_view import lightness_seen
-from inference.sheet import photos_on_page
+from inference.sheet import photos_on_page, turned_photo, turns_on_page
 from media.picture import Box, Picture
 
 _SIDE = 512  # pixels of the long side at which borders are looked for
@@ -58,12 +58,12 @@ def boxes_to_show(picture: Picture, page: str) -> list[Box]:
         picture: a photo, or a scan of several.
         page: 'auto', 'album' or 'photo', as of --page.
     """
-    photos = [] if page == "photo" else photos_on_page(picture, strict=page == "auto")
+    photos = {} if page == "photo" else photos_on_page(picture, strict=page == "auto")
     if len(photos) < (2 if page == "auto" else 1):
         return [find_photo(picture)]
     boxes = []
-    for photo in photos:
-        left, upper, right, lower = _snapped(picture, photo)
+    for photo, turn in photos.items():
+        left, upper, right, lower = photo if turn else _snapped(picture, photo)
         x0, y0, x1, y1 = find_photo(picture.crop((left, upper, right, lower)))
         boxes.append((left + x0, upper + y0, left + x1, upper + y1))
     return boxes
@@ -87,10 +87,13 @@ def predict_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Pict
     grid = max(1, round(width * per_x)), max(1, round(height * per_y))
     ab, L = torch.zeros(1, 2, *grid[::-1]), lightness_seen(picture, grid)
     whole = replace(found[0], ab=ab, size=(width, height), L=L, boxes=tuple(boxes))
-    for box, part in zip(boxes, found, strict=True):
+    turns = turns_on_page(picture, boxes) if len(boxes) > 1 else [0.0]
+    for box, part, turn in zip(boxes, found, turns, strict=True):
         place = ab[(..., *whole.cells(box))]
         is_same = place.shape == part.ab.shape
         place.copy_(part.ab if is_same else interpolate(part.ab, place.shape[-2:], **_SMOOTHLY))
+        if turn:
+            place *= torch.from_numpy(turned_photo((place.shape[-1], place.shape[-2]), box, turn))
     return replace(whole, ab=ab.half().float())
 
 

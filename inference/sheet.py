@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image, ImageFilter
+from PIL import Image, ImageDraw, ImageFilter
+from scipy import ndimage
 
 from media.picture import Box, Picture
 
@@ -25,6 +26,8 @@ _BRIDGE = 5  # pixels: what is narrower, such as a caption, joins no photos and 
 _MIN_AREA = 0.012  # of the page, that a photo takes
 _MAX_ASPECT = 4
 _EDGE = 0.03  # of a photo's short side: how far its edges may be from straight
+_MOST_ASKEW = 10.0  # degrees
+_CLEARLY = 0.95  # of the edges: nothing is gained by looking whether it lies askew
 
 
 @dataclass(frozen=True)
@@ -47,35 +50,77 @@ class _Rules:
 _STRICT, _LENIENT = _Rules(0.85, 0.8, 0.1), _Rules(0.2, 0.0, 1.0)
 
 
-def photos_on_page(picture: Picture, *, strict: bool = True) -> list[Box]:
-    """The boxes of the photos of a page; none where it does not look like one.
+def photos_on_page(picture: Picture, *, strict: bool = True) -> dict[Box, float]:
+    """The boxes of the photos of a page, none where it does not look like one, and how each lies.
 
     Args:
         picture: a scan.
         strict: a picture that could be one photo is no page.
+    Returns:
+        Box around a photo -> degrees by which it is turned clockwise within, 0 where nearly straight.
     """
     rules = _STRICT if strict else _LENIENT
     small = _small(picture)
     if min(small.size) < _SMALLEST_SIDE or not _may_be_page(small, rules.paper):
-        return []
+        return {}
     without_noise = small.filter(ImageFilter.MedianFilter(3))  # which keeps edges
     paper = find_paper(np.asarray(without_noise).astype(np.float32), rules.paper)
     if paper is None:
-        return []
+        return {}
     from skimage.morphology import footprint_rectangle, opening  # here: it takes long to import
 
     is_photo = opening(~paper, footprint_rectangle((_BRIDGE, _BRIDGE)))
-    photos = [box for box in _boxes_of(is_photo) if _is_photo(is_photo, box, rules)]
+    seen = {box: _straight(is_photo, box) for box in _boxes_of(is_photo) if _is_large(is_photo, box)}
+    photos = {box: edges for box, edges in seen.items() if edges[0] >= rules.photo_straight}
     if not photos:
-        return []
+        return {}
     outside = is_photo.copy()
     for left, upper, right, lower in photos:
         outside[upper:lower, left:right] = False
-    straight = np.mean([_straight(is_photo, box) for box in photos])
+    straight = np.mean([share for share, _ in photos.values()])
     if outside.sum() > rules.rest * is_photo.sum() or straight < rules.straight:
-        return []
+        return {}
     across, down = (length / small for length, small in zip(picture.size, small.size, strict=True))
-    return [(round(a * across), round(b * down), round(c * across), round(d * down)) for a, b, c, d in photos]
+    return {
+        (round(a * across), round(b * down), round(c * across), round(d * down)): turn
+        for (a, b, c, d), (_, turn) in photos.items()
+    }
+
+
+def turns_on_page(picture: Picture, boxes: Sequence[Box]) -> list[float]:
+    """Degrees by which the photo in each box is turned clockwise, of boxes like those of `photos_on_page`."""
+    found = photos_on_page(picture, strict=False)
+
+    def middle_is_in(box: Box, other: Box) -> bool:
+        x, y = (box[0] + box[2]) / 2, (box[1] + box[3]) / 2
+        return other[0] < x < other[2] and other[1] < y < other[3]
+
+    return [next((turn for other, turn in found.items() if middle_is_in(box, other)), 0.0) for box in boxes]
+
+
+def turned_photo(size: tuple[int, int], box: Box, turn: float) -> np.ndarray:
+    """Where in its box a turned photo is.
+
+    Args:
+        size: (width, height) of the answer.
+        box: around the photo.
+        turn: degrees.
+    Returns:
+        (height, width) bool; all of it where no photo that is turned so fits into the box.
+    """
+    length = np.array((box[2] - box[0], box[3] - box[1]), np.float64)
+    sin, cos = abs(np.sin(np.deg2rad(turn))), np.cos(np.deg2rad(turn))
+    sides = np.linalg.solve([[cos, sin], [sin, cos]], length)
+    if sides.min() <= 0:
+        return np.ones(size[::-1], bool)
+    x, y = sides[::-1] * sin / length  # how far into the box its corners are, shares of the box
+    corners = [(x, 0.0), (1.0, y), (1 - x, 1.0), (0.0, 1 - y)]
+    if turn < 0:
+        corners = [(1 - across, down) for across, down in corners]
+    scaled = [(across * size[0], down * size[1]) for across, down in corners]
+    mask = Image.new("1", size)
+    ImageDraw.Draw(mask).polygon(scaled, fill=1)
+    return np.array(mask)
 
 
 def find_paper(codes: np.ndarray, share: float) -> np.ndarray | None:
@@ -175,17 +220,36 @@ def _overlap(a: Box, b: Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _is_photo(is_photo: np.ndarray, box: Box, rules: _Rules) -> bool:
+def _is_large(is_photo: np.ndarray, box: Box) -> bool:
+    """Whether a box is of the size and the shape of a photo."""
     width, height = box[2] - box[0], box[3] - box[1]
-    is_large = width * height >= _MIN_AREA * is_photo.size
     is_usual = max(width, height) <= _MAX_ASPECT * min(width, height)
-    return is_large and is_usual and _straight(is_photo, box) >= rules.photo_straight
+    return width * height >= _MIN_AREA * is_photo.size and is_usual
 
 
-def _straight(is_photo: np.ndarray, box: Box) -> float:
-    """Share of the edges of a box along which a photo begins at once."""
+def _straight(is_photo: np.ndarray, box: Box) -> tuple[float, float]:
+    """Share of the edges of what is in a box along which a photo begins at once, and its turn in degrees."""
     left, upper, right, lower = box
     part = is_photo[upper:lower, left:right]
+    straight = _straight_edges(part)
+    if straight >= _CLEARLY or not (turn := _turn(part)):
+        return straight, 0.0
+    turned = Image.fromarray(part).rotate(turn, expand=True)
+    straightened = _straight_edges(np.asarray(turned.crop(turned.getbbox())))
+    return (straightened, turn) if straightened > straight else (straight, 0.0)
+
+
+def _turn(part: np.ndarray) -> float:
+    """Degrees by which a photo (h, w) bool lies askew: those at which it fits the smallest rectangle."""
+    y, x = np.nonzero(part ^ ndimage.binary_erosion(part))
+    turns = np.arange(-_MOST_ASKEW, _MOST_ASKEW + 0.25, 0.5)
+    cos, sin = np.cos(np.deg2rad(turns))[:, None], np.sin(np.deg2rad(turns))[:, None]
+    areas = np.ptp(x * cos + y * sin, axis=1) * np.ptp(y * cos - x * sin, axis=1)
+    return float(turns[areas.argmin()])
+
+
+def _straight_edges(part: np.ndarray) -> float:
+    """Share of the edges of (h, w) bool along which it begins at once."""
     depth = max(2, round(_EDGE * min(part.shape)))
     strips: Sequence[np.ndarray] = (part[:depth], part[-depth:], part[:, :depth].T, part[:, -depth:].T)
     return float(np.mean([strip.any(axis=0).mean() for strip in strips]))

@@ -25,6 +25,18 @@ def test_photos_lie_in_their_boxes_and_paper_between(layout, paper):
     assert np.abs(page.picture.pixels[is_paper] - np.array(PAPERS[paper])).max() < 50
 
 
+def test_photos_that_lie_askew_or_touch():
+    page = sheet(PHOTOS[:4], "four", "black", seed=0, turn=5)
+    for left, upper, *_ in page.boxes:
+        corner = page.picture.pixels[upper : upper + 4, left : left + 4]
+        assert np.abs(corner - np.array(PAPERS["black"])).max() < 20
+    touching = sheet(PHOTOS[:4], "four", "black", seed=0, gap=0).boxes
+    assert touching[0][2] == touching[1][0]
+    assert touching[0][3] == touching[2][1]
+    apart = sheet(PHOTOS[:4], "four", "black", seed=0, gap=10).boxes
+    assert apart[1][0] - apart[0][2] == 10
+
+
 def test_figures(vivid, monkeypatch):
     monkeypatch.setattr(bench_page, "PAPERS", {"cream": PAPERS["cream"]})
     assert all(share in (0, 1) for share in found_on_pages(PHOTOS, 1).values())

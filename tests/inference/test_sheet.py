@@ -7,7 +7,8 @@ import pytest
 import skimage.data
 import torch
 from PIL import Image
-from scans import BOXES, scan
+from scans import BOXES, PHOTOS, scan
+from scipy import ndimage
 
 from core.files import read_csv
 from inference.borders import boxes_to_show
@@ -15,7 +16,7 @@ from inference.chroma import Chroma, load_chroma
 from inference.colorizer import Colorizer
 from inference.guidance import Guidance
 from inference.hints import Hints, parse_points
-from inference.sheet import photos_on_page
+from inference.sheet import photos_on_page, turned_photo
 from media.picture import Picture, load_picture
 
 WHITE = (250, 250, 250)
@@ -45,6 +46,52 @@ def test_all_are_found(paper):
     picture = Picture(scan(paper))
     assert distance(photos_on_page(picture), BOXES) <= 4
     assert distance(boxes_to_show(picture, "auto"), BOXES) <= 2
+
+
+def askew(turn):
+    """Four photos turned clockwise by so many degrees on gray paper; where they are, and the boxes around."""
+    page, is_photo, boxes = np.full((700, 700, 3), 235, np.uint8), np.zeros((700, 700), bool), []
+    for photo, (left, upper) in zip(PHOTOS, ((60, 60), (400, 70), (70, 400), (390, 410)), strict=True):
+        gray = Image.fromarray(photo).convert("L")
+        turned = np.asarray(gray.rotate(-turn, Image.Resampling.BICUBIC, expand=True))
+        inside = np.asarray(Image.new("L", gray.size, 255).rotate(-turn, expand=True)) > 127
+        place = np.s_[upper : upper + turned.shape[0], left : left + turned.shape[1]]
+        page[place][inside] = turned[inside][:, None]
+        is_photo[place] |= inside
+        boxes.append((left, upper, left + turned.shape[1], upper + turned.shape[0]))
+    return Picture(page), is_photo, boxes
+
+
+@pytest.mark.parametrize("turn", [-8, -3, 2, 5])
+def test_what_lies_askew(vivid, turn):
+    """It is found and colored to its corners, and the paper beside it stays neutral."""
+    picture, is_photo, boxes = askew(turn)
+    found = photos_on_page(picture)
+    assert distance(found, boxes) <= 5
+    assert all(abs(degrees - turn) <= 1 for degrees in found.values())
+    assert distance(boxes_to_show(picture, "auto"), boxes) <= 5
+    spread = np.ptp(Colorizer.load(vivid, device="cpu").color(picture).pixels.astype(int), axis=2)
+    beside = ~ndimage.binary_dilation(is_photo, iterations=14)
+    assert spread[beside].max() <= 1
+    in_box = np.zeros_like(is_photo)
+    for left, upper, right, lower in boxes:
+        in_box[upper:lower, left:right] = True
+    corners = in_box & ~ndimage.binary_dilation(is_photo, iterations=4)
+    assert spread[corners].mean() < 0.2 * spread[is_photo].mean()
+    inner = ndimage.binary_erosion(is_photo, iterations=12) & (picture.pixels[..., 0] < 230)
+    assert (spread[inner & (picture.pixels[..., 0] > 25)] > 4).mean() > 0.9
+
+
+def test_a_turned_photo_in_its_box():
+    """All of it, where it lies as the box does; else without the corners of the box."""
+    box = (10, 20, 210, 120)
+    assert turned_photo((100, 50), box, 0).all()
+    found = turned_photo((100, 50), box, 10)
+    assert not found[0, 0]
+    assert not found[-1, -1]
+    assert found[25, 50]
+    assert (turned_photo((100, 50), box, -10) == found[:, ::-1]).mean() > 0.98
+    assert turned_photo((100, 50), (0, 0, 10, 1000), 10).all()
 
 
 def test_of_any_depth_and_size():
