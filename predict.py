@@ -26,8 +26,8 @@ from inference.prompt import check_prompt
 from inference.report import Report, Result, warn_of_mixture
 from inference.variants import check_one_size, check_variants
 from inference.weights import choose_weights, describe
-from media.damaged import using_damaged
 from media.formats import kind_of
+from media.use_damaged import using_damaged
 from media.walk import Files, count_endings
 from models.registry import WITHOUT_WEIGHTS
 from video.color_clips import clip_targets

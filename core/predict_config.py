@@ -211,9 +211,9 @@ class PredictConfig:
     )
     damaged: str = setting(
         "refuse",
-        "photos that were cut short; use: color what is there, and say how much that is",
+        "photos and clips that were cut short; use: color what is there, and say how much that is",
         modes=("predict",),
-        kinds=("photo", "folder"),
+        kinds=("photo", "clip", "folder"),
         choices=("refuse", "use"),
     )
     progress: str = setting(

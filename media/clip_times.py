@@ -7,7 +7,9 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from core.remarks import remark
 from media.ffmpeg import ClipError
+from media.use_damaged import is_used
 
 # Headers that say how long a clip is may be a little wrong; a clip that lacks more was cut short.
 _TRUNCATED_S = 1.0
@@ -71,13 +73,13 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
     """The times of a clip, whose pictures are those of `stream`.
 
     Raises:
-        ClipError: there is less than the header says, or the times begin again.
+        ClipError: there is less than the header says, unless that is wanted, or the times begin again.
     """
     times, latest = ClipTimes(), dict[int, Fraction]()
     for packet in container.demux():
-        if packet.is_corrupt:
+        if packet.is_corrupt and not is_used():
             raise ClipError(f"{path} is cut short or damaged: get an intact copy")
-        if not packet.size:
+        if not packet.size or packet.is_corrupt:
             continue
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
             time = packet.dts * packet.time_base
@@ -87,7 +89,12 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
             latest[packet.stream_index] = time
         times.add(packet, is_video=packet.stream_index == stream.index)
     if _is_cut_short(container, stream, times.num_packets, float(times.end)):
-        raise ClipError(f"{path} is shorter than its header says, cut short or damaged: get an intact copy")
+        if not is_used():
+            raise ClipError(
+                f"{path} is shorter than its header says, cut short or damaged: get an intact copy"
+            )
+        told = f"is shorter than its header says; {float(times.end):.1f} s of it are there and are colored"
+        remark(f"{path} {told}", told)
     if times.start is None or container.format.name not in _CLOCKS:
         times.start = Fraction(0)
     return times

@@ -12,20 +12,9 @@ from PIL import Image, ImageFile
 
 from core.remarks import remark
 from media.decode import opened
+from media.use_damaged import is_used
 
-_use = threading.Event()
 _loading = threading.Lock()
-
-
-@contextlib.contextmanager
-def using_damaged(wanted: bool) -> Iterator[None]:
-    """Within the block `load` takes what is there of a photo, if that is wanted."""
-    if wanted:
-        _use.set()
-    try:
-        yield
-    finally:
-        _use.clear()
 
 
 @contextlib.contextmanager
@@ -34,13 +23,13 @@ def loaded(file: BinaryIO, max_pixels: int, number: int, name: str) -> Iterator[
     with contextlib.ExitStack() as stack:
         image = stack.enter_context(opened(file, max_pixels))
         try:
-            if not _use.is_set():
+            if not is_used():
                 _load(image, number)
             else:
                 with _loading:  # Pillow's switch is for all threads
                     _load(image, number)
         except OSError:
-            if not _use.is_set():
+            if not is_used():
                 raise
             file.seek(0)
             image = stack.enter_context(opened(file, max_pixels))

@@ -259,6 +259,8 @@ def _other_packets(source: Any, clip: Clip, copies: dict[int, Any]) -> Iterator[
     latest: dict[int, int] = {}
     with reading(clip.path):
         for packet in source.demux(streams):
+            if packet.is_corrupt:  # the last of a clip that was cut short
+                continue
             copy = copies[packet.stream.index]
             if isinstance(copy, ConvertedSound):
                 yield from copy.convert(packet, clip.start)

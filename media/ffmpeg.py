@@ -10,6 +10,8 @@ from types import ModuleType
 from typing import Any
 
 from core.errors import UserError
+from core.remarks import remark
+from media.use_damaged import is_used
 
 # Of all that FFmpeg opens: no pictures, and no lists that name other files or addresses.
 _DEMUXERS = "mov,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,dv"
@@ -104,8 +106,21 @@ def decoded(path: Path, max_pixels: int, *, deinterlace: bool = False) -> Iterat
         deinterlace: make whole frames of fields, as many as before, each at its time.
     Raises:
         ClipError: it cannot be read.
-        DamagedClip: its data make no sense.
+        DamagedClip: its data make no sense, from the first frame on where what is there is wanted.
     """
+    num = 0
+    try:
+        for frame in _decoded(path, max_pixels, deinterlace=deinterlace):
+            yield frame
+            num += 1
+    except DamagedClip:
+        if not is_used() or not num:
+            raise
+        told = f"is damaged after {num} frames, which are colored"
+        remark(f"{path} {told}", told)
+
+
+def _decoded(path: Path, max_pixels: int, *, deinterlace: bool) -> Iterator[Any]:
     with opened(path) as container, reading(path):
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"

@@ -1,13 +1,16 @@
 """Photos that were cut short: refused, or used as far as they are there, never silently."""
 
+import json
+
 import numpy as np
 import pytest
 import skimage.data
+from clips import pictures, stamps, write_clip
 from PIL import Image, ImageFile
 
-from media.damaged import using_damaged
 from media.decode import PhotoError
 from media.picture import load_picture
+from media.use_damaged import using_damaged
 
 PHOTO = skimage.data.chelsea()
 
@@ -60,3 +63,31 @@ def test_from_the_command_line(cli, cut, vivid, tmp_path):
     outcome = cli(*argv, "--damaged=use")
     assert outcome.code == 0
     assert "% of it is there" in outcome.err
+
+
+@pytest.fixture(params=[".mkv", ".ts", ".avi", ".mpg"])
+def cut_clip(request, tmp_path):
+    """The first 60 % of a clip of 75 frames with sound."""
+    pytest.importorskip("av")
+    codec = {"codec": "mpeg2video"} if request.param in (".avi", ".mpg") else {}
+    path = write_clip(
+        tmp_path / f"clip{request.param}", pictures(75), audio=1, audio_codec="mp2", rate=44100, **codec
+    )
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 6 // 10])
+    return path
+
+
+def test_what_is_there_of_a_clip(cli, cut_clip, vivid, tmp_path):
+    output = tmp_path / "out.mkv"
+    argv = ["--mode=predict", f"--image_path={cut_clip}", f"--weights={vivid}", f"--output_path={output}"]
+    refused = cli(*argv)
+    done = cli(*argv, "--damaged=use", "--keep_color=no", "--overwrite", "--progress=json")
+    assert done.code == 0, done.err
+    assert 8 <= len(stamps(output)) < 75
+    if cut_clip.suffix != ".mpg":  # which says nowhere how long it is
+        assert refused.code == 2 or cut_clip.suffix == ".ts"
+    if refused.code == 2:
+        assert not cut_clip.with_name("clip_colorized.mp4").exists()
+        warning = json.loads(done.out)["warning"]
+        assert "is shorter than its header says" in warning or "is damaged after" in warning
