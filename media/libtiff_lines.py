@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import importlib.util
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import PIL
 
 _LONGEST = 1024  # bytes of a line
 _PILLOWS_NAME = b"tempfile.tif"  # of every file
@@ -43,7 +42,8 @@ def hear_libtiff(tell: Callable[[str, str], object]) -> None:
 
 
 def _find() -> list[Path]:
-    folder = Path(PIL.__file__).parent
+    spec = importlib.util.find_spec("PIL")  # which is not imported for --help
+    folder = Path(spec.origin or ".").parent if spec else Path()
     return [path for place in _PLACES for path in folder.glob(place)]
 
 
