@@ -73,7 +73,10 @@ def main() -> None:
                     found = _mean_distance(ab_of(colorizer, *pair), truth)
                     differences.setdefault(f"{kind}, {period} pixels, {name}", []).append(found)
     for name, values in differences.items():
-        print(f"{name}: {np.mean(values):.1f} ({len(values)} photos)")
+        before = differences.get(name.replace("--descreen", "as it is"), values)
+        nearer = sum(after < as_it_is for after, as_it_is in zip(values, before, strict=True))
+        told = f", {nearer} of them nearer than as it is" if "--descreen" in name else ""
+        print(f"{name}: {np.mean(values):.1f} ({len(values)} photos{told})")
 
 
 def _photos(folder: Path | None, num: int) -> list[np.ndarray]:
