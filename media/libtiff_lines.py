@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
-import importlib.util
+import importlib.machinery
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,7 +42,7 @@ def hear_libtiff(tell: Callable[[str, str], object]) -> None:
 
 
 def _find() -> list[Path]:
-    spec = importlib.util.find_spec("PIL")  # which is not imported for --help
+    spec = importlib.machinery.PathFinder.find_spec("PIL")  # which is not imported for --help
     folder = Path(spec.origin or ".").parent if spec else Path()
     return [path for place in _PLACES for path in folder.glob(place)]
 
