@@ -172,17 +172,20 @@ def torchrun(*argv: object, script: Path = MAIN, processes: int = 2) -> subproce
     return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
 
 
+FORKS = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
+"""Processes that begin with everything imported and, unlike forks of this one, without its threads."""
+FORKS.set_forkserver_preload(["conftest"])
+
+
 def run_forked(*argv: object, processes: int = 2) -> Outcome:
-    """Run the program in several processes as torchrun does, forked from this one: imports take seconds."""
-    context, port = multiprocessing.get_context("fork"), free_port()
+    """Run the program in several processes as torchrun does, of `FORKS`."""
+    port = free_port()
     with tempfile.TemporaryDirectory() as name:
         paths = [Path(name) / stream for stream in ("out", "err")]
         for path in paths:
             path.touch()
         places = [join_job(rank, processes, port) for rank in range(processes)]
-        work = [
-            context.Process(target=_run_at, args=(place, paths, list(map(str, argv)))) for place in places
-        ]
+        work = [FORKS.Process(target=_run_at, args=(place, paths, list(map(str, argv)))) for place in places]
         for process in work:
             process.start()
         for process in work:

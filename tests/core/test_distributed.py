@@ -8,8 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-import torch.multiprocessing
-from conftest import fill, free_port, join_job, run_forked, torchrun, training_of
+from conftest import FORKS, fill, free_port, join_job, run_forked, torchrun, training_of
 from timm.layers import BatchNormAct2d, SyncBatchNormAct
 
 from config import Config
@@ -106,7 +105,13 @@ def one_of_two(rank, port, folder):
 def of_two(tmp_path_factory):
     """`everything`, of each of two processes."""
     folder = tmp_path_factory.mktemp("of_two")
-    torch.multiprocessing.start_processes(one_of_two, (free_port(), folder), nprocs=2, start_method="fork")
+    port = free_port()
+    children = [FORKS.Process(target=one_of_two, args=(rank, port, folder)) for rank in range(2)]
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0, 0]
     return [torch.load(folder / f"{rank}.pt", weights_only=True) for rank in range(2)]
 
 

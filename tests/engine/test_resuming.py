@@ -2,7 +2,6 @@
 
 import csv
 import json
-import multiprocessing
 import os
 import shutil
 import signal
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SETTINGS, flags_of
+from conftest import FORKS, SETTINGS, flags_of
 from safetensors.torch import load_file
 
 import main
@@ -80,13 +79,8 @@ def whole_run(photos, tmp_path_factory):
     return run_dir
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
-@pytest.mark.parametrize(
-    ("dies_at", "dies_in"), [("before best", 2), ("between best and last", 2), ("after last", 3)]
-)
-def test_killed_between_two_files(cli, photos, tmp_path, whole_run, dies_at, dies_in):
-    """A child kills itself at an epoch's files; resuming ends as if nothing had happened."""
-    killed = tmp_path / "killed"
+def train_and_die(argv, dies_at, dies_in):
+    """In a process of its own."""
     save_best, save_state = train.Trainer.save_best, train.Trainer.save_state
 
     def die_if(self, place):
@@ -102,14 +96,21 @@ def test_killed_between_two_files(cli, photos, tmp_path, whole_run, dies_at, die
         save_state(self)
         die_if(self, "after last")
 
-    def child():
-        train.Trainer.save_best, train.Trainer.save_state = best, state
-        main.main(arguments(photos, killed, *AVERAGED))
+    train.Trainer.save_best, train.Trainer.save_state = best, state
+    main.main(argv)
 
-    process = multiprocessing.get_context("fork").Process(target=child)  # whose imports are done
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
+@pytest.mark.parametrize(
+    ("dies_at", "dies_in"), [("before best", 2), ("between best and last", 2), ("after last", 3)]
+)
+def test_killed_between_two_files(cli, photos, tmp_path, whole_run, dies_at, dies_in):
+    """A child kills itself at an epoch's files; resuming ends as if nothing had happened."""
+    killed = tmp_path / "killed"
+    child = FORKS.Process(target=train_and_die, args=(arguments(photos, killed, *AVERAGED), dies_at, dies_in))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     assert cli("--mode=train", f"--run_dir={killed}", "--resume").code == 0
     assert same(whole_run, killed)
     assert len(history(killed)) == 3
