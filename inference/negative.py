@@ -12,6 +12,7 @@ from media.picture import FULL, Picture
 
 _SIDE = 96  # pixels of the long side
 _WINDOW = 5
+_LEAST_CONTRAST = 20  # 8-bit values, from its 5 % of darkest pixels to those of the lightest
 WEIGHTS = np.array([-5.6, 2.5, 4.9, -8.5, -7.4])
 """Of `evidence`, by `python -m benchmarks.fit_negative`."""
 THRESHOLD = 2.0
@@ -24,8 +25,13 @@ def invert(picture: Picture) -> Picture:
 
 
 def looks_negative(picture: Picture) -> bool:
-    """Whether a photo's histogram, borders and smooth parts look like those of a negative."""
-    return bool(-evidence(picture.preview(_SIDE)) @ WEIGHTS > THRESHOLD)
+    """Whether a photo's histogram, borders and smooth parts look like those of a negative.
+
+    A page with hardly anything on it is none, whatever its gray.
+    """
+    photo = picture.preview(_SIDE)
+    low, high = np.percentile(np.asarray(photo.convert("L")), [5, 95])
+    return bool(high - low >= _LEAST_CONTRAST and -evidence(photo) @ WEIGHTS > THRESHOLD)
 
 
 def evidence(photo: Image.Image) -> np.ndarray:

@@ -27,6 +27,14 @@ def test_evidence_turns_its_sign(name):
     assert not looks_negative(from_array(np.asarray(photo)))
 
 
+@pytest.mark.parametrize("gray", [20, 128, 235])
+def test_a_page_with_nothing_on_it_is_none(gray):
+    """Under the noise of a scanner, with a speck."""
+    page = np.random.default_rng(0).normal(gray, 3, (300, 400)).clip(0, 255).astype(np.uint8)
+    page[100:104, 200:206] = 255 - gray
+    assert not looks_negative(from_array(page))
+
+
 def test_a_negative_is_told_and_inverted(cli, vivid, tmp_path):
     night = np.asarray(Image.fromarray(skimage.data.rocket()).convert("L"))
     Image.fromarray(255 - night).save(tmp_path / "negative.png")
