@@ -174,6 +174,7 @@ def test_no_output_over_another_file(cli, photo, vivid, tmp_path, flag):
     assert sorted(path.name for path in tmp_path.iterdir()) == [photo.name]
 
 
+@pytest.mark.parametrize("model_name", ["model1", "zhang2017", "unet"])
 def test_reference_state_dict(cli, photo, tmp_path, model_name):
     """A plain .pth has no settings: the flag says the model, its shapes the preset, the defaults the rest."""
     torch.manual_seed(0)
