@@ -5,6 +5,7 @@
 Flags beyond the experiment's name go to every training. Runs stay in runs/experiments/ and are gone on
 with where they stopped; scores on the validation photos go to docs/results/<experiment>.json, from which
 `python -m benchmarks.results` writes the page. With --photos=FOLDER the test lists of FOLDER are scored too.
+With --only=ROW,ROW these rows alone are trained and scored; the others stay as that file has them.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,10 +22,12 @@ import torch
 
 import main
 from benchmarks.common import machine
+from benchmarks.kept import merge, read_kept, with_weights
 from benchmarks.lists import LISTS, measure, trim
 from benchmarks.results import RESULTS
 from checkpoint.file import LoadedModel, load_weights
 from core.device import find_device
+from core.errors import UserError
 from core.files import read_csv, read_json, write_json
 from core.runs import BEST, HISTORY, LAST
 
@@ -85,6 +89,10 @@ EXPERIMENTS = {
             "zhang2016": "--model=zhang2016",
             "iizuka2016": "--model=iizuka2016 --loss=mse",
             "nazeri2018": "--model=nazeri2018",
+            "zhang2017": "--model=zhang2017",
+            "coltran2021": "--model=coltran2021",
+            "unet": "--model=unet",
+            "liu2023": "--model=liu2023",
         },
         common="--recipe=best --preset=small --min_crop=0.8 --split_ratio=0.94,0.06,0",
     ),
@@ -112,37 +120,65 @@ EXPERIMENTS = {
 }
 
 
-def run(name: str, flags: list[str], photos: Path | None) -> dict[str, Any]:
-    """Train and score every row; what is finished is not done again."""
+def run(name: str, flags: list[str], photos: Path | None, only: str | None = None) -> dict[str, Any]:
+    """Train and score the rows of an experiment; what is finished is not done again.
+
+    Args:
+        flags: of every training.
+        photos: folder of the test lists; None: they are not scored.
+        only: names of rows, by commas; the others stay as they were measured before. None: all rows.
+    Raises:
+        UserError: there is no such row, or the others were measured by another command.
+    """
     experiment = EXPERIMENTS[name]
-    rows = []
-    folders = {row: RUNS / name / "".join(c if c.isalnum() else "_" for c in row) for row in experiment.rows}
-    for row, own in experiment.rows.items():
-        folder = folders[row]
-        # The flags of the row win: argparse takes the last of two.
-        given = [*shlex.split(experiment.common), *flags, *shlex.split(own)]
-        command = ["--mode=train", *given, f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"]
-        print(f"\n== {name}: {row}\npython main.py {shlex.join(command)}", flush=True)
-        if (folder / LAST).exists():
-            command.append("--resume")  # a flag that contradicts the run is an error
-        _call(command)
-        _call(["--mode=test", "--split=val", f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"])
-        history = [{k: float(v) for k, v in epoch.items()} for epoch in read_csv(folder / HISTORY)]
-        card = trim(read_json(folder / "metrics_val.json"))
-        cost = cost_of(load_weights(folder / BEST), history)
-        rows.append({"name": row, "flags": own, "cost": cost, "card": card, "history": history})
-        if photos:
-            rows[-1]["lists"] = measure(folder / BEST, photos)
     shown = [*map(_shorten, flags), *(["--photos=PHOTOS"] if photos else [])]
-    return {
+    command = f"python -m benchmarks.experiments {name} {shlex.join(shown)}"
+    chosen = _choose(experiment, only)
+    kept = None if only is None else read_kept(RESULTS / f"{name}.json", command, experiment.common)
+    folders = {row: RUNS / name / "".join(c if c.isalnum() else "_" for c in row) for row in experiment.rows}
+    rows = [_row(name, row, folders[row], flags, photos) for row in chosen]
+    found = {
         "experiment": name,
         "title": experiment.title,
-        "command": f"python -m benchmarks.experiments {name} {shlex.join(shown)}",
+        "command": command,
         "common": experiment.common,
         "machine": machine(find_device("auto").type),
         "rows": rows,
-        **({"compared": compare_rows(name, folders, photos)} if photos else {}),
     }
+    if photos:
+        there = {*chosen, *with_weights(kept, {row: folder / BEST for row, folder in folders.items()})}
+        of = {row: folder for row, folder in folders.items() if row in there}
+        found["compared"] = compare_rows(name, of, photos)
+    return merge(kept, found, experiment.rows)
+
+
+def _choose(experiment: Experiment, only: str | None) -> list[str]:
+    if only is None:
+        return [*experiment.rows]
+    # A name of a row may hold commas itself.
+    wanted = [only] if only in experiment.rows else only.split(",")
+    if unknown := [row for row in wanted if row not in experiment.rows]:
+        raise UserError(f"--only={only}: there is no row {unknown[0]!r}, only {', '.join(experiment.rows)}")
+    return [row for row in experiment.rows if row in wanted]
+
+
+def _row(name: str, row: str, folder: Path, flags: list[str], photos: Path | None) -> dict[str, Any]:
+    """Train and score one row."""
+    experiment = EXPERIMENTS[name]
+    own = experiment.rows[row]
+    # The flags of the row win: argparse takes the last of two.
+    given = [*shlex.split(experiment.common), *flags, *shlex.split(own)]
+    command = ["--mode=train", *given, f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"]
+    print(f"\n== {name}: {row}\npython main.py {shlex.join(command)}", flush=True)
+    if (folder / LAST).exists():
+        command.append("--resume")  # a flag that contradicts the run is an error
+    _call(command)
+    _call(["--mode=test", "--split=val", f"--run_dir={folder}", f"--pack_dir={RUNS / 'pack'}"])
+    history = [{k: float(v) for k, v in epoch.items()} for epoch in read_csv(folder / HISTORY)]
+    card = trim(read_json(folder / "metrics_val.json"))
+    cost = cost_of(load_weights(folder / BEST), history)
+    found = {"name": row, "flags": own, "cost": cost, "card": card, "history": history}
+    return found | ({"lists": measure(folder / BEST, photos)} if photos else {})
 
 
 def cost_of(weights: LoadedModel, history: list[dict[str, float]]) -> dict[str, float]:
@@ -192,10 +228,22 @@ def _call(argv: list[str]) -> None:
         sys.exit(code)
 
 
-if __name__ == "__main__":
+def main_of(argv: Sequence[str] | None = None) -> int:
+    """Run an experiment and write its file; 0, or 2 for what the user can put right."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("experiment", choices=EXPERIMENTS)
     parser.add_argument("--photos", type=Path, help="score the test lists of this folder too")
-    args, rest = parser.parse_known_args()
-    write_json(RESULTS / f"{args.experiment}.json", run(args.experiment, rest, args.photos))
-    print(f"written to {RESULTS / args.experiment}.json")
+    parser.add_argument("--only", help="train and score these rows alone, by commas")
+    args, rest = parser.parse_known_args(argv)
+    path = RESULTS / f"{args.experiment}.json"
+    try:
+        write_json(path, run(args.experiment, rest, args.photos, args.only))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    print(f"written to {path}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main_of())
