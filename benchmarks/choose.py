@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.set_scores import distances, features_of_truth, moves_and_features, shift_ratio
+from benchmarks.set_scores import distances, features_of_truth, look_at, shift_ratio
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import find_weights
 from config import Config
@@ -72,8 +72,9 @@ def score_rows(rows: Mapping[str, LoadedModel], loader: PhotoLoader) -> dict[str
     columns = score_models({row: loaded.model for row, loaded in rows.items()}, loader).columns
     found, features = {}, {}
     for (row, loaded), scores in zip(rows.items(), columns.values(), strict=True):
-        moves, features[row] = moves_and_features(loaded.model, loader, see)
-        found[row] = _means(scores, scores) | {"shift": shift_ratio(moves, seed=0)["mean"]}
+        seen = look_at(loaded.model, loader, see)
+        features[row] = seen.features
+        found[row] = _means(scores, scores) | {"shift": shift_ratio(seen.moves, seed=0)["mean"]}
     first = next(iter(columns.values()))
     found |= {floor: _means(paired.of_floor(first, floor), first) for floor in FLOORS}
     for row, distance in distances(truth, features).items():

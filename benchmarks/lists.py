@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 import main
-from benchmarks.set_scores import distances, features_of_truth, moves_and_features, shift_ratio
+from benchmarks.set_scores import Looks, distances, features_of_truth, kernel_distances, look_at, shift_ratio
 from checkpoint.file import load_weights
 from config import Config
 from core.device import find_device
@@ -21,6 +21,7 @@ from data.pipeline import open_split
 from evaluate import scoring_loader
 from scoring.frechet import ENCODER, PhotoFeatures, deviation
 from scoring.scorecard import summarize
+from scoring.sets import TRUTH
 
 RUNS = Path("runs/results")
 
@@ -35,35 +36,58 @@ NATURE = (
 """Classes of the scenes that make up the list 'nature'."""
 KEPT = ("mse", "psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness")
 """Metrics of a scorecard that the page may show."""
+NUM_SAMPLES, SAMPLED = 8, 100
+"""Drawings of a photo, and photos of the scenes list, the first of its seeded draw, that they are made of."""
 _SEED = 42
 
 
 def measure(weights: Path, photos: Path) -> dict[str, Any]:
-    """Score a weights file on the lists of the folder `photos`: list -> card; 'together' -> `_together`."""
-    cards, truths, features = {}, [], []
+    """Score a weights file on the lists of the folder `photos`.
+
+    Returns:
+        List -> card; 'together' -> `_together`; of a model that draws, 'samples' -> that of its drawings.
+    """
+    cards, truths, looks = {}, [], []
+    model = load_weights(weights).model
     for name in LISTS:
         cards[name] = score_list(name, weights, photos)
         loader, truth = _truth(photos / LISTS[name], cards[name]["image_size"])
-        moves, seen = moves_and_features(load_weights(weights).model, loader, _features())
-        cards[name]["shift"] = shift_ratio(moves, _SEED)
+        look = look_at(model, loader, _features(), draw=name in TOGETHER)
+        cards[name]["shift"] = shift_ratio(look.moves, _SEED)
         if name == "scenes":
             cards["nature"] = _part(cards[name], read_csv(_run_dir(name, weights) / "per_image.csv"))
             is_nature = [photo.name.partition("/")[0] in NATURE for photo in loader.pack.photos]
-            cards["nature"]["shift"] = shift_ratio(moves[:, is_nature], _SEED)
+            cards["nature"]["shift"] = shift_ratio(look.moves[:, is_nature], _SEED)
         if name in TOGETHER:
             truths.append(truth)
-            features.append(seen)
-    return cards | {"together": _together(truths, torch.cat(features), cards["scenes"])}
+            looks.append(look)
+    if model.is_random:
+        cards["samples"] = _score_samples(weights, photos)
+    return cards | {"together": _together(truths, looks, cards["scenes"])}
 
 
 def score_list(name: str, weights: Path, photos: Path) -> dict[str, Any]:
     """The card of a weights file on one list, as `trim` leaves it."""
-    run_dir = _run_dir(name, weights)
-    argv = ["--mode=test", "--split=all", f"--data_dir={photos / LISTS[name]}", f"--weights={weights}"]
+    return trim(_test(LISTS[name], weights, photos, _run_dir(name, weights)))
+
+
+def _score_samples(weights: Path, photos: Path) -> dict[str, Any]:
+    """The card of some photos of the scenes list, and what several drawings of each are like."""
+    flags = (f"--samples={NUM_SAMPLES}", f"--max_photos={SAMPLED}", "--set_scores")
+    card = _test(LISTS["scenes"], weights, photos, _run_dir("samples", weights), *flags)
+    (scores,) = card["samples"].values()
+    del scores["definitions"]
+    return trim(card) | {"samples": scores}
+
+
+def _test(folder: str, weights: Path, photos: Path, run_dir: Path, *flags: str) -> dict[str, Any]:
+    """What the test mode says of weights on all photos of a folder."""
+    argv = ["--mode=test", "--split=all", f"--data_dir={photos / folder}", f"--weights={weights}", *flags]
     code = main.main([*argv, f"--run_dir={run_dir}", f"--pack_dir={RUNS / 'pack'}"])
     if code:
         sys.exit(code)
-    return trim(read_json(run_dir / "metrics.json"))
+    card: dict[str, Any] = read_json(run_dir / "metrics.json")
+    return card
 
 
 def trim(card: dict[str, Any]) -> dict[str, Any]:
@@ -91,18 +115,21 @@ def _part(whole: dict[str, Any], rows: list[dict[str, str]]) -> dict[str, Any]:
     return trim(summarize(scores, seed=_SEED) | same | {"num_photos": len(chosen)})
 
 
-def _together(truths: list[dict[str, Tensor]], features: Tensor, card: dict[str, Any]) -> dict[str, Any]:
-    """Fréchet distances of all photos of `TOGETHER`."""
+def _together(truths: list[dict[str, Tensor]], looks: list[Looks], card: dict[str, Any]) -> dict[str, Any]:
+    """Distances of all photos of `TOGETHER` to the true ones: 'model', and 'drawn' of a model that draws."""
     truth = {row: torch.cat([part[row] for part in truths]).cpu() for row in truths[0]}
-    features = features.cpu()
+    colored = {"model": torch.cat([look.features for look in looks])}
+    if drawn := [look.drawn for look in looks if look.drawn is not None]:
+        colored["drawn"] = torch.cat(drawn)
     return {
-        "num_photos": len(features),
+        "num_photos": len(colored["model"]),
         "image_size": card["image_size"],
         "weights_sha256": card["weights_sha256"],
         "features": ENCODER,
         "features_sha256": _features().sha256,
-        "frechet": distances(truth, {"model": features}),
-        "deviation": deviation(features, truth["truth"], seed=_SEED),
+        "frechet": distances(truth, colored),
+        "kid": kernel_distances(truth, colored, _SEED),
+        "deviation": deviation(colored["model"], truth[TRUTH], seed=_SEED),
     }
 
 

@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import argparse
 import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.common import machine
+from benchmarks.difference_tables import difference_tables
 from benchmarks.grids import draw_grids
 from benchmarks.lists import LISTS, RUNS, measure
+from benchmarks.set_tables import ROW_KINDS, distance_table, interval, lineup
 from checkpoint import shipped
 from core.device import find_device
 from core.errors import UserError
 from core.figures import write_curves
 from core.files import read_json, write_json, write_text
-from scoring import frechet, shift
+from scoring import frechet, kid, shift
 from scoring.scorecard import FLOORS
-from scoring.sets import REAL
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "docs" / "results"
@@ -36,7 +36,6 @@ PAGE = ROOT / "docs" / "results.md"
 
 _COLUMNS = {"psnr": 2, "ssim": 4, "delta_e_76": 2, "delta_e_2000": 2, "colorfulness": 1}
 _LIST_ORDER = ("scenes", "nature", "life", "objects", "faces")
-_ROW_KINDS = {"gray": "floor", "mean_color": "oracle", "half_chroma": "oracle"}
 
 
 def write_scores(name: str, command: str, rows: dict[str, Any]) -> None:
@@ -89,30 +88,14 @@ def _test_lists(rows: dict[str, dict[str, Any]]) -> list[str]:
         first = next(iter(cards.values()))
         title = "scenes, life and objects together" if name == "together" else name
         parts += [f"### {title}: {first['num_photos']} photos at {first['image_size']} px\n"]
-        parts += [_frechet_table(cards) if name == "together" else table(cards)]
+        parts += [distance_table(cards) if name == "together" else table(cards)]
     return parts
-
-
-def _frechet_table(cards: Mapping[str, dict[str, Any]]) -> str:
-    """Markdown: the distance of each row to the true photos, then that of the floors and of other photos."""
-    first = next(iter(cards.values()))
-    rows = {name: f"{card['frechet']['model']:.1f} ± {card['deviation']:.1f}" for name, card in cards.items()}
-    rows |= {f"{name} ({_ROW_KINDS[name]})": f"{first['frechet'][name]:.1f}" for name in FLOORS}
-    rows["true photos, a half to the other"] = f"{first['frechet'][REAL]:.1f}"
-    lines = ["| | Fréchet distance ↓ |", "|---|---|"]
-    lines += [f"| {name} | {value} |" for name, value in rows.items()]
-    num = first["num_photos"]
-    seen = (
-        f"Features of {first['features']}, its file {first['features_sha256']}. The last row is of other "
-        f"photos and of half as many, {num // 2} to {num - num // 2}: a colored photo still shows what the "
-        "true one does, and may be nearer."
-    )
-    return "\n".join(lines) + f"\n\n{seen}\n"
 
 
 def _experiment(name: str, found: dict[str, Any]) -> list[str]:
     rows = found["rows"]
     card, epochs = rows[0]["card"], max(len(row["history"]) for row in rows)
+    machines = {row["name"]: row["machine"] for row in rows if "machine" in row}
     gammas = {row["name"]: row["history"][-1].get("gamma") for row in rows}
     ends = ", ".join(f"{row} {gamma:.3f}" for row, gamma in gammas.items() if gamma is not None)
     own = "; ".join(f"{row['name']}, `{row['flags']}`" for row in rows if row["flags"])
@@ -120,7 +103,7 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
         f"## {found['title']}\n",
         f"`{found['command']}` with `{found['common']}` ({_machine(found)}): "
         f"{card['num_photos']} validation photos at {card['image_size']} px, {epochs} epochs. "
-        f"Flags of one row: {own}.\n",
+        f"Flags of one row: {own}.{_other_machines(machines)}\n",
         table({row["name"]: row["card"] for row in rows}),
         f"γ at the end: {ends}.\n",
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
@@ -128,10 +111,10 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
     if "cost" in rows[0]:
         parts += _costs(rows, found.get("compared"))
     if "lists" in rows[0]:
-        parts += ["The same trainings on the test lists.\n"]
+        parts += ["The same trainings on the test lists.\n", *lineup(rows)]
         parts += _test_lists({row["name"]: row["lists"] for row in rows})
     if "compared" in found:
-        parts += _differences(found["compared"], rows[0]["name"])
+        parts += difference_tables(found["compared"], [row["name"] for row in rows])
     return parts
 
 
@@ -152,21 +135,13 @@ def _costs(rows: list[dict[str, Any]], compared: dict[str, Any] | None) -> list[
     return ["\n".join(lines) + "\n", note + (f" Colored: {compared['speed']}." if compared else "") + "\n"]
 
 
-def _differences(compared: dict[str, Any], first: str) -> list[str]:
-    """How far each row is from the first on the scenes list, photo by photo."""
-    metrics = ("psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness_gap")
-    lines = [
-        f"Minus {first} on the scenes list, photo by photo, by `--mode=compare`; 95 % paired bootstrap "
-        "intervals, and * where they leave out 0. The gap is that of colourfulness to the truth.\n",
-        "| | PSNR, dB | SSIM | ΔE76 | ΔE2000 | gap |",
-        "|---|---|---|---|---|---|",
-    ]
-    for pair in compared["differences"]:
-        if pair["minus"] == first:
-            digits = {**_COLUMNS, "colorfulness_gap": 1}
-            cells = [_cell(pair[m], digits[m], "+") + "*" * pair[m]["differs"] for m in metrics]
-            lines.append(f"| {pair['of']} | " + " | ".join(cells) + " |")
-    return ["\n".join(lines) + "\n"]
+def _other_machines(machines: dict[str, dict[str, Any]]) -> str:
+    """Which rows were measured elsewhere, and where."""
+    if not machines:
+        return ""
+    places = {m["platform"]: _machine({"machine": m}) for m in machines.values()}
+    named = "; ".join(f"{about}, {platform}" for platform, about in places.items())
+    return f" Of another machine ({named}): {', '.join(machines)}."
 
 
 def _robustness(found: dict[str, Any]) -> list[str]:
@@ -186,7 +161,7 @@ def table(cards: dict[str, dict[str, Any]]) -> str:
     has_shift = any("shift" in card for card in cards.values())
     rows = {name: _cells(card["model"], first) + _own_cells(card, has_shift) for name, card in cards.items()}
     blank = [""] * (1 + has_shift)
-    rows |= {f"{name} ({_ROW_KINDS[name]})": _cells(first[name], first) + blank for name in FLOORS}
+    rows |= {f"{name} ({ROW_KINDS[name]})": _cells(first[name], first) + blank for name in FLOORS}
     head = ["", "PSNR ↑, dB", "above gray", "SSIM ↑", "ΔE76 ↓", "ΔE2000 ↓", "colourfulness", "− true"]
     head += ["chroma / true", "shift ↓"][: len(blank)]
     lines = [f"| {' | '.join(head)} |".replace("|  |", "| |"), "|---" * len(head) + "|"]
@@ -197,24 +172,19 @@ def table(cards: dict[str, dict[str, Any]]) -> str:
 
 def _cells(values: dict[str, Any], first: dict[str, Any]) -> list[str]:
     """The metrics of a predictor, beside gray and the truth."""
-    cells = [_cell(values[metric], digits) for metric, digits in _COLUMNS.items()]
+    cells = [interval(values[metric], digits) for metric, digits in _COLUMNS.items()]
     cells.insert(1, f"{values['psnr']['mean'] - first['gray']['psnr']['mean']:+.2f}")
     return [*cells, f"{values['colorfulness']['mean'] - first['truth_colorfulness']:+.1f}"]
 
 
 def _own_cells(card: dict[str, Any], has_shift: bool) -> list[str]:
     """What a model has and a floor has not."""
-    shift = _cell(card["shift"], 3) if "shift" in card else ""
+    shift = interval(card["shift"], 3) if "shift" in card else ""
     return [f"{card['chroma_ratio']:.2f}", *([shift] if has_shift else [])]
 
 
 def _machine(found: dict[str, Any]) -> str:
     return f"{found['machine']['cores']} CPU cores, torch {found['machine']['torch']}"
-
-
-def _cell(value: dict[str, float], digits: int, sign: str = "") -> str:
-    mean, low, high = (f"{value[key]:{sign}.{digits}f}" for key in ("mean", "low", "high"))
-    return f"{mean} [{low}, {high}]"
 
 
 _TRAINING = """The last stage of their trainings, as `python -m benchmarks.ship_weights` kept it:
@@ -237,6 +207,7 @@ _SETS = (
     f"*Shift*: {shift.DEFINITION}. 0 where every colour stays on its thing; the higher, the more the colours "
     "break into patches.",
     f"*Fréchet distance*: {frechet.DEFINITION}.",
+    f"*KID*: {kid.DEFINITION}.",
 )
 
 

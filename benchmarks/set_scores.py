@@ -1,8 +1,9 @@
-"""Scores of sets of photos: shift, and Fréchet distances beside those of the floors and of true photos."""
+"""Scores of sets of photos: shift, and distances beside those of the floors and of true photos."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +15,9 @@ from data.loader import PhotoLoader
 from models.base import ColorizationModel
 from models.inputs import Inputs
 from scoring.frechet import PhotoFeatures, frechet
-from scoring.scorecard import FLOORS, interval, resampled_means
+from scoring.kid import kid_terms
+from scoring.samples import draw_samples
+from scoring.scorecard import FLOORS, bootstrap, interval, resampled_means
 from scoring.sets import REAL, TRUTH, SetFeatures
 from scoring.shift import shift
 
@@ -31,13 +34,31 @@ def features_of_truth(loader: PhotoLoader, see: PhotoFeatures) -> dict[str, Tens
     return features.rows
 
 
+class Looks(NamedTuple):
+    """What is seen of the photos of a loader.
+
+    Attributes:
+        moves: (2, N): how far the colours move with the photo, and their mean chroma.
+        features: (N, d), of the colored photos.
+        drawn: (N, d), of one drawing of each, by its own seed; None: there is none.
+    """
+
+    moves: np.ndarray
+    features: Tensor
+    drawn: Tensor | None
+
+
 @torch.inference_mode()
-def moves_and_features(
-    model: ColorizationModel, loader: PhotoLoader, see: PhotoFeatures
-) -> tuple[np.ndarray, Tensor]:
-    """(2, N): how far the colours move with the photo, and their mean chroma; and (N, d): their features."""
+def look_at(
+    model: ColorizationModel, loader: PhotoLoader, see: PhotoFeatures, *, draw: bool = False
+) -> Looks:
+    """Color the photos of a loader, and move them.
+
+    Args:
+        draw: whether a model that draws its colours is to do so, too.
+    """
     model.eval().to(loader.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    moves, features = [], []
+    moves, features, drawn = [], [], []
     with progress_bar("moving photos", len(loader)) as bar:
         for batch in loader:
             ab = model.predict(model.inputs(batch))
@@ -47,8 +68,15 @@ def moves_and_features(
                 )
             )
             features.append(see(lab_to_rgb(join(batch.L, ab))))
+            if draw and model.is_random:
+                (sample,) = draw_samples(model, batch, 1)
+                drawn.append(see(lab_to_rgb(join(batch.L, sample))))
             bar.update(len(batch))
-    return torch.cat(moves, dim=1).double().cpu().numpy(), torch.cat(features).cpu()
+    return Looks(
+        torch.cat(moves, dim=1).double().cpu().numpy(),
+        torch.cat(features).cpu(),
+        torch.cat(drawn).cpu() if drawn else None,
+    )
 
 
 def shift_ratio(moves: np.ndarray, seed: int) -> dict[str, float]:
@@ -69,6 +97,24 @@ def distances(truth: Mapping[str, Tensor], colored: Mapping[str, Tensor]) -> dic
         Row -> distance. That of `REAL` is of one half of the true photos, every other one, to the rest; of
         half as many photos it is biased upward by more than the others.
     """
+    return {row: frechet(*pair) for row, pair in _pairs(truth, colored).items()}
+
+
+def kernel_distances(
+    truth: Mapping[str, Tensor], colored: Mapping[str, Tensor], seed: int
+) -> dict[str, dict[str, float]]:
+    """The same rows' kernel distances, with 95 % bootstrap intervals: mean, low, high."""
+    found = {}
+    for row, (first, second) in _pairs(truth, colored).items():
+        num = min(len(first), len(second))  # of an odd number of photos, one half has one more
+        terms = kid_terms(first[:num], second[:num]).numpy()
+        (low,), (high,) = bootstrap(terms[None], seed)
+        found[row] = {"mean": float(terms.mean()), "low": float(low), "high": float(high)}
+    return found
+
+
+def _pairs(truth: Mapping[str, Tensor], colored: Mapping[str, Tensor]) -> dict[str, tuple[Tensor, Tensor]]:
+    """Row -> the two sets whose distance it has."""
     rows = {**colored, **{name: truth[name] for name in FLOORS}}
-    found = {name: frechet(features, truth[TRUTH]) for name, features in rows.items()}
-    return found | {REAL: frechet(truth[TRUTH][::2], truth[TRUTH][1::2])}
+    halves = (truth[TRUTH][::2], truth[TRUTH][1::2])
+    return {name: (features, truth[TRUTH]) for name, features in rows.items()} | {REAL: halves}

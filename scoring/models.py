@@ -65,7 +65,7 @@ def score_models(
             for label, model in models.items():
                 if model.is_random and num_samples > 1:
                     samples = draw_samples(model, batch, num_samples)
-                    columns[label] |= score_samples(batch, samples)
+                    columns[label] |= score_samples(batch, samples, features.see if features else None)
                 for key, values in columns[label].items():
                     scores[label].setdefault(key, []).extend(values.tolist())
             if features is not None:

