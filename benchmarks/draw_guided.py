@@ -28,7 +28,7 @@ OUTPUT = Path(__file__).parent.parent / "docs" / "guided" / "strokes.png"
 Stroke = tuple[str, tuple[tuple[int, int], ...]]
 """A colour, and places of the photo (x, y) that a line joins."""
 
-_PHOTOS: dict[str, tuple[Stroke, ...]] = {
+PHOTOS: dict[str, tuple[Stroke, ...]] = {
     "coffee": (
         ("#35659f", ((105, 230), (150, 330), (250, 385))),
         ("#35659f", ((490, 220), (470, 290), (420, 350))),
@@ -89,7 +89,7 @@ def main() -> None:
     args = parser.parse_args()
     colorizers = {Path(name).stem: Colorizer.load(name) for name in args.weights.split(",")}
     rows = []
-    for name, strokes in _PHOTOS.items():
+    for name, strokes in PHOTOS.items():
         photo = Picture(np.asarray(getattr(skimage.data, name)()))
         rows.append(row_of(photo, strokes, colorizers))
     picture = montage([[*row.values()] for row in rows], [*rows[0]])
