@@ -9,13 +9,15 @@ from starlette.requests import Request
 from inference.chroma import Chroma
 from web.cinema import Cinema
 from web.photo import Photo
-from web.request_limits import Line, choice, number
+from web.request_limits import Line, choice, number, whole_number
 from web.sessions import Sessions
 from web.studio import Studio
 from web.wish import Wish
 
 _MAX_SATURATION, _MAX_VIVIDNESS = 3.0, 1.0
 _MAX_WAITING = 32
+MAX_SEED = 2**32 - 1
+"""Of a drawing, as of --sample_seed."""
 
 
 class Desk:
@@ -67,7 +69,9 @@ class Desk:
         model = choice(request, "model", tuple(self.studio.choices))
         vividness = number(request, "vividness", 0, self.max_vividness)
         saturation = number(request, "saturation", 0, self.max_saturation)
-        return Wish(model, vividness, saturation, request.query_params.get("plain") == "true")
+        seed = whole_number(request, "seed", MAX_SEED) if "seed" in request.query_params else None
+        is_plain = request.query_params.get("plain") == "true"
+        return Wish(model, vividness, saturation, seed=seed, is_plain=is_plain)
 
     async def chroma(self, request: Request, photo: Photo, wish: Wish) -> Chroma:
         """The colours that the model sees, which is asked only for what it was not asked before."""

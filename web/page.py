@@ -56,7 +56,10 @@ class Page:
         models = await anyio.to_thread.run_sync(studio.models)
         return JSONResponse(
             {
-                "models": [{"name": name, "vividness": own} for name, own in models.items()],
+                "models": [
+                    {"name": name, "vividness": own, "draws": studio.draws(name)}
+                    for name, own in models.items()
+                ],
                 "model": studio.first,
                 "saturation": studio.config.saturation,
                 "max_saturation": self.desk.max_saturation,

@@ -38,6 +38,18 @@ def number(request: Request, name: str, low: float, high: float) -> float:
     return value
 
 
+def whole_number(request: Request, name: str, high: int) -> int:
+    """A whole number of the query, from 0 on.
+
+    Raises:
+        UserError: there is none of that name, or it is out of range.
+    """
+    text = request.query_params.get(name, "")
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(high)) and int(text) <= high):
+        raise UserError(f"{name} must be a whole number from 0 to {high}")
+    return int(text)
+
+
 def choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
     """One of several words of the query.
 

@@ -75,6 +75,10 @@ class Studio:
         """What a model takes where nobody says otherwise; None: it has no such setting."""
         return getattr(self._colorizer(model).model.settings, "vividness", None)
 
+    def draws(self, model: str) -> bool:
+        """Whether a model draws its colours, so that every seed gives others."""
+        return self._colorizer(model).model.is_random
+
     def take(self, photo: Photo) -> list[str]:
         """Decode a photo, keep its size and its preview without colour; returns what is odd about it."""
         with keeping_remarks(is_quiet=True) as remarks:
@@ -110,6 +114,9 @@ class Studio:
         colorizer = self._asked(wish)
         accepts = frozenset() if wish.is_plain else colorizer.model.accepts
         guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
+        if wish.seed is not None and colorizer.model.is_random:
+            colorizer.model.check_drawing()
+            guidance = replace(guidance, seed=wish.seed)
         chroma = colorizer.predict_chroma(self._open(photo), guidance)
         path = self._chroma_path(photo, wish)
         save_chroma(path, chroma)
@@ -207,7 +214,12 @@ class Studio:
         return colorizer.with_settings(vividness=wish.vividness)
 
     def _about(self, wish: Wish) -> str:
-        return wish.model if self.vividness(wish.model) is None else f"{wish.model} {wish.vividness:g}"
+        said = [wish.model]
+        if self.vividness(wish.model) is not None:
+            said.append(f"{wish.vividness:g}")
+        if wish.seed is not None and self.draws(wish.model):
+            said.append(f"seed {wish.seed}")
+        return " ".join(said)
 
     def _chroma_path(self, photo: Photo, wish: Wish) -> Path:
         accepts = self._colorizer(wish.model).model.accepts

@@ -13,10 +13,12 @@ class Wish:
         model: a name of `Studio.choices`.
         vividness: of a model that has that setting; others leave it alone.
         saturation: factor of the model's chroma.
+        seed: of a model that draws its colours; others leave it alone. None: its best guess.
         is_plain: whatever a person says about the photo.
     """
 
     model: str
     vividness: float = 0.0
     saturation: float = 1.0
+    seed: int | None = None
     is_plain: bool = False

@@ -6,6 +6,7 @@ import { Correction } from "./correct.js";
 import { follow } from "./files.js";
 import { History, pictureOf, pointsOf } from "./marks.js";
 import { clearNotes, note, noting, speak } from "./say.js";
+import { lookAt, Samples } from "./samples.js";
 import { format, look, offer } from "./settings.js";
 import { drawStrip } from "./strip.js";
 import { Viewer } from "./viewer.js";
@@ -13,6 +14,7 @@ import { Viewer } from "./viewer.js";
 const element = (id) => document.getElementById(id);
 const viewer = new Viewer();
 const correction = new Correction(refresh);
+const samples = new Samples(refresh);
 const clips = new Clips(drawPhotos);
 // Files may be dropped before the server has answered.
 const offered = api.about();
@@ -65,10 +67,11 @@ async function refresh() {
   pending = new AbortController();
   const { signal } = pending;
   const photo = shown;
+  samples.open(photo);
   viewer.setBusy(true);
   await noting(async () => {
     await sendHints(photo);
-    const picture = await api.color(photo, look(), signal);
+    const picture = await api.color(photo, lookAt(photo), signal);
     photo.picture = picture;
     viewer.setColor(picture);
     photo.thumb = URL.createObjectURL(picture);
@@ -128,7 +131,7 @@ async function develop(several) {
     progress.value = i;
     const path = await noting(async () => {
       await sendHints(photo);
-      return api.develop(photo, look(), format());
+      return api.develop(photo, lookAt(photo), format());
     });
     if (path) done.push({ photo, path });
   }

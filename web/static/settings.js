@@ -36,6 +36,9 @@ export const look = () => ({
   saturation: saturation.value,
 });
 
+/** Whether the model draws its colours, so that there are several to choose from. */
+export const draws = () => about.models.find(({ name }) => name === model.value).draws;
+
 export const format = () => element("format").value;
 
 /** All that could color a part instead. */
