@@ -27,12 +27,11 @@ from data.pipeline import make_loader, open_split
 from data.protocols import about_protocol, with_protocol
 from inference.weights import choose_weights, describe
 from models.base import ColorizationModel
-from scoring.frechet import PhotoFeatures
 from scoring.models import Scored, score_models
 from scoring.samples import SCORES as SAMPLE_SCORES
 from scoring.samples import print_samples, summarize_samples
 from scoring.scorecard import DEFINITIONS, print_table, summarize
-from scoring.sets import SetFeatures, print_sets, score_sets
+from scoring.sets import SetFeatures, features_by_name, print_sets, score_sets
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +99,9 @@ def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, c
         model.check_drawing()
     if config.samples == 1:
         raise UserError("--samples=1: what tells of several answers needs two or more")
-    features = SetFeatures(PhotoFeatures().to(loader.device)) if config.set_scores else None
+    features = None
+    if kind := config.set_scores:
+        features = SetFeatures(features_by_name(kind).to(loader.device))
     return score_models(models, loader, num_samples=config.samples or 1, features=features)
 
 

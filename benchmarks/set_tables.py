@@ -12,7 +12,6 @@ from scoring.sets import REAL
 ROW_KINDS = {"gray": "floor", "mean_color": "oracle", "half_chroma": "oracle"}
 _LISTS = ("scenes", "life", "objects", "faces")
 _DASH = "–"  # what was never measured
-_KID_UNIT = 1000
 
 
 def distance_table(cards: Mapping[str, dict[str, Any]]) -> str:
@@ -32,7 +31,7 @@ def distance_table(cards: Mapping[str, dict[str, Any]]) -> str:
         rows[title] = [f"{newest['frechet'][name]:.1f}", _kid(newest, name)]
     if not any("kid" in card for card in cards.values()):
         rows = {name: cells[:1] for name, cells in rows.items()}
-    head = ["", "Fréchet distance ↓", f"KID × {_KID_UNIT} ↓"][: 1 + len(rows[title])]
+    head = ["", "Fréchet distance ↓", "KID ↓"][: 1 + len(rows[title])]
     num = newest["num_photos"]
     seen = (
         f"Features of {newest['features']}, its file {newest['features_sha256']}. The last row is of other "
@@ -50,7 +49,7 @@ def lineup(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     Returns:
         Nothing where none has distances of sets.
     """
-    head = ["", *(f"above gray, {name}" for name in _LISTS), "Fréchet ↓", f"KID × {_KID_UNIT} ↓"]
+    head = ["", *(f"above gray, {name}" for name in _LISTS), "Fréchet ↓", "KID ↓"]
     lines = {}
     for row in rows:
         lists = row["lists"]
@@ -107,7 +106,7 @@ def _distances(lists: Mapping[str, Any], row: str) -> list[str]:
 def _kid(card: Mapping[str, Any], row: str) -> str:
     if "kid" not in card:
         return _DASH
-    return interval({key: _KID_UNIT * value for key, value in card["kid"][row].items()}, 1)
+    return interval(card["kid"][row], 3)
 
 
 def interval(value: Mapping[str, float], digits: int, sign: str = "") -> str:

@@ -84,11 +84,13 @@ class DataConfig:
         modes=("test", "compare"),
         choices=("published", "ctest10k", "val5k"),
     )
-    set_scores: bool = setting(
-        False,
+    set_scores: str | None = setting(
+        None,
         "score the pictures as a set too: Fréchet distance and KID, of features of a network; takes about as "
-        "long again",
+        "long again. Without a value efficientnet, which needs no download; inception: the field's FID",
         modes=("test", "compare"),
+        choices=("efficientnet", "inception"),
+        bare="efficientnet",
     )
 
     def __post_init__(self) -> None:

@@ -86,9 +86,9 @@ def _parse_bool(text: str) -> bool:
     return text.lower() == "true"
 
 
-def _or_switch(parse: Callable[[str], Any], on: float) -> Callable[[str], Any]:
-    """`parse`, and the words of a switch: true is `on`, false 0."""
-    words = {"true": on, "false": 0.0}
+def _or_switch(parse: Callable[[str], Any], on: float | str) -> Callable[[str], Any]:
+    """`parse`, and the words of a switch: true is `on`, false 0 or no word."""
+    words = {"true": on, "false": None if isinstance(on, str) else 0.0}
     return lambda text: words[text.lower()] if text.lower() in words else parse(text)
 
 

@@ -39,7 +39,7 @@ def setting(
     above: float | None = None,
     high: float | None = None,
     choices: tuple[str, ...] = (),
-    bare: float | None = None,
+    bare: float | str | None = None,
 ) -> Any:
     """Declare one setting of a dataclass: default, help, whom it is for, and what it is checked against.
 
@@ -52,7 +52,7 @@ def setting(
         resumable: whether a run that is resumed may be told it anew; else that would be another run.
         low, above, high: smallest value, bound the value must exceed, largest value.
         choices: the only words allowed.
-        bare: of a number that was a switch once: what the flag means without a value, and `true`.
+        bare: of a number or a word that was a switch once: what the flag means without a value, and `true`.
     """
     allowed = {"low": low, "above": above, "high": high, "choices": choices, "bare": bare}
     scope = {"modes": modes, "kinds": kinds, "instead": instead or {}, "resumable": resumable}

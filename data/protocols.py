@@ -23,6 +23,7 @@ class Protocol:
         metrics: what is printed, names of `scoring.scorecard.METRICS`.
         num_photos: that are scored.
         file_name: what the photos' files are called; its group is their number.
+        changeable: names of those settings that a flag may change.
         numbers: of the photos, where the protocol says which; None: it draws them from all of the folder.
     """
 
@@ -32,6 +33,7 @@ class Protocol:
     num_photos: int
     file_name: re.Pattern[str]
     numbers: range | None = None
+    changeable: frozenset[str] = frozenset()
 
 
 _PLACES = re.compile(r"(?:Places365_(?:val|test)_)?(\d{8})\.jpe?g", re.IGNORECASE)
@@ -54,8 +56,8 @@ PROTOCOLS = {
     ),
     "ctest10k": Protocol(
         "10 000 photos of numbers 25 275 to 50 000 of the validation set of ImageNet, squashed to 256 px; "
-        "gray ones are among them. That they are the 10 000 of Larsson et al. 2016 is not checked: the "
-        "folder says which. LPIPS is not scored",
+        "gray ones are among them. That they are the 10 000 of Larsson et al. 2016 is not checked, for "
+        "their list is not here: the folder says which. LPIPS is not scored",
         {"split": "all", "image_size": 256, "resize": "squash"},
         ("psnr", "ssim"),
         10_000,
@@ -64,13 +66,14 @@ PROTOCOLS = {
     ),
     "val5k": Protocol(
         "the first 5 000 photos of the validation set of ImageNet, short side to 256 px, then the centre; "
-        "gray ones are among them. The Fréchet distance is that of other features than the field's FID, and "
-        "the colourfulness is signed",
-        {"split": "all", "image_size": 256, "resize": "crop", "set_scores": True},
+        "gray ones are among them. The Fréchet distance is the field's FID only with --set_scores=inception, "
+        "and the colourfulness is signed",
+        {"split": "all", "image_size": 256, "resize": "crop", "set_scores": "efficientnet"},
         ("psnr", "ssim", "colorfulness"),
         5_000,
         _IMAGENET,
         range(1, 5_001),
+        frozenset({"set_scores"}),
     ),
 }
 
@@ -83,7 +86,9 @@ def with_protocol(config: Config) -> Config:
     """
     if config.protocol is None:
         return config
-    settings = PROTOCOLS[config.protocol].settings
+    protocol = PROTOCOLS[config.protocol]
+    chosen = protocol.changeable & config.given
+    settings = {name: value for name, value in protocol.settings.items() if name not in chosen}
     for name in ("max_photos", *settings):
         if name in config.given and getattr(config, name) != settings.get(name):
             raise UserError(f"--protocol={config.protocol} says itself what --{name} is: leave it out")

@@ -16,12 +16,19 @@ from models.timm_encoder import TimmEncoder, packaged_weights
 
 ENCODER = "tf_efficientnet_lite0"
 """Not the one that unet is built on: a loss over that one's features would be judged by itself."""
-DISTANCE = (
-    "squared Fréchet distance of two Gaussians with the means and covariances of the features of colored and "
-    f"of the same true photos: the mean over the photo of the last feature map of {ENCODER} with ImageNet "
-    "weights; 0 for the true colours. It is biased upward, the more the fewer the photos: to be compared "
-    "only between rows of the same photos."
-)
+FEATURES = f"the mean over the photo of the last feature map of {ENCODER} with ImageNet weights"
+
+
+def distance_of(features: str) -> str:
+    """The definition of the distance over features that are told of in words."""
+    return (
+        "squared Fréchet distance of two Gaussians with the means and covariances of the features of colored "
+        f"and of the same true photos: {features}; 0 for the true colours. It is biased upward, the more the "
+        "fewer the photos: to be compared only between rows of the same photos."
+    )
+
+
+DISTANCE = distance_of(FEATURES)
 OTHER_FEATURES = "The features are not those of the Inception network of the FID, nor are the values"
 DEFINITION = (
     f"{DISTANCE} ±: standard deviation over resamples of the photos, drawn in pairs; they hold fewer "
@@ -34,8 +41,13 @@ class PhotoFeatures(nn.Module):
     """What `ENCODER` says of a picture, in evaluation mode and without gradients.
 
     Attributes:
+        name: of the network.
+        definition: of the distance over its features.
         sha256: of the file of its weights, the first 16 hexadecimal digits.
     """
+
+    name = ENCODER
+    definition = f"{DISTANCE} {OTHER_FEATURES}."
 
     def __init__(self) -> None:
         """

@@ -13,6 +13,7 @@ from core.errors import UserError
 from data.batch import Batch
 from data.color import join, lab_to_rgb
 from scoring import frechet, kid
+from scoring.inception import InceptionFeatures
 from scoring.scorecard import FLOORS, bootstrap, floors_of, print_rows
 
 REAL = "real"
@@ -20,13 +21,27 @@ REAL = "real"
 TRUTH = "truth"
 _MIN_PHOTOS = 4  # two halves of two
 _Z = 1.96  # of a 95 % interval
+_INTERVAL = (
+    "Interval: 1.96 standard deviations over resamples of the photos to either side; the resamples "
+    "themselves, of fewer different photos, lie higher"
+)
 DEFINITIONS = {
-    "frechet": f"{frechet.DISTANCE} Interval: 1.96 standard deviations over resamples of the photos to "
-    f"either side; the resamples themselves, of fewer different photos, lie higher. {frechet.OTHER_FEATURES}",
     "kid": kid.DEFINITION,
     REAL: "of one half of the true photos, every other one, to the rest: half as many photos, so that its "
     "Fréchet distance is biased upward by more than the others",
 }
+
+
+Features = frechet.PhotoFeatures | InceptionFeatures
+
+
+def features_by_name(kind: str) -> Features:
+    """What looks at pictures, by a word of --set_scores.
+
+    Raises:
+        UserError: its weights, or a package that it needs, cannot be had.
+    """
+    return InceptionFeatures() if kind == "inception" else frechet.PhotoFeatures()
 
 
 class SetFeatures:
@@ -37,7 +52,7 @@ class SetFeatures:
         rows: after `gather`, name -> (N, d) float32 on the CPU; `TRUTH` and the floors are among them.
     """
 
-    def __init__(self, see: frechet.PhotoFeatures) -> None:
+    def __init__(self, see: Features) -> None:
         self.see = see
         self.rows: dict[str, Tensor] = {}
         self._parts: dict[str, list[Tensor]] = {}
@@ -73,10 +88,10 @@ def score_sets(features: SetFeatures, *, seed: int) -> dict[str, Any]:
     if num < _MIN_PHOTOS:
         raise UserError(f"--set_scores needs {_MIN_PHOTOS} photos or more, and these are {num}")
     return {
-        "features": {"network": frechet.ENCODER, "sha256": features.see.sha256},
+        "features": {"network": features.see.name, "sha256": features.see.sha256},
         "num_photos": num,
         "rows": distances(features.rows, seed=seed),
-        "definitions": DEFINITIONS,
+        "definitions": {"frechet": f"{features.see.definition} {_INTERVAL}", **DEFINITIONS},
     }
 
 

@@ -149,11 +149,11 @@ def test_side_by_side_with_dashes_for_what_was_never_measured():
     cells = [[c.strip() for c in line.split("|")[1:-1]] for line in table.splitlines()[2:] if line]
     assert cells == [
         ["old", "+1.50", "–", "–", "–", "–", "–"],
-        ["new", "-1.00", "–", "–", "–", "10.0", "10.0 [0.0, 100.0]"],
-        ["drawer", "–", "–", "–", "+2.00", "10.0", "10.0 [0.0, 100.0]"],
-        ["drawer, one drawing", "–", "–", "–", "–", "20.0", "20.0 [0.0, 100.0]"],
-        ["gray (floor)", "+0.00", "+0.00", "+0.00", "+0.00", "30.0", "30.0 [0.0, 100.0]"],
-        ["true photos, a half to the other", "–", "–", "–", "–", "60.0", "60.0 [0.0, 100.0]"],
+        ["new", "-1.00", "–", "–", "–", "10.0", "0.010 [0.000, 0.100]"],
+        ["drawer", "–", "–", "–", "+2.00", "10.0", "0.010 [0.000, 0.100]"],
+        ["drawer, one drawing", "–", "–", "–", "–", "20.0", "0.020 [0.000, 0.100]"],
+        ["gray (floor)", "+0.00", "+0.00", "+0.00", "+0.00", "30.0", "0.030 [0.000, 0.100]"],
+        ["true photos, a half to the other", "–", "–", "–", "–", "60.0", "0.060 [0.000, 0.100]"],
     ]
     assert about.startswith("3 drawings of each of 7 photos")
     assert drawings.splitlines()[2].startswith("| drawer | 20.25 | 0.50 [0.40, 0.60] |")
@@ -164,8 +164,8 @@ def test_side_by_side_with_dashes_for_what_was_never_measured():
 def test_distances_of_a_model_that_draws():
     lines = distance_table({"drawer": of_sets("model", "drawn", *FLOORS)}).splitlines()
     assert lines[2:4] == [
-        "| drawer | 10.0 ± 0.5 | 10.0 [0.0, 100.0] |",
-        "| drawer, one drawing | 20.0 | 20.0 [0.0, 100.0] |",
+        "| drawer | 10.0 ± 0.5 | 0.010 [0.000, 0.100] |",
+        "| drawer, one drawing | 20.0 | 0.020 [0.000, 0.100] |",
     ]
 
 

@@ -44,7 +44,7 @@ def test_a_protocol_says_size_and_resize(name):
         "val5k": (256, "crop"),
     }[name]
     assert {"image_size", "resize", "split"} <= config.given
-    assert config.set_scores == (name == "val5k")
+    assert config.set_scores == ("efficientnet" if name == "val5k" else None)
     assert with_protocol(parse(f"--protocol={name}", f"--image_size={config.image_size}")) == config
 
 
@@ -53,6 +53,11 @@ def test_flags_that_say_otherwise(flag):
     name = flag.partition("=")[0]
     with pytest.raises(UserError, match=f"--protocol=val5k says itself what {name} is"):
         with_protocol(parse("--protocol=val5k", flag))
+
+
+def test_val5k_may_look_with_the_features_of_the_field():
+    config = with_protocol(parse("--protocol=val5k", "--set_scores=inception"))
+    assert (config.set_scores, config.image_size) == ("inception", 256)
 
 
 def test_published_is_of_places():
@@ -83,7 +88,7 @@ def test_photos_by_their_numbers():
 def small(monkeypatch):
     """val5k of five photos, at a size for tests."""
     row = PROTOCOLS["val5k"]
-    settings = {**row.settings, "image_size": 32, "set_scores": False}
+    settings = {**row.settings, "image_size": 32, "set_scores": None}
     row = dataclasses.replace(row, num_photos=5, numbers=range(1, 6), settings=settings)
     monkeypatch.setitem(protocols.PROTOCOLS, "val5k", row)
 
