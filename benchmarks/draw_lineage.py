@@ -36,7 +36,7 @@ from media.picture import Picture
 OUTPUT = Path(__file__).parent.parent / "docs" / "results" / "twenty_years.png"
 RUNS = Path("runs/experiments/lineage")
 _CROPS = {"astronaut": (slice(0, 420), slice(30, 450)), "coffee": (slice(0, 400), slice(90, 510))}
-_SIDE = 210  # of a picture, pixels
+_SIDE = 180  # of a picture, pixels
 _PER_LINE = 7  # at most
 
 

@@ -195,7 +195,8 @@ _HEAD = """# Results
 
 Every table here is written by `python -m benchmarks.results` from the JSON files in
 [`results/`](results); each names the command that made its file. What the photos are, how the weights
-that ship were trained and what they do badly stands in [weights.md](weights.md).
+that ship were trained and what they do badly stands in [weights.md](weights.md); a picture of all models by
+year in [models.md](models.md#through-twenty-years).
 
 Protocol: photos squashed to the side stated, L* of the truth kept, colours beyond sRGB clipped; per
 photo, then averaged; in brackets 95 % percentile bootstrap intervals over the photos. *Chroma / true* is

