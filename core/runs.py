@@ -22,7 +22,9 @@ LAST = "last.pt"
 METRICS = "metrics.json"
 PACK = "pack"
 
-_RESUMABLE = {item.name for item in dataclasses.fields(Config) if item.metadata.get("resumable")}
+_FIELDS = {item.name: item for item in dataclasses.fields(Config)}
+_KINDS = field_types(Config)
+_RESUMABLE = {name for name, item in _FIELDS.items() if item.metadata.get("resumable")}
 
 
 def holds_run(run_path: Path) -> bool:
@@ -91,8 +93,7 @@ def restore_config(config: Config) -> Config:
         raise UserError(f"nothing to resume in {config.run_path}: train without --resume first")
     if not isinstance(stored.get("model_settings"), dict) or not isinstance(stored.get("facts"), dict):
         raise UserError(f"{config.run_path / CONFIG} is damaged: restore it or start a new run")
-    kinds = field_types(Config)
-    values = {k: _from_json(kinds[k], v) for k, v in stored.items() if k in kinds}
+    values = {k: _from_json(k, v) for k, v in stored.items() if k in _FIELDS}
     for name in config.given - _RESUMABLE:
         if name in values and getattr(config, name) != values[name]:
             raise _contradiction(name, getattr(config, name), values[name], config.run_path)
@@ -108,17 +109,17 @@ def restore_config(config: Config) -> Config:
 
 def restore(config: Config, stored: dict[str, Any], names: Iterable[str]) -> Config:
     """`config` with some settings as a stored configuration has them."""
-    kinds = field_types(Config)
-    return config.replace(**{n: _from_json(kinds[n], stored[n]) for n in names if n in stored})
+    return config.replace(**{n: _from_json(n, stored[n]) for n in names if n in stored})
 
 
-def _from_json(kind: Any, value: Any) -> Any:
+def _from_json(name: str, value: Any) -> Any:
+    kind = _KINDS[name]
     if value is None:
         return None
     if kind is Path:
         return Path(value)
-    if kind is float and isinstance(value, bool):  # of a run whose share was a switch
-        return float(value)
+    if isinstance(value, bool) and kind is not bool:  # of a run in which this was a switch
+        return _FIELDS[name].metadata["bare"] if value else _FIELDS[name].default
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -209,11 +209,14 @@ def test_a_switch_that_became_a_share(flag, share):
     assert main.parse(["--mode=train", *filter(None, [flag])]).film_augment == share
 
 
-def test_a_run_whose_share_was_a_switch_resumes(tmp_path):
-    write_json(tmp_path / CONFIG, {"film_augment": True, "mode": "train", "model_settings": {}, "facts": {}})
+@pytest.mark.parametrize(("switch", "share", "features"), [(True, 1.0, "efficientnet"), (False, 0.0, None)])
+def test_a_run_whose_settings_were_switches_resumes(tmp_path, switch, share, features):
+    switches = {"film_augment": switch, "set_scores": switch}
+    write_json(tmp_path / CONFIG, {**switches, "mode": "train", "model_settings": {}, "facts": {}})
     (tmp_path / LAST).touch()
     config = restore_config(main.parse(["--mode=train", "--resume", f"--run_dir={tmp_path}"]))
-    assert (config.film_augment, type(config.film_augment)) == (1.0, float)
+    assert (config.film_augment, type(config.film_augment)) == (share, float)
+    assert config.set_scores == features
 
 
 def test_resolved_configuration_survives_json():
