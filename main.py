@@ -98,7 +98,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return _stop()
-    except Exception as error:
+    except Exception as error:  # Ctrl-C while torch loads may become any; what is not known is raised again
         return _stop() if _comes_of_ctrl_c(error) else _explain(error)
 
 

@@ -169,7 +169,8 @@ def main() -> None:
         programs["before"] = args.before.resolve() / "main.py"
     figures: dict[str, Any] = {
         "load": os.getloadavg()[0],
-        "command": f"python -m benchmarks.bench_clip_speed --frames={args.frames} --rounds={args.rounds}",
+        "command": f"python -m benchmarks.bench_clip_speed --frames={args.frames} --rounds={args.rounds}"
+        + (" --before=CHECKOUT" if args.before else ""),
         "stages_ms": measure_stages(args.frames),
         "speed": measure_speed(programs, args.frames, args.rounds) if args.rounds else {},
         "peak_mb": measure_memory(programs),

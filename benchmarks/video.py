@@ -148,7 +148,7 @@ from the JSON files in [`video/`](video).
 * **The same things keep their colours**: a shot that comes back after a cut gets those that it had, with
   `--temporal=steady`: see [below](#shots-that-come-back).
 * **Precision**: the network computes in bfloat16 where the hardware multiplies it (AVX-512 with BF16, GPUs of
-  the last years), at twice the speed, else in float32, as for photos; a model that draws always in float32. A
+  the last years) and so is faster, else in float32, as for photos; a model that draws always in float32. A
   clip is gone on with on hardware of the same kind alone; elsewhere it begins anew.
 * **Side by side**: some frames are decoded, seen by the model, followed, colored and encoded at once, a core
   each; their number does not grow with the clip. `--every=N` shows the model each N-th frame alone and

@@ -74,7 +74,7 @@ class UNet(ColorizationModel):
         return Output(ab, logits)
 
     def predict(self, inputs: Inputs) -> Tensor:
-        """See the base class. The bins take a tenth of the time, and only vivid colours need them."""
+        """See the base class. The bins take time, and only vivid colours need them."""
         with_logits = self.mean_head is None or self.settings.vividness > 0
         return self.colors(self.outputs(inputs, with_logits=with_logits), inputs.L)
 

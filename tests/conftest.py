@@ -234,12 +234,21 @@ def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[
 @pytest.fixture(scope="session")
 def vivid(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Untrained weights whose colours go far out of sRGB."""
-    torch.manual_seed(0)
+    return _strong_weights(tmp_path_factory.mktemp("weights") / "vivid.safetensors", seed=0, image_size=64)
+
+
+@pytest.fixture(scope="session")
+def other(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Weights of other colours than those of `vivid`, which see photos at another size."""
+    return _strong_weights(tmp_path_factory.mktemp("other") / "other.safetensors", seed=1, image_size=96)
+
+
+def _strong_weights(path: Path, *, seed: int, image_size: int) -> Path:
+    torch.manual_seed(seed)
     model = build_model("model1")
     with torch.no_grad():
         model.decoder[8].weight.mul_(30)
-    path = tmp_path_factory.mktemp("weights") / "vivid.safetensors"
-    save_weights(path, "model1", model, {"image_size": 64, "resize": "squash"})
+    save_weights(path, "model1", model, {"image_size": image_size, "resize": "squash"})
     return path
 
 

@@ -162,7 +162,7 @@ class Cinema:
             outcome = {"state": "cancelled"}
         except UserError as error:
             outcome = {"state": "failed", "error": str(by_name(error, upload.folder / "full"))}
-        except Exception as error:
+        except Exception as error:  # whatever it is, somebody waits for an answer, and no traceback goes out
             line = "something went wrong at the server: try again"
             if isinstance(error, (MemoryError, RuntimeError)) and is_out_of_memory(error):
                 line = "this clip is too large for the memory of this machine"

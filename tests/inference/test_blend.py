@@ -6,21 +6,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from checkpoint.file import save_weights
 from inference.chroma import load_chroma
-from models.registry import build_model
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    """Weights of other colours, looking at another size."""
-    torch.manual_seed(1)
-    model = build_model("model1")
-    with torch.no_grad():
-        model.decoder[8].weight.mul_(30)
-    path = tmp_path_factory.mktemp("other") / "other.safetensors"
-    save_weights(path, "model1", model, {"image_size": 96, "resize": "squash"})
-    return path
 
 
 @pytest.fixture

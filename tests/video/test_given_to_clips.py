@@ -5,31 +5,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import skimage.data
-import torch
 from clips import SIZE, gray, luma, pictures, write_clip
 from PIL import Image
 
 import video.color_clip
-from checkpoint.file import save_weights
 from core.files import read_csv
 from media.clip import open_clip
 from media.frames import read_frames
 from media.ycbcr import FULL, LIMITED, Coding
-from models.registry import build_model
 
 pytest.importorskip("av")
-
-
-@pytest.fixture(scope="module")
-def other(tmp_path_factory):
-    """Weights of other colours, looking at another size."""
-    torch.manual_seed(1)
-    model = build_model("model1")
-    with torch.no_grad():
-        model.decoder[8].weight.mul_(30)
-    path = tmp_path_factory.mktemp("other") / "other.safetensors"
-    save_weights(path, "model1", model, {"image_size": 96, "resize": "squash"})
-    return path
 
 
 @pytest.fixture
