@@ -81,6 +81,21 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
         yield
 
 
+@contextlib.contextmanager
+def one_thread() -> Iterator[int]:
+    """Compute operations of this thread on one core; gives how many there are.
+
+    Where small operations follow one another, the others would wait for the next of them at full speed, in
+    the way of whatever else is done.
+    """
+    num = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield num
+    finally:
+        torch.set_num_threads(num)
+
+
 def compile_if_possible(model: nn.Module, image_size: int, device: torch.device) -> None:
     """Have torch.compile fuse a network's operations; where that fails, say why and leave it as it is.
 

@@ -19,6 +19,10 @@ from media.frames import ColoredFrame, to_library
 
 # Quality 100, and how much coarser one less is, in x264's constant rate factor, which ends at 51.
 _FINEST, _PER_QUALITY, _COARSEST = 12, 0.4, 51
+# Parts of a block that move by themselves would cost half as much time again and save few bytes: see
+# benchmarks/bench_encoding.py. Without B-frames every frame is stored where it is shown, and no container has
+# to shift time stamps.
+X264 = {"preset": "veryfast", "bf": "0", "partitions": "i8x8", "motion-est": "dia"}
 
 
 def write_part(path: Path, clip: Clip, frames: Iterable[ColoredFrame], quality: int) -> None:
@@ -68,6 +72,11 @@ def renamed_to(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def rate_factor(quality: int) -> int:
+    """x264's constant rate factor for --quality, from 1 to 100."""
+    return min(_COARSEST, round(_FINEST + _PER_QUALITY * (100 - quality)))
+
+
 def _encode(file: str | BinaryIO, clip: Clip, frames: Iterable[ColoredFrame], quality: int) -> None:
     with pyav().open(file, "w", format="nut") as container:
         stream = _add_encoder(container, clip, quality)
@@ -77,12 +86,8 @@ def _encode(file: str | BinaryIO, clip: Clip, frames: Iterable[ColoredFrame], qu
 
 
 def _add_encoder(container: Any, clip: Clip, quality: int) -> Any:
-    """An H.264 stream in the colours, the range and the time base of the clip.
-
-    Without B-frames every frame is stored where it is shown, and no container has to shift time stamps.
-    """
-    crf = min(_COARSEST, round(_FINEST + _PER_QUALITY * (100 - quality)))
-    options = {"crf": str(crf), "bf": "0", "preset": "veryfast"}
+    """An H.264 stream in the colours, the range and the time base of the clip."""
+    options = X264 | {"crf": str(rate_factor(quality))}
     if clip.field_order:
         options["x264-params"] = f"{clip.field_order}=1"
     stream = container.add_stream("libx264", rate=clip.rate, options=options)

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
-from core.device import autocast
+from core.device import autocast, one_thread
 from inference.colorizer import Colorizer
 from inference.model_view import lightness_seen
 from media.clip import Clip
@@ -187,10 +187,8 @@ def _workers() -> Iterator[tuple[ThreadPoolExecutor, int]]:
     Each computes on its core alone: sharing out every operation would make the cores wait for each other
     hundreds of times a frame.
     """
-    num = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with ThreadPoolExecutor(num, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            yield pool, num + 1
-    finally:
-        torch.set_num_threads(num)
+    with (
+        one_thread() as num,
+        ThreadPoolExecutor(num, initializer=torch.set_num_threads, initargs=(1,)) as pool,
+    ):
+        yield pool, num + 1

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from core.device import one_thread
 from core.figures import progress_bar
 from core.remarks import remark
 from data.own_color import SIDE, has_color, is_toned, small_lab
@@ -35,7 +36,8 @@ def with_own_colors(clip: Clip, keep_color: str) -> Clip:
     """
     if keep_color == "no":
         return clip
-    shots = list(_shots(clip, tone_too=keep_color == "yes"))
+    with one_thread():
+        shots = list(_shots(clip, tone_too=keep_color == "yes"))
     own = tuple(frames for frames, is_colored in shots if is_colored)
     if not own or keep_color == "yes":
         return replace(clip, own=own)

@@ -5,7 +5,7 @@ import torch
 from conftest import small_model
 from torch.utils._pytree import tree_leaves
 
-from core.device import compile_if_possible
+from core.device import compile_if_possible, one_thread
 from models.registry import build_model
 
 
@@ -48,3 +48,14 @@ def test_compiled_is_the_same(monkeypatch, name):
     assert called
     for ours, theirs in zip(tree_leaves(model(L)), tree_leaves(expected), strict=True):
         assert theirs is None or torch.equal(ours, theirs)
+
+
+def test_one_thread_is_for_a_block_alone():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        with one_thread() as num:
+            assert (num, torch.get_num_threads()) == (3, 1)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
