@@ -10,6 +10,7 @@ is printed, mean over pixels and photos, for each period of the screen. Without 
 from __future__ import annotations
 
 import argparse
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,18 @@ _SIDE = 512  # of photos, long side
 
 def screened(gray: np.ndarray, period: float, angle: float = 45) -> np.ndarray:
     """(H, W) uint8 as black dots that grow with darkness, or white ones: 0 and 255, the mean kept."""
-    y, x = np.mgrid[: gray.shape[0], : gray.shape[1]] * (2 * np.pi / period)
+    return np.where(gray / 255 > _threshold(gray.shape, period, angle), 255, 0).astype(np.uint8)
+
+
+@functools.lru_cache(8)
+def _threshold(shape: tuple[int, int], period: float, angle: float) -> np.ndarray:
+    """(H, W) float32 in [0, 1): above it a place is white; as many places as its share of the values."""
+    y, x = np.mgrid[: shape[0], : shape[1]] * (2 * np.pi / period)
     turn = np.deg2rad(angle)
     spot = np.cos(x * np.cos(turn) + y * np.sin(turn)) + np.cos(y * np.cos(turn) - x * np.sin(turn))
-    threshold = spot.ravel().argsort().argsort().reshape(spot.shape) / spot.size
-    return np.where(gray / 255 > threshold, 255, 0).astype(np.uint8)
+    ranks = np.empty(spot.size, np.float32)
+    ranks[spot.ravel().argsort()] = np.arange(spot.size, dtype=np.float32)
+    return ranks.reshape(shape) / spot.size
 
 
 def scan_of_print(gray: np.ndarray, period: float) -> np.ndarray:

@@ -60,12 +60,12 @@ def same(a, b):
 def test_same_seed_same_bits_and_resume_too(cli, photos, tmp_path, trainee):
     extra = flags_of(trainee)
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    assert cli(*arguments(photos, whole, *extra, "--epochs=4")).code == 0
+    assert cli(*arguments(photos, whole, *extra, "--epochs=3")).code == 0
     assert cli(*arguments(photos, parts, *extra, "--epochs=1")).code == 0
-    for epochs in (2, 4):
+    for epochs in (2, 3):
         assert cli("--mode=train", f"--run_dir={parts}", "--resume", f"--epochs={epochs}").code == 0
     assert same(whole, parts)
-    assert [row["epoch"] for row in history(parts)] == ["1", "2", "3", "4"]
+    assert [row["epoch"] for row in history(parts)] == ["1", "2", "3"]
 
 
 AVERAGED = ["--epochs=3", "--schedule=cosine", "--warmup=1", "--ema=0.9"]
