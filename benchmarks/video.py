@@ -216,9 +216,9 @@ run side by side, a core each.
 _OF_ENCODING = ("time", "bytes", "PSNR")
 _ENCODING = """### Encoding
 
-x264 as it is set here (*veryfast*, without parts of a block that move by themselves, and the motion looked for
-along a diamond) beside its presets at the same rate factor: processor time and bytes over those of *veryfast*,
-and the PSNR of Y' in dB. The first 100 frames of each clip, on one core.
+x264 as it is set here (*veryfast*, without parts of a block that move by themselves, and the motion looked
+for along a diamond) beside its presets at the same rate factor: processor time and bytes over those of
+*veryfast*, and the PSNR of Y' in dB. The first 100 frames of each clip, on one core.
 """
 _DAMAGED = """## Damaged clips
 
