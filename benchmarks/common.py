@@ -21,7 +21,8 @@ from PIL import Image
 
 from core.files import write_json
 
-MAIN = Path(__file__).resolve().parent.parent / "main.py"
+ROOT = Path(__file__).resolve().parent.parent
+MAIN = ROOT / "main.py"
 
 
 def parse(description: str, **defaults: int) -> argparse.Namespace:

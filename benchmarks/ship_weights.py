@@ -18,8 +18,8 @@ from typing import Any
 
 import torch
 
-from benchmarks.lists import LISTS, score_list
-from benchmarks.results import RESULTS
+from benchmarks.figures.results import RESULTS
+from benchmarks.studies.lists import LISTS, score_list
 from checkpoint import shipped
 from checkpoint.file import load_weights, save_weights
 from core.files import read_csv, read_json, sha256, write_json, write_text

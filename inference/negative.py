@@ -14,7 +14,7 @@ _SIDE = 96  # pixels of the long side
 _WINDOW = 5
 _LEAST_CONTRAST = 20  # 8-bit values, from its 5 % of darkest pixels to those of the lightest
 WEIGHTS = np.array([-5.6, 2.5, 4.9, -8.5, -7.4])
-"""Of `evidence`, by `python -m benchmarks.fit_negative`."""
+"""Of `evidence`, by `python -m benchmarks.studies.fit_negative`."""
 THRESHOLD = 2.0
 """Sum of weighted evidence from which a photo is called a negative: few photos are called so wrongly."""
 

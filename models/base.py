@@ -144,7 +144,7 @@ class ColorizationModel(nn.Module):
         found = None
         for preset in PRESETS:
             settings = {**known, "preset": preset}
-            expected = _shapes_of(cls, cls.Settings(**settings))
+            expected = _shapes_of(cls, cls.Settings(**settings))  # type: ignore[arg-type]
             if expected.keys() == state.keys():
                 if all(state[k].shape == v or state[k].numel() == 1 for k, v in expected.items()):
                     return settings

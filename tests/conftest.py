@@ -271,7 +271,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """Chromium, for the tests of a file."""
-    from benchmarks.screenshot import chromium
+    from benchmarks.figures.screenshot import chromium
 
     with chromium(width=1100, height=1000) as window:
         yield window

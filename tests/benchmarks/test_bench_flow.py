@@ -6,7 +6,7 @@ import skimage.data
 import torch
 import torch.nn.functional as F
 
-from benchmarks import bench_flow
+from benchmarks.studies import bench_flow
 from video.flow import warp
 
 

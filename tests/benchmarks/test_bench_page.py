@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import skimage.data
 
-from benchmarks import bench_page
-from benchmarks.bench_page import chroma_ratios, found_on_pages, taken_for_pages
-from benchmarks.pages import LAYOUTS, PAPERS, sheet
+from benchmarks.studies import bench_page
+from benchmarks.studies.bench_page import chroma_ratios, found_on_pages, taken_for_pages
+from benchmarks.studies.pages import LAYOUTS, PAPERS, sheet
 from inference.colorizer import Colorizer
 from media.picture import Picture
 

@@ -6,7 +6,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from benchmarks import bench_confidence, bench_upsample
+from benchmarks.studies import bench_confidence, bench_upsample
 from inference.colorizer import Colorizer
 from media.picture import from_array
 

@@ -6,7 +6,7 @@ import skimage.color
 import skimage.data
 import torch
 
-from benchmarks.bench_returning import Seen, measure
+from benchmarks.studies.bench_returning import Seen, measure
 
 
 def shot(photo, tint):

@@ -6,7 +6,7 @@ import torch
 from conftest import small_model
 from PIL import Image
 
-from benchmarks import bench_steps
+from benchmarks.studies import bench_steps
 from checkpoint.file import save_weights
 from inference.colorizer import Colorizer
 

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from benchmarks import bench_video
+from benchmarks.studies import bench_video
 
 
 def test_flicker_by_hand():

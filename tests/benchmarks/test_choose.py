@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from benchmarks.choose import COLUMNS, load_row, main
-from benchmarks.set_scores import shift_ratio
+from benchmarks.studies.choose import COLUMNS, load_row, main
+from benchmarks.studies.set_scores import shift_ratio
 from checkpoint.file import save_weights
 from config import Config
 from core.errors import UserError

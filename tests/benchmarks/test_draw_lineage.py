@@ -5,8 +5,8 @@ import pytest
 import skimage.data
 from conftest import small_model
 
-from benchmarks import draw_lineage
-from benchmarks.draw_lineage import Entry, find, pictures_of, sheet
+from benchmarks.figures import draw_lineage
+from benchmarks.figures.draw_lineage import Entry, find, pictures_of, sheet
 from checkpoint.file import save_weights
 from checkpoint.shipped import FOLDER
 from core.runs import BEST

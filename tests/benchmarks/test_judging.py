@@ -6,8 +6,9 @@ import skimage.data
 import torch
 from PIL import Image
 
-from benchmarks import bench_render_size, bench_views, prediction
-from benchmarks.judging import DEFINITIONS, draw_photos, judge
+from benchmarks.figures import prediction
+from benchmarks.studies import bench_render_size, bench_views
+from benchmarks.studies.judging import DEFINITIONS, draw_photos, judge
 from inference.colorizer import Colorizer
 
 

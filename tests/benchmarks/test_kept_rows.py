@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from benchmarks import experiments
-from benchmarks.kept import merge, with_weights
+from benchmarks.studies import experiments
+from benchmarks.studies.kept import merge, with_weights
 from core.errors import UserError
 from core.files import sha256
 

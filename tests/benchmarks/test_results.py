@@ -7,11 +7,12 @@ from PIL import Image
 from torch import nn
 
 import evaluate
-from benchmarks import lists, results
-from benchmarks.difference_tables import difference_tables
-from benchmarks.experiments import EXPERIMENTS
-from benchmarks.set_tables import distance_table, lineup
+from benchmarks.figures import results
+from benchmarks.figures.difference_tables import difference_tables
+from benchmarks.figures.set_tables import distance_table, lineup
 from benchmarks.ship_weights import mean_of
+from benchmarks.studies import lists
+from benchmarks.studies.experiments import EXPERIMENTS
 from checkpoint.file import save_weights
 from core.files import read_json
 from data.batch import Batch

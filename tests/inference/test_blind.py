@@ -95,7 +95,7 @@ def test_mistakes(cli, trained, vivid, tmp_path, monkeypatch, flags, message):
 @pytest.fixture(scope="module")
 def browser():
     pytest.importorskip("selenium")
-    from benchmarks.screenshot import CHROMIUM, DRIVER, chromium
+    from benchmarks.figures.screenshot import CHROMIUM, DRIVER, chromium
 
     if not (CHROMIUM.exists() and DRIVER.exists()):
         pytest.skip(f"needs {CHROMIUM} and {DRIVER}")

@@ -6,7 +6,7 @@ import skimage.color
 import skimage.data
 from PIL import Image
 
-from benchmarks.bench_descreen import scan_of_print, screened
+from benchmarks.studies.bench_descreen import scan_of_print, screened
 from inference.descreen import descreened, is_bilevel, screen_period
 from media.picture import from_array
 

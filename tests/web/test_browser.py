@@ -24,7 +24,7 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
-from benchmarks.screenshot import CHROMIUM, DRIVER, drop, is_colored, wait
+from benchmarks.figures.screenshot import CHROMIUM, DRIVER, drop, is_colored, wait
 
 pytestmark = pytest.mark.skipif(
     not (CHROMIUM.exists() and DRIVER.exists()), reason=f"needs {CHROMIUM} and {DRIVER}"

@@ -12,7 +12,7 @@ pytest.importorskip("selenium")
 from selenium.webdriver.common.by import By
 from test_browser import click, downloaded, element
 
-from benchmarks.screenshot import CHROMIUM, DRIVER, drop, is_colored, wait
+from benchmarks.figures.screenshot import CHROMIUM, DRIVER, drop, is_colored, wait
 from media.clip import open_clip
 
 pytestmark = pytest.mark.skipif(

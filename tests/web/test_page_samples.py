@@ -18,7 +18,7 @@ from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.ui import WebDriverWait
 
 from benchmarks.common import serving
-from benchmarks.screenshot import CHROMIUM, DRIVER
+from benchmarks.figures.screenshot import CHROMIUM, DRIVER
 from checkpoint.file import save_weights
 
 

@@ -1,0 +1,1 @@
+"""The pages and pictures under docs/, from what was measured."""

@@ -1,0 +1,1 @@
+"""Damaged files: nothing but a picture or a line."""

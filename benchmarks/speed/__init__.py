@@ -1,0 +1,1 @@
+"""Seconds and bytes, beside another way or another checkout."""

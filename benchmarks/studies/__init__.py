@@ -1,0 +1,1 @@
+"""What a way to do something brings: scores, and what is chosen by them."""
