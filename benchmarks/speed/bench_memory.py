@@ -2,8 +2,9 @@
 
     python -m benchmarks.speed.bench_memory
 
-Each command is a process of its own, from the start of Python to the written picture; what counts is its
-largest resident set, which does not depend on how busy the machine is. Writes docs/prediction/memory.json.
+Each command is a process of its own, from the start of Python to the written picture, with the weights that
+predict takes when nothing is named; what counts is its largest resident set, which does not depend on how busy
+the machine is. Writes docs/prediction/memory.json.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from core.files import write_json
 from media.encode import save_picture
 from media.picture import Picture
 
-LIMIT_MB = 2000
 SIZES = {"50 MP": (8192, 6144), "100 MP": (11600, 8700)}
 KINDS: dict[str, tuple[str, type]] = {
     "JPEG": (".jpg", np.uint8),
