@@ -3,8 +3,8 @@
     python -m benchmarks.speed.bench_memory
 
 Each command is a process of its own, from the start of Python to the written picture, with the weights that
-predict takes when nothing is named; what counts is its largest resident set, which does not depend on how busy
-the machine is. Writes docs/prediction/memory.json.
+predict takes when nothing is named; what counts is its largest resident set, which does not depend on how
+busy the machine is. Writes docs/prediction/memory.json.
 """
 
 from __future__ import annotations
