@@ -109,7 +109,7 @@ def _describe(
 ) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
     """(model, settings, info) of a file, as far as it says."""
     if _METADATA_KEY not in metadata:
-        return (*_recognize(state), {})
+        return (*recognize(state), {})
     try:
         about = json.loads(metadata[_METADATA_KEY])
         if about["format"] > FORMAT:
@@ -122,7 +122,7 @@ def _describe(
         raise UserError(f"weights {path} do not describe themselves: get an intact copy") from error
 
 
-def _recognize(state: dict[str, Tensor]) -> tuple[str | None, dict[str, Any]]:
+def recognize(state: dict[str, Tensor]) -> tuple[str | None, dict[str, Any]]:
     """The model whose names these are, when there is one, and the settings that they fit."""
     for name, model in MODELS.items():
         settings = model.settings_of(state)

@@ -83,7 +83,7 @@ def autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[int]:
-    """Compute operations of this thread on one core; gives how many there are.
+    """Compute operations of this thread, and of those that begin within, on one core; gives how many it had.
 
     Where small operations follow one another, the others would wait for the next of them at full speed, in
     the way of whatever else is done.

@@ -84,9 +84,9 @@ def write_examples(
         titles: of the rows.
     """
     figure = _new_figure(2 * len(columns), 2.1 * len(titles))
-    axes = figure.subplots()  # one for all: each takes longer than the picture in it
+    axes = figure.subplots()  # one for all: making axes takes longer than drawing a picture
     for x, (caption, pictures) in enumerate(columns):
-        for y, picture in enumerate(pictures):
+        for y, (_, picture) in enumerate(zip(titles, pictures, strict=True)):
             h, w = (_SHARE / 2 * side / max(picture.shape[:2]) for side in picture.shape[:2])
             axes.imshow(picture, extent=(x - w, x + w, y + h, y - h))
         # Captions hold file names: none of their characters is markup.

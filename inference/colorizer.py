@@ -74,7 +74,7 @@ class Colorizer:
         """
         self.loaded = loaded
         self.device = find_device(device)
-        # Convolutions of one picture are a third faster so, in bfloat16 on a CPU above all.
+        # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
         memory_format = torch.channels_last
         self.model = loaded.model.to(self.device, memory_format=memory_format).eval()  # type: ignore[call-overload]
         self.image_size: int = image_size or loaded.info.get("image_size", Config.image_size)

@@ -19,7 +19,7 @@ from media.frames import ColoredFrame, to_library
 
 # Quality 100, and how much coarser one less is, in x264's constant rate factor, which ends at 51.
 _FINEST, _PER_QUALITY, _COARSEST = 12, 0.4, 51
-# Parts of a block that move by themselves would cost half as much time again and save few bytes: see
+# The preset as it is takes up to half as much time again, and saves few bytes: see
 # benchmarks/speed/bench_encoding.py. Without B-frames every frame is stored where it is shown, and no
 # container has to shift time stamps.
 X264 = {"preset": "veryfast", "bf": "0", "partitions": "i8x8", "motion-est": "dia"}

@@ -160,17 +160,17 @@ the photo's own shape (crop). A photo of 12 MP is shrunk to the same size as a s
 speak for all sizes.
 """
 _RENDER_TIME = """
-PSNR gains little that is sure, but a photo in its own shape at 256 px, or in a square at 320, keeps its colours
-on their things better: the lower the shift, the fewer patches. The default stays what the weights were
-trained at; `--resize=crop --render_size=256` asks for it.
+PSNR gains little that is sure, but a photo in its own shape at 256 px, or in a square at 320, keeps its
+colours on their things better: the lower the shift, the fewer patches. The default stays what the weights
+were trained at; `--resize=crop --render_size=256` asks for it.
 
 Coloring a photo at its own size, once it is read:
 """
 _VIEWS = """## Several views
 
 `--views=N` takes the mean of the colours over a photo (1), its mirror image (2), and both shifted by some
-pixels (up to 8; [`inference/views.py`](../inference/views.py)). The default is 1: each view costs as much as the
-first.
+pixels (up to 8; [`inference/views.py`](../inference/views.py)). The default is 1: of two, four
+and eight views each costs time.
 """
 _CONFIDENCE = """## Confidence
 

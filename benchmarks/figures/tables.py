@@ -1,4 +1,4 @@
-"""Fill the marked tables of the pages that are written by hand: docs/guided.md and docs/performance.md.
+"""Fill the marked tables of the pages under docs/ that are written by hand.
 
     python -m benchmarks.figures.tables
 
@@ -8,7 +8,7 @@ What lies between `<!-- NAME -->` and `<!-- end -->` is written from the JSON fi
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from benchmarks.common import ROOT
@@ -71,12 +71,21 @@ def before(found: dict[str, Any]) -> list[str]:
     return [f"`{found['command']}`:\n", *lines]
 
 
+def steps(found: dict[str, Any]) -> list[str]:
+    """What the number of steps does for drawn colours."""
+    lines = _head("", ("PSNR above gray, dB", "chroma / true", "shift", "ms"))
+    digits = {"gain": "+.2f", "chroma": ".2f", "shift": ".2f", "milliseconds": ".0f"}
+    for name, row in found["rows"].items():
+        lines.append(f"| {name} | " + " | ".join(format(row[k], digits[k]) for k in digits) + " |")
+    return [f"`{found['command']}`, {found['num_photos']} photos:\n", *lines]
+
+
 def spread(row: dict[str, float], digits: int, middle: str = "median") -> str:
     """The middle, and from where to where in brackets."""
     return "{:.{n}f} [{:.{n}f}, {:.{n}f}]".format(*(row[k] for k in (middle, "low", "high")), n=digits)
 
 
-def _head(first: str, others: Any) -> list[str]:
+def _head(first: str, others: Iterable[str]) -> list[str]:
     cells = [first, *others]
     return ["| " + " | ".join(cells) + " |", "|---" * len(cells) + "|"]
 
@@ -86,13 +95,16 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "hint_time": hint_time,
     "predict": predict,
     "before": before,
+    "steps": steps,
 }
 """Name of a table and of its file -> its lines."""
+PAGES = {"guided": "guided", "performance": "performance", "models": "prediction"}
+"""Name of a page -> the folder of its JSON files."""
 
 
 def main() -> None:
     """Fill the pages."""
-    for name, folder in {"guided": "guided", "performance": "performance"}.items():
+    for name, folder in PAGES.items():
         path = DOCS / f"{name}.md"
         write_text(path, fill(path.read_text(encoding="utf-8"), folder))
         print(f"written: {path}")

@@ -218,7 +218,7 @@ _ENCODING = """### Encoding
 
 x264 as it is set here (*veryfast*, without parts of a block that move by themselves, and the motion looked
 for along a diamond) beside its presets at the same rate factor: processor time and bytes over those of
-*veryfast*, and the PSNR of Y' in dB. The first 100 frames of each clip, on one core.
+*veryfast*, and the PSNR of Y' in dB. The first frames of each clip, all without B-frames, on one core.
 """
 _DAMAGED = """## Damaged clips
 

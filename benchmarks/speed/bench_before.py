@@ -78,7 +78,8 @@ def main() -> None:
                 else colorer(program, folder, work)
                 for side, program in programs.items()
             }
-            found[work] = alternate(sides, args.rounds)
+            label = work if work == "training" else f"prediction, {work}"
+            found[label] = alternate(sides, args.rounds)
     figures = {
         work: {"photos_per_s": {side: summary([1 / s for s in each]) for side, each in seconds.items()}}
         | {"speedup": ratio(seconds["before"], seconds["now"])}

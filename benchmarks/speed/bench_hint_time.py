@@ -56,7 +56,7 @@ def _dot(driver: webdriver.Chrome, row: int, column: int) -> float:
     driver.execute_script("window.released = Infinity; document.getElementById('likely').replaceChildren()")
     ActionChains(driver).move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
     elapsed: float = wait(driver, lambda d: is_colored(d) and d.execute_script(_ELAPSED))
-    # They are asked for at the same time, and the next dot is not to wait for them.
+    # Likely colours are asked for at the same time, and the next dot is not to wait for them.
     wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "#likely button"))
     return elapsed
 

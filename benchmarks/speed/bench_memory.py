@@ -18,8 +18,8 @@ import numpy as np
 import skimage.data
 from PIL import Image
 
+from benchmarks.common import ROOT
 from benchmarks.speed.bench_predict import run_cold
-from benchmarks.studies.bench_upsample import RESULTS
 from core.files import write_json
 from media.encode import save_picture
 from media.picture import Picture
@@ -44,7 +44,7 @@ def write_photo(path: Path, size: tuple[int, int], dtype: type) -> None:
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--json", type=Path, default=RESULTS / "memory.json")
+    parser.add_argument("--json", type=Path, default=ROOT / "docs" / "prediction" / "memory.json")
     args = parser.parse_args()
     rows: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:

@@ -55,7 +55,7 @@ def write_photo(path: Path, size: tuple[int, int]) -> None:
 
 def run_cold(photo: Path, output: Path, device: str) -> tuple[float, float]:
     """(seconds, peak memory in MB) of the predict command."""
-    command = [sys.executable, str(MAIN), "--mode=predict", f"--image_path={photo}"]
+    command = [sys.executable, str(MAIN), "--mode=predict", f"--image_path={photo}", f"--weights={DEFAULT}"]
     command += [f"--output_path={output}", "--overwrite", f"--device={device}"]
     done = subprocess.run([sys.executable, "-c", _MEASURE, *command], capture_output=True, text=True)
     if done.returncode:

@@ -37,7 +37,7 @@ def screened(gray: np.ndarray, period: float, angle: float = 45) -> np.ndarray:
 
 @functools.lru_cache(8)
 def _threshold(shape: tuple[int, int], period: float, angle: float) -> np.ndarray:
-    """(H, W) float32 in [0, 1): above it a place is white; as many places as its share of the values."""
+    """(H, W) float32 in [0, 1), the rank of each place: whatever the gray, its mean is kept."""
     y, x = np.mgrid[: shape[0], : shape[1]] * (2 * np.pi / period)
     turn = np.deg2rad(angle)
     spot = np.cos(x * np.cos(turn) + y * np.sin(turn)) + np.cos(y * np.cos(turn) - x * np.sin(turn))

@@ -30,13 +30,25 @@ def test_curves(tmp_path):
 
 
 def test_examples_show_the_pictures(tmp_path):
-    """In columns, under captions that may hold any character."""
-    colors = ((200, 30, 30), (30, 160, 30))
-    columns = [
-        (f"${name}_^$", [np.full((40, 60, 3), c, np.uint8)] * 2) for name, c in zip("ab", colors, strict=True)
-    ]
+    """In columns, upright, under captions that may hold any character."""
+    colors = np.array([[[200, 30, 30], [30, 160, 30]], [[30, 30, 200], [160, 160, 30]]], np.uint8)
+    columns = []
+    for name, of_column in zip("ab", colors, strict=True):
+        pictures = [np.full((40, 60, 3), color, np.uint8) for color in of_column]
+        for each in pictures:
+            each[:10] = 255 - each[:10]
+        columns.append((f"${name}_^$", pictures))
     figures.write_examples(tmp_path / "examples.png", columns, ["first", "second"])
     picture = drawn(tmp_path / "examples.png")
-    places = [np.argwhere((picture == color).all(axis=2)) for color in colors]
-    assert all(len(place) > 5000 for place in places)
-    assert places[0][:, 1].max() < places[1][:, 1].min()
+
+    def centre(color):
+        places = np.argwhere((picture == color).all(axis=2))
+        assert len(places) > 2000
+        return places.mean(axis=0)
+
+    for x, y in np.ndindex(2, 2):
+        assert centre(255 - colors[x, y])[0] < centre(colors[x, y])[0]
+    assert centre(colors[0, 0])[1] < centre(colors[1, 0])[1]
+    assert centre(colors[0, 0])[0] < centre(colors[0, 1])[0]
+    with pytest.raises(ValueError, match="zip"):
+        figures.write_examples(tmp_path / "x.png", columns, ["first"])

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from conftest import small_model, training_of
 
-from checkpoint.file import _recognize, load_weights, save_weights
+from checkpoint.file import load_weights, recognize, save_weights
 from core.errors import UserError
 from data.batch import Batch
 from data.color import rgb_to_lab
@@ -166,7 +166,7 @@ def test_saved_and_loaded_equal_bits(model, model_name, tmp_path):
 def test_plain_state_dict_tells_model_and_preset(model_name, preset, tmp_path):
     with torch.device("meta"):  # random numbers for all of it take seconds
         shapes = build_model(model_name, preset=preset).state_dict()
-    name, settings = _recognize(shapes)
+    name, settings = recognize(shapes)
     assert (name, settings["preset"]) == (model_name, preset)
     if preset == "small":
         state = {
