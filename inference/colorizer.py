@@ -30,6 +30,7 @@ from inference.model_view import lightness_seen, size_seen
 from inference.views import mean_over_views
 from media.anything import Photo, Several, several, to_picture
 from media.picture import Picture, load_picture
+from models.base import ColorizationModel
 from models.layers import STRIDE
 
 log = logging.getLogger(__name__)
@@ -75,8 +76,8 @@ class Colorizer:
         self.loaded = loaded
         self.device = find_device(device)
         # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
-        memory_format = torch.channels_last
-        self.model = loaded.model.to(self.device, memory_format=memory_format).eval()  # type: ignore[call-overload]
+        self.model: ColorizationModel = loaded.model.eval()
+        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.image_size: int = image_size or loaded.info.get("image_size", Config.image_size)
         self.resize: str = resize or loaded.info.get("resize", Config.resize)
         self.render_size, self.views = render_size, views
