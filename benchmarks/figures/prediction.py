@@ -148,7 +148,8 @@ _UPSAMPLING = """## Colours along the edges
 A model sees a photo at 224 px; its colours are carried to the photo's own size
 ([`inference/upsample.py`](../inference/upsample.py)), smoothly (`bilinear`) or along the edges of its
 lightness (`guided`, the default). Measured first with the photo's own colours, shrunk to the size of a model
-and carried back, so that all that is lost is the carrying; then with those that some of the weights that ship predict.
+and carried back, so that all that is lost is the carrying; then with those that some of the weights that ship
+predict.
 """
 _UPSAMPLING_MODELS = """With the colours of these weights the two score the same: they are wrong by
 far more than what the carrying loses. For one's own photos: `--photos=FOLDER`.
