@@ -138,8 +138,12 @@ def test_killed_half_way(cli, vivid, folder, tmp_path):
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
     child = subprocess.Popen([sys.executable, "-c", SLOW, *argv], env=environment)
     deadline = time.monotonic() + 120
-    while not (list(output.glob("*.png")) and leftovers(output)):
-        assert child.poll() is None
+    while True:  # stopped to be looked at: a file that is being written has its name a moment later
+        child.send_signal(signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(child.pid, os.WUNTRACED)[1])
+        if list(output.glob("*.png")) and leftovers(output):
+            break
+        child.send_signal(signal.SIGCONT)
         assert time.monotonic() < deadline
         time.sleep(0.02)
     child.send_signal(signal.SIGKILL)
