@@ -186,7 +186,8 @@ def _machine(found: dict[str, Any]) -> str:
     return f"{found['machine']['cores']} CPU cores, torch {found['machine']['torch']}"
 
 
-_TRAINING = """The last stage of their trainings, as `python -m benchmarks.ship_weights` kept it; of unet_hints with hints:
+_TRAINING = """The last stage of their trainings, as `python -m benchmarks.ship_weights` kept it; of
+unet_hints with hints:
 
 ![validation PSNR above gray over the epochs](results/training.png)
 """
