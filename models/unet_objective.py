@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import torch
@@ -111,7 +112,10 @@ class UNetObjective(Objective):
         L, ab = (_with_moved(x, moves) for x in (batch.L, batch.ab))
         labels = None if batch.labels is None else batch.labels.repeat(2)
         both = Batch(L, ab, batch.names * 2, labels, batch.seeds.repeat(2))
-        out = model.outputs(self.inputs(model, both))
+        inputs = self.inputs(model, batch)
+        # Hints go with the things: made anew of the moved photo, they would be of other places.
+        hints = None if inputs.hints is None else _with_moved(inputs.hints, moves)
+        out = model.outputs(replace(inputs, L=L, hints=hints))
         steady = self.settings.steadiness * _distance(_small_colors(model, out), moves)
         return self._head_losses(out, both) | {"steady": steady} | self._adversarial_loss(model, out, both)
 

@@ -161,9 +161,10 @@ the photo's own shape (crop). A photo of 12 MP is shrunk to the same size as a s
 speak for all sizes.
 """
 _RENDER_TIME = """
-PSNR gains little that is sure, but a photo in its own shape at 256 px, or in a square at 320, keeps its
-colours on their things better: the lower the shift, the fewer patches. The default stays what the weights
-were trained at; `--resize=crop --render_size=256` asks for it.
+Smaller than in the training is worse. In its own shape, a photo gains a little PSNR that is sure and loses as
+little of its liveliness; larger gains nothing that is sure. That the shift falls with the size is no proof:
+16 px are then a smaller part of the photo. So the default stays what the weights were trained at;
+`--resize=crop` asks for the photo's own shape.
 
 Coloring a photo at its own size, once it is read:
 """

@@ -5,8 +5,7 @@
 A photo of 1 MP, gray; dots of several colours one after the other, each where nothing is yet. Seconds from
 the release of the mouse to the picture that the browser has loaded, in the page's own clock: the upload of
 the hints, the solve, the network where the model takes hints itself, the JPEG. Browser and server share the
-cores. The first dot is apart: it shares them with the models that are asked for likely colours, once for a
-photo.
+cores. The first dot is apart: what is prepared once for a photo is in it.
 """
 
 from __future__ import annotations
@@ -56,7 +55,7 @@ def _dot(driver: webdriver.Chrome, row: int, column: int) -> float:
     driver.execute_script("window.released = Infinity; document.getElementById('likely').replaceChildren()")
     ActionChains(driver).move_to_element_with_offset(canvas, int(x), int(y)).click().perform()
     elapsed: float = wait(driver, lambda d: is_colored(d) and d.execute_script(_ELAPSED))
-    # Likely colours are asked for at the same time, and the next dot is not to wait for them.
+    # Likely colours are asked for next, and the next dot is not to wait for them.
     wait(driver, lambda d: d.find_elements(By.CSS_SELECTOR, "#likely button"))
     return elapsed
 

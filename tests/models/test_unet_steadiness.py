@@ -41,3 +41,21 @@ def test_it_is_a_term_of_the_loss_and_leaves_the_others_what_they_are():
     losses["steady"].backward()
     assert all(p.grad is not None for p in model.mean_head.parameters())
     assert objective.validation(model, batch)[0].keys() == {"mse", "bins"}
+
+
+def test_hints_go_with_the_things(monkeypatch):
+    """Those of the moved photo are those of the photo, moved, although its seed is the same."""
+    torch.manual_seed(0)
+    model = small_model("unet_hints", steadiness=1.0)
+    objective, _ = training_of("unet_hints", model)
+    batch = Batch(
+        100 * torch.rand(1, 1, 64, 64), 50 * torch.randn(1, 2, 64, 64), ("a",), seeds=torch.tensor([10])
+    )
+    seen = []
+    outputs = model.outputs
+    monkeypatch.setattr(model, "outputs", lambda inputs: seen.append(inputs) or outputs(inputs))
+    objective.losses(model, batch)
+    down, right = 4 * (1 + 10 % 7), 4 * (1 + 10 // 7 % 7)
+    there, moved = seen[0].hints.chunk(2)
+    assert there[:, 2].any()
+    assert torch.equal(moved[..., down:, right:], there[..., :-down, :-right])

@@ -19,7 +19,7 @@ const HELP = {
 const SAME = 6;
 
 export class Correction {
-  /** @param onChange called with a photo whose hints or reference changed. */
+  /** @param onChange called with a photo whose hints or reference changed; its promise: the colours are shown. */
   constructor(onChange) {
     this.onChange = onChange;
     this.editor = new Editor(element("canvas"), this);
@@ -30,6 +30,7 @@ export class Correction {
 
   open(photo) {
     this.attempt = 0;
+    this.spotted = null;
     this.editor.open(photo);
     this.#suggest([]);
     this.#showReference();
@@ -42,16 +43,21 @@ export class Correction {
     this.editor.redraw();
   }
 
-  changed() {
+  /** Show what the marks do, and only then look for likely colours of the one just begun, which would slow it. */
+  async changed() {
+    const { spotted } = this;
     this.#enable();
-    this.onChange(this.editor.photo);
-  }
-
-  async spot(place) {
-    const { photo } = this.editor;
-    speak(`${this.editor.tool} at ${Math.round(place.x)}, ${Math.round(place.y)}`);
+    await this.onChange(this.editor.photo);
+    if (!spotted || spotted !== this.spotted) return;
+    this.spotted = null;
+    const { photo, place } = spotted;
     const colors = await noting(() => api.likely(photo, place.x, place.y));
     if (photo === this.editor.photo) this.#suggest(colors ?? []);
+  }
+
+  spot(place) {
+    this.spotted = { photo: this.editor.photo, place };
+    speak(`${this.editor.tool} at ${Math.round(place.x)}, ${Math.round(place.y)}`);
   }
 
   regionChosen() {
