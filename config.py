@@ -31,14 +31,14 @@ class CompareConfig:
 
     compare: str | None = setting(
         None,
-        "models to compare, with commas between: names of weights that ship, folders of runs, files; on "
+        "models to compare, separated by commas: names of weights that ship, folders of runs, files; on "
         "--image_path in a picture, on --data_dir in a table, written to --run_dir (default runs/compare)",
         modes=("compare",),
     )
     blind: bool = setting(
         False,
         "write a page that asks people which of two models' pictures is better, and counts: one HTML file "
-        "(default <name>_blind.html beside --image_path); --seed is that of the order",
+        "(default <name>_blind.html beside --image_path); --seed sets the order",
         modes=("compare",),
     )
 
@@ -49,11 +49,11 @@ class ServeConfig:
 
     host: str = setting(
         "127.0.0.1",
-        "address at which the page is served; 0.0.0.0: all of this machine's, without a password",
+        "address at which the page is served; 0.0.0.0: reachable from other machines, without a password",
         modes=("serve",),
     )
     port: int = setting(
-        7860, "at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
+        7860, "port at which the page is served; 0: any that is free", modes=("serve",), low=0, high=65535
     )
     max_upload: int = setting(200, "largest photo that the page takes, MB", modes=("serve",), low=1)
     keep_minutes: int = setting(
@@ -71,7 +71,8 @@ class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig)
     mode: str = setting(dataclasses.MISSING, "what to do", modes=MODES, resumable=True, choices=MODES)
     model: str = setting(
         "model1",
-        "which model",
+        "name of the model; predict, export and serve take the weights unet_vivid where neither this nor "
+        "--weights is given",
         modes=("train", "test", "predict", "export", "serve"),
         instead={"compare": "--compare names several"},
     )
@@ -96,7 +97,11 @@ class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig)
         choices=("auto", "cpu", "cuda", "mps"),
     )
     seed: int = setting(
-        42, "of the split, the weights and the augmentation", modes=LISTING, low=0, high=2**32 - 1
+        42,
+        "seed of the split, the initial weights and the augmentation",
+        modes=LISTING,
+        low=0,
+        high=2**32 - 1,
     )
     overwrite: bool = setting(
         False, "write over an existing run or file", modes=("train", "predict", "compare", "export")

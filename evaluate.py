@@ -164,19 +164,27 @@ def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[LoadedMod
             leaked += num
             if config.split == "all":
                 log.warning("%d of these photos are in the training or validation split of %s", num, folder)
-    split = f"_{config.split}" if config.split in ("train", "val") or leaked else ""
+    # All photos of a folder are not the test photos of the run into whose directory the scores go.
+    is_other = config.split != "test" and (config.split != "all" or _holds_training(config.run_path))
+    split = f"_{config.split}" if is_other or leaked else ""
     return split + (f"_{config.protocol}" if config.protocol else "")
+
+
+def _holds_training(folder: Path) -> bool:
+    """Whether a training wrote there; a split alone trains nothing."""
+    return (folder / CONFIG).exists() and (folder / MANIFEST).exists()
 
 
 def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:
     """How many photos were trained or chosen on in the run of a directory, by their contents."""
-    if not ((folder / CONFIG).exists() and (folder / MANIFEST).exists()):  # a split alone trains nothing
+    if not _holds_training(folder):
         return 0
     seen = {row["sha256"] for row in read_csv(folder / MANIFEST) if row["split"] != "test"}
     return sum(entry.sha256 in seen for entry in entries)
 
 
 def warn_of_other_split(loaded: LoadedModel, manifest_sha256: str, split: str) -> None:
+    """Warn where weights were trained on another split of photos than the one that is scored."""
     trained_on = loaded.info.get("manifest_sha256")
     if split != "all" and trained_on not in (None, manifest_sha256):
         log.warning("%s was trained on another split: it may have seen photos of this one", loaded.path)

@@ -21,6 +21,7 @@ from core.runs import (
     MANIFEST,
     METRICS,
     clear,
+    forget_scores,
     holds_run,
     read_config,
     restore_config,
@@ -33,7 +34,7 @@ from engine.early_stopping import best_epoch, is_finished
 from engine.trainer import Trainer
 from inference.weights import describe, initial_weights
 from models.losses import OWN, build_criterion, parse_loss
-from models.registry import build_model, build_objective, find_objective
+from models.registry import build_model, build_objective, find_model, find_objective
 
 
 def run(config: Config) -> int:
@@ -89,6 +90,7 @@ def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
     initial = None
     if config.resume:
         config = restore_config(config)
+    find_model(config.model)  # one without weights is told so before any are read
     if config.init_weights and not (config.resume and (config.run_path / LAST).exists()):
         initial, config = initial_weights(config)
     if holds_run(config.run_path) and not (config.resume or config.overwrite or config.dry_run):
@@ -146,7 +148,7 @@ def _open_run(
 ) -> None:
     """Write what a run starts with, in place of what an earlier one left."""
     if config.resume:
-        (config.run_path / METRICS).unlink(missing_ok=True)  # of weights that may not stay the best
+        forget_scores(config.run_path)
     else:
         clear(config.run_path)
         manifest.write(config.run_path / MANIFEST)

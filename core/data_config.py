@@ -28,11 +28,11 @@ class DataConfig:
     )
     test_dir: Path | None = setting(
         None,
-        "a folder of test photos: what of them is in --data_dir too, or nearly the same, is told",
+        "a folder of test photos, to find those that are in --data_dir too, or nearly the same",
         modes=("check",),
     )
     subset_size: int = setting(
-        30_000, "photos drawn from the folder, all splits together", modes=LISTING, low=1
+        30_000, "number of photos drawn from the folder, for all splits together", modes=LISTING, low=1
     )
     split_ratio: tuple[float, float, float] = setting(
         (0.70, 0.15, 0.15), "shares of train, val and test; they sum to 1", modes=LISTING
@@ -42,12 +42,13 @@ class DataConfig:
     )
     resize: str = setting(
         "squash",
-        "squash: straight to the square; crop: short side, then the centre",
+        "how a photo gets to that size; squash: into the square, whatever its shape; crop: in its own shape, "
+        "by its short side, of which train, test and compare take the centre",
         modes=LOOKING,
         choices=("squash", "crop"),
     )
     max_rejected: float = setting(
-        0.1, "largest share of unreadable or gray photos to put up with", modes=SPLITTING, low=0, high=1
+        0.1, "largest share of unreadable or gray photos that is accepted", modes=SPLITTING, low=0, high=1
     )
     max_pixels: int = setting(
         200_000_000, "larger photos and frames are refused, pixels", modes=MODES, resumable=True, low=1
@@ -57,7 +58,7 @@ class DataConfig:
     )
     pack_dir: Path | None = setting(
         None,
-        "where decoded photos are kept, 3 bytes a pixel (default pack/ in --run_dir)",
+        "folder in which decoded photos are kept, 3 bytes a pixel (default pack/ in --run_dir)",
         modes=SPLITTING,
         resumable=True,
     )

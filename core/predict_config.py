@@ -23,74 +23,74 @@ class PredictConfig:
     )
     output_path: Path | None = setting(
         None,
-        "the file to write: of predict and compare a picture, format by its ending (default "
+        "file to write. predict and compare: a picture, in the format of its ending (default "
         "<name>_colorized.png or <name>_compared.png beside the photo), or a clip (.mp4, .m4v, .mov or .mkv; "
-        "default <name>_colorized.mp4), of export the model (default <weights>.onnx); -: of predict the "
-        "picture of a photo to standard output, and nothing else",
+        "default <name>_colorized.mp4). export: the model (default <weights>.onnx). predict with -: the "
+        "picture goes to standard output",
         modes=_ON_PATHS,
         kinds=("photo", "clip"),
         instead={"folder": "use --output_dir"},
     )
     format: str | None = setting(
         None,
-        "of the picture that predict writes to standard output (default that of the photo, PNG where it is "
-        "not written); of the file that export writes (default onnx)",
+        "format of the picture that predict writes to standard output (default that of the photo, PNG where "
+        "that is only read); of the file that export writes (default onnx)",
         modes=("predict", "export"),
         kinds=("photo",),
         choices=("onnx", "jpg", "jpeg", "png", "webp", "tif", "tiff", "bmp", "gif"),
     )
     output_dir: Path | None = setting(
         None,
-        "where what is in a folder goes, under its own names (default <folder>_colorized beside it)",
+        "folder for the results of a folder, which keep their names (default <folder>_colorized beside it)",
         modes=("predict",),
         kinds=("folder",),
         instead={"photo": "use --output_path", "clip": "use --output_path"},
     )
-    recursive: bool = setting(
-        False, "color what is in the folders below too", modes=_ON_PATHS, kinds=("folder",)
-    )
+    recursive: bool = setting(False, "also color what is in subfolders", modes=_ON_PATHS, kinds=("folder",))
     page: str = setting(
         "auto",
-        "a scan of several photos; auto: where they are found, each is colored by itself; album: look harder "
-        "for them; photo: it is one photo",
+        "whether a scan shows several photos, each of which is then colored by itself; auto: where they are "
+        "found; album: look harder for them; photo: it is one photo",
         modes=COLORING,
         kinds=("photo", "folder"),
         choices=("auto", "album", "photo"),
     )
     render_size: str | None = setting(
         None,
-        "side at which the model sees a photo, pixels (default as it was trained); auto: the most "
-        "consistent of several; several with commas between: predict writes a picture of one photo for each, "
-        "and a sheet to choose from",
+        "side at which the model sees a photo, pixels (default as in its training); auto: the most "
+        "consistent of several; several, separated by commas: predict writes a picture for each, and a sheet "
+        "to choose from",
         modes=COLORING,
     )
     views: int = setting(
         1,
-        "colours are the mean over so many views of a photo: 2: and its mirror image; more: and both shifted "
-        "by some pixels; each takes as long as one",
+        "number of views of a photo whose colours are averaged; 2: the photo and its mirror image; more: "
+        "both also shifted by some pixels; each view takes as long as one photo",
         modes=COLORING,
         low=1,
         high=8,
     )
     upsample: str = setting(
         "guided",
-        "how the colours get to the photo's own size; guided: along its edges",
+        "how colours are enlarged to the size of the photo; guided: along its edges",
         modes=COLORING,
         choices=("guided", "bilinear"),
     )
-    saturation: float = setting(1.0, "factor of the predicted chroma", modes=COLORING, low=0, high=10)
-    quality: int = setting(95, "of JPEG and WebP pictures and of clips", modes=COLORING, low=1, high=100)
+    saturation: float = setting(1.0, "factor on the predicted chroma", modes=COLORING, low=0, high=10)
+    quality: int = setting(
+        95, "quality of JPEG and WebP pictures and of clips", modes=COLORING, low=1, high=100
+    )
     temporal: str = setting(
         "steady",
-        "the colours of a clip; steady: averaged along the motion, afresh after every cut; off: each frame "
-        "by itself",
+        "colours of a clip over time; steady: averaged along the motion, anew after every cut; off: each "
+        "frame by itself",
         modes=("predict",),
         kinds=("clip", "folder"),
         choices=("steady", "off"),
     )
     every: int = setting(
         1,
-        "the model sees each so many-th frame of a clip, and colours follow the motion between",
+        "the model sees every N-th frame of a clip; between, colours follow the motion",
         modes=("predict",),
         kinds=("clip", "folder"),
         low=1,
@@ -98,7 +98,7 @@ class PredictConfig:
     )
     deinterlace: bool = setting(
         False,
-        "make whole frames of the two fields of each frame of a clip",
+        "the clip is interlaced: make whole frames of its fields",
         modes=("predict",),
         kinds=("clip", "folder"),
     )
@@ -124,55 +124,56 @@ class PredictConfig:
     hints: Path | None = setting(
         None,
         "colours for places of the photo: a transparent picture of its size with strokes, or a JSON list of "
-        'points {"x", "y", "color": "#rrggbb", "radius"}, pixels; for a folder too, of one shot',
+        'points {"x", "y", "color": "#rrggbb", "radius"} in pixels; with a folder, the same for all of it',
         modes=("predict",),
         kinds=("photo", "folder"),
     )
     keep_color: str = setting(
         "auto",
-        "colours that a photo, a part of it or a shot of a clip has already; auto: they stay and a line says "
-        "so, but the tone of a print in one hue does not; yes: it does too; no: all is colored",
+        "what becomes of colours that a photo, a part of it or a shot of a clip has already; auto: they "
+        "stay, with a note, but not the single tone of an aged print; yes: that stays too; no: all is "
+        "colored anew",
         modes=("predict",),
         choices=("auto", "yes", "no"),
     )
     mask: Path | None = setting(
         None,
-        "what to color: a picture of the size of the photo or clip, white where to color, black where that "
-        "stays as it is; for a folder too, of one shot",
+        "picture of the size of the photo or clip: white is colored, black stays as it is; with a folder, "
+        "the same for all of it",
         modes=("predict",),
         kinds=("photo", "clip", "folder"),
     )
     blend: str | None = setting(
         None,
-        "mix in the colours of a second model, as WEIGHTS:SHARE, such as model1:0.3, or WEIGHTS:MASK.png, of "
-        "the size of the photo or clip, white where they count alone; with --apply_chroma those of a second "
-        "such file",
+        "mix in the colours of a second model: WEIGHTS:SHARE, such as model1:0.3, or WEIGHTS:MASK.png, a "
+        "picture of the photo's or clip's size, white where the second counts alone; with --apply_chroma a "
+        "second file of colours in place of WEIGHTS",
         modes=("predict",),
         kinds=("photo", "clip", "folder"),
     )
     invert: bool = setting(
         False,
-        "the photo or clip is a negative: invert it first",
+        "the photo or clip is a negative: invert it before it is colored",
         modes=("predict",),
         kinds=("photo", "clip", "folder"),
     )
     descreen: bool = setting(
         False,
-        "the photo is a scan of a screened print: its dots are averaged out of what the model sees, and of a "
-        "1-bit scan also of what is written",
+        "the photo is a scan of a screened print: its dots are averaged out of what the model sees, and in a "
+        "1-bit scan also out of the picture that is written",
         modes=("predict",),
         kinds=("photo", "folder"),
     )
     album: bool = setting(
         False,
-        "photos of a folder that show the same scene share their colours, those of the first by name; "
+        "photos of a folder that show the same scene take the colours of the first of them, by name; "
         "report.csv says which",
         modes=("predict",),
         kinds=("folder",),
     )
     samples: int | None = setting(
         None,
-        "draw the colours so many times; for models that draw. predict does so by the seeds from "
+        "number of times that a model that draws its colours is to draw them. predict takes the seeds from "
         "--sample_seed on, and writes a picture of each and a sheet of all; test and compare score them",
         modes=("predict", "test", "compare"),
         kinds=("photo",),
@@ -181,8 +182,8 @@ class PredictConfig:
     )
     sample_seed: int | None = setting(
         None,
-        "draw the colours by this seed, the same ones each time, instead of the best guess; of --samples the "
-        "first (default 0)",
+        "draw the colours with this seed instead of the best guess: the same seed, the same colours; with "
+        "--samples the first of the seeds (default 0)",
         modes=("predict",),
         kinds=("photo", "folder"),
         low=0,
@@ -190,41 +191,47 @@ class PredictConfig:
     )
     prompt: str | None = setting(
         None,
-        "what the photo shows, in words such as 'street, dusk', for models that take them; those of the "
-        "training photos' classes are known",
+        "what the photo shows, in words such as 'street, dusk', for models that take them; they know the "
+        "names of the classes of their training photos",
         modes=("predict",),
     )
     save_chroma: Path | None = setting(
-        None, "keep the predicted colours alone in this small file too", modes=("predict",), kinds=("photo",)
+        None,
+        "also write the colours alone, a small file for --apply_chroma",
+        modes=("predict",),
+        kinds=("photo",),
     )
     apply_chroma: Path | None = setting(
         None,
-        "take the colours from such a file instead of from a model",
+        "take the colours from a file of --save_chroma instead of from a model",
         modes=("predict",),
         kinds=("photo",),
     )
     save_confidence: Path | None = setting(
         None,
-        "write a gray picture of how sure the colours are, white where they are",
+        "write a gray picture of how sure the model is of its colours: white is sure",
         modes=("predict",),
         kinds=("photo",),
     )
     damaged: str = setting(
         "refuse",
-        "photos and clips that were cut short; use: color what is there, and say how much that is",
+        "what to do with photos and clips that were cut short; use: color what is there, and say how much",
         modes=("predict",),
         kinds=("photo", "clip", "folder"),
         choices=("refuse", "use"),
     )
     progress: str = setting(
         "auto",
-        "auto: a bar, or a line now and then where it is no terminal; json: a line of JSON on stdout "
-        "for each file: name, status, seconds, reason, warning",
+        "how progress is shown; auto: a bar, or outside a terminal a line now and then; json: for each file "
+        "a line of JSON on stdout: name, status, seconds, reason, warning",
         modes=("predict",),
         choices=("auto", "json"),
     )
     side_by_side: bool = setting(
-        False, "write a gray | color picture", modes=("predict",), kinds=("photo", "folder")
+        False,
+        "write the gray and the colored picture side by side",
+        modes=("predict",),
+        kinds=("photo", "folder"),
     )
 
     def __post_init__(self) -> None:

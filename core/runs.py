@@ -51,12 +51,27 @@ def clear(run_path: Path) -> None:
         raise UserError(f"cannot clear {run_path} ({error}): name another --run_dir") from error
 
 
+def forget_scores(run_path: Path) -> None:
+    """Remove the scores of weights that may not stay the best."""
+    for path in _scores(run_path):
+        path.unlink()
+
+
 def _written(run_path: Path) -> list[Path]:
     """What a run writes, and temporary files of one that was killed; the checkpoint first."""
-    names = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", TEMPORARY)
-    scores = ("metrics{}.json", "per_image{}.csv", "examples{}.png", "compare{}.json", "compare{}.csv")
-    patterns = [*names, *(s.format(split) for s in scores for split in ("", "_train", "_val", "_all"))]
-    return [path for pattern in patterns for path in run_path.glob(pattern)]
+    patterns = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", TEMPORARY)
+    return [path for pattern in patterns for path in run_path.glob(pattern)] + _scores(run_path)
+
+
+def _scores(run_path: Path) -> list[Path]:
+    """The files with scores of the run's weights, whichever photos they are of."""
+    names = ("metrics{}.json", "per_image{}.csv", "examples{}.png", "compare{}.json", "compare{}.csv")
+    splits, protocols = (
+        ("", *(f"_{choice}" for choice in _FIELDS[name].metadata["choices"]))
+        for name in ("split", "protocol")
+    )
+    endings = [split + protocol for split in splits for protocol in protocols]
+    return [path for name in names for end in endings if (path := run_path / name.format(end)).exists()]
 
 
 def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]) -> None:

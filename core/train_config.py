@@ -14,22 +14,22 @@ from engine.schedule import SCHEDULES
 class TrainConfig:
     """Settings of the training."""
 
-    batch_size: int = setting(256, "photos per step, of all processes together", modes=SPLITTING, low=1)
+    batch_size: int = setting(256, "photos per step, over all processes", modes=SPLITTING, low=1)
     grad_accum: int = setting(
         1,
-        "parts in which each process computes its photos of a step; more take less memory",
+        "parts into which each process splits its photos of a step: more parts take less memory",
         modes=("train",),
         low=1,
     )
     lr: float = setting(0.001, "learning rate of Adam", modes=("train",), above=0)
     schedule: str = setting(
         "constant",
-        "of the learning rate; cosine: down to 0 at the last epoch",
+        "schedule of the learning rate; cosine: down to 0 at the last epoch",
         modes=("train",),
         choices=SCHEDULES,
     )
     warmup: int = setting(
-        0, "epochs over which the learning rate first rises from 0", modes=("train",), low=0
+        0, "epochs in which the learning rate rises from 0 at the start", modes=("train",), low=0
     )
     ema: float = setting(
         0.0,
@@ -39,7 +39,7 @@ class TrainConfig:
         high=0.99999,
     )
     epochs: int = setting(
-        200, "passes over the training photos, at most", modes=("train",), resumable=True, low=1
+        200, "largest number of passes over the training photos", modes=("train",), resumable=True, low=1
     )
     patience: int = setting(
         10,
@@ -50,8 +50,8 @@ class TrainConfig:
     )
     precision: str = setting(
         "auto",
-        "of the network; bfloat16 is faster where the hardware has it, which auto finds out; colour "
-        "maths, gamma and loss are float32 either way",
+        "precision of the network; bfloat16 is faster where the hardware has it, which auto finds out; "
+        "colour maths, gamma and loss are float32 either way",
         modes=("train",),
         choices=("auto", "float32", "bfloat16"),
     )
@@ -63,7 +63,7 @@ class TrainConfig:
     )
     recipe: str = setting(
         "published",
-        "what the settings of the training are where no flag says otherwise; see engine/recipes.py",
+        "settings of the training that no flag sets; see engine/recipes.py",
         modes=("train",),
         choices=tuple(RECIPES),
     )
@@ -74,7 +74,8 @@ class TrainConfig:
     )
     vgg_weights: str = setting(
         "imagenet",
-        "of the loss term perceptual: imagenet (downloaded by torchvision) or the path of a vgg16 state dict",
+        "weights for the loss term perceptual: imagenet (downloaded by torchvision) or the path of a vgg16 "
+        "state dict",
         modes=("train",),
         resumable=True,
     )

@@ -53,7 +53,7 @@ def run(config: Config) -> int:
         UserError: a folder is missing or holds no photo, or the place cannot be written.
     """
     listing = open_listing(config)
-    test = list_folder(config.test_dir) if config.test_dir else None
+    test = list_folder(config.test_dir, "test_dir") if config.test_dir else None
     folder = config.run_dir or _RUN_DIR
     if config.dry_run:
         num = len(listing.photos) + (len(test.photos) if test else 0)

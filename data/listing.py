@@ -103,19 +103,24 @@ def list_photos(data_dir: str) -> Listing:
     return list_folder(Path(data_dir))
 
 
-def list_folder(root: Path) -> Listing:
+def list_folder(root: Path, flag: str = "data_dir") -> Listing:
     """Photos below `root`, recursively, hidden files and folders left out; or those of one tar file.
 
     The class is the parent folder's name; for Places365's validation photos, which lie in one
     folder, it comes from the lists of the download; in tar files, from the sample's .cls file if it
     has one.
+
+    Args:
+        root: the folder or tar file.
+        flag: what named it, for errors.
+    Raises:
+        UserError: it is missing or holds no photo.
     """
     if not root.is_dir() and not (root.is_file() and _is_shard(root)):
         state = "is not a folder" if root.exists() else "does not exist"
-        raise UserError(
-            f"--data_dir={root} {state}: name a folder of photos or tar files, use --data_dir=sample, "
-            "or add --download to fetch Places365 there"
-        )
+        more = ", use --data_dir=sample, or add --download to fetch Places365 there"
+        more = more if flag == "data_dir" else ""
+        raise UserError(f"--{flag}={root} {state}: name a folder of photos or tar files{more}")
     classes = _places_classes(root)
     photos, shards = [], []
     for path in walk(root) if root.is_dir() else [root]:
@@ -135,7 +140,7 @@ def list_folder(root: Path) -> Listing:
         photos += itertools.chain.from_iterable(part)
     if not photos:
         raise UserError(
-            f"--data_dir={root} holds no photo ({', '.join(PHOTOS)}, or these in {SHARD} files): "
+            f"--{flag}={root} holds no photo ({', '.join(PHOTOS)}, or these in {SHARD} files): "
             "name another folder"
         )
     # Absolute, because a run is used from any folder.

@@ -54,7 +54,7 @@ class Manifest:
 
     @classmethod
     def of_entries(cls, entries: tuple[Entry, ...]) -> Manifest:
-        """A new one."""
+        """The manifest of a split that was just drawn, with the hash of what `write` writes."""
         return cls(entries, hashlib.sha256(_to_csv(entries).encode("utf-8", "surrogateescape")).hexdigest())
 
     def write(self, path: Path) -> None:

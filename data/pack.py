@@ -90,7 +90,7 @@ class Packer:
         """
         folder = self.folder / self._key(entries)
         chunks = [entries[i : i + SHARD_PHOTOS] for i in range(0, len(entries), SHARD_PHOTOS)]
-        missing = [i for i, chunk in enumerate(chunks) if not self._is_whole(folder, i, len(chunk))]
+        missing = [i for i, chunk in enumerate(chunks) if not self._is_done(folder, i, chunk)]
         missing = gather(missing)[0]  # one view for all, taken before anybody builds
         if missing:
             self._check_space(folder, sum(len(chunks[i]) for i in missing))
@@ -155,6 +155,13 @@ class Packer:
         except OSError as error:
             return PhotoError(f"cannot read {photo.path} ({error.strerror or error})")
         return np.asarray(resize(image, self.image_size, self.resize)).transpose(2, 0, 1)
+
+    def _is_done(self, folder: Path, number: int, chunk: Sequence[Entry]) -> bool:
+        """Whether a shard is whole, and what could not be read of it cannot be read today either."""
+        if not self._is_whole(folder, number, len(chunk)):
+            return False
+        rejected = read_json(_rejected_path(folder, number))
+        return all(isinstance(self._load(chunk[int(row)]), PhotoError) for row in rejected)
 
     def _is_whole(self, folder: Path, number: int, num_photos: int) -> bool:
         path = _shard_path(folder, number)

@@ -112,7 +112,7 @@ class Stepper:
     def _wrap(self, losses: _Losses) -> nn.Module:
         if world().size == 1:
             return losses
-        self._focus(losses.update)  # what needs no gradient now is not waited for later
+        self._focus(losses.update)  # DDP waits for gradients of what needs them now: not the other updates'
         return DistributedDataParallel(losses, broadcast_buffers=False)
 
     def _exchange_if(self, is_last: bool, losses: nn.Module) -> contextlib.AbstractContextManager[None]:

@@ -13,6 +13,7 @@ from PIL import Image
 
 import main
 from checkpoint.file import save_weights
+from checkpoint.shipped import DEFAULT
 from config import RENAMED, Config
 from core.errors import UserError
 from core.files import write_json
@@ -144,8 +145,9 @@ def test_help_names_range_default_and_modes(capsys):
     with pytest.raises(SystemExit):
         main.main(["--help"])
     text = " ".join(capsys.readouterr().out.split())
-    batch = "photos per step, of all processes together; at least 1; default 256; for train, test and compare"
+    batch = "photos per step, over all processes; at least 1; default 256; for train, test and compare"
     assert batch in text
+    assert f"predict, export and serve take the weights {DEFAULT} where neither" in text
     assert "shares of train, val and test; they sum to 1; default 0.7,0.15,0.15" in text
 
 

@@ -9,7 +9,7 @@ import pytest
 import skimage.color
 import skimage.metrics
 import torch
-from conftest import SETTINGS, fill
+from conftest import SETTINGS, crops, fill
 from PIL import Image
 
 from checkpoint.file import load_weights
@@ -130,6 +130,19 @@ def test_scores_of_photos_trained_on_never_stand_in_for_the_test(cli, trained, p
     assert "14 of these photos are in the training or validation split of" in outcome.err
     assert (run_dir / "metrics.json").read_bytes() == before
     assert json.loads((run_dir / "metrics_all.json").read_text())["num_photos"] == 16
+
+
+def test_scores_of_a_whole_folder_do_not_replace_those_of_the_run(cli, trained, tmp_path):
+    """The run never saw these photos, but they are not its test photos either."""
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    before = (run_dir / "metrics.json").read_bytes()
+    others = tmp_path / "others"
+    others.mkdir()
+    for i, crop in enumerate(crops(20)[-4:]):
+        Image.fromarray(crop).save(others / f"{i}.png")
+    assert cli("--mode=test", f"--run_dir={run_dir}", f"--data_dir={others}", "--split=all").code == 0
+    assert (run_dir / "metrics.json").read_bytes() == before
+    assert json.loads((run_dir / "metrics_all.json").read_text())["num_photos"] == 4
 
 
 def test_a_split_is_drawn_where_there_is_none(cli, trained, photos, tmp_path):

@@ -66,7 +66,10 @@ def test_the_split_is_written_and_covers_all(trained, photos):
 def test_an_existing_run_is_not_trained_over(cli, photos, tmp_path):
     run_dir = tmp_path / "run"
     assert cli(*arguments(photos, run_dir, "--epochs=1")).code == 0
-    (run_dir / "my notes.txt").write_text("keep me")
+    kept = [run_dir / name for name in ("my notes.txt", "metrics_mine.json")]
+    scores = [run_dir / name for name in ("metrics_published.json", "per_image_val_ctest10k.csv")]
+    for path in (*kept, *scores):
+        path.write_text("as it was")
     before = (run_dir / LAST).read_bytes()
     outcome = cli(*arguments(photos, run_dir))
     assert outcome.code == 2
@@ -75,7 +78,19 @@ def test_an_existing_run_is_not_trained_over(cli, photos, tmp_path):
     assert cli(*arguments(photos, run_dir, "--epochs=1", "--seed=7", "--overwrite")).code == 0
     assert (run_dir / LAST).read_bytes() != before
     assert len(list(run_dir.glob("events.out.tfevents.*"))) == 1
-    assert (run_dir / "my notes.txt").read_text() == "keep me"
+    assert all(path.read_text() == "as it was" for path in kept)
+    assert not any(path.exists() for path in scores)  # of weights that are no more
+
+
+def test_scores_of_other_weights_do_not_stay_when_a_run_goes_on(cli, photos, tmp_path):
+    assert cli(*arguments(photos, tmp_path / "run", "--epochs=1")).code == 0
+    old = tmp_path / "run" / "metrics_published.json"
+    old.write_text("of the weights of one epoch")
+    argv = ["--mode=train", f"--run_dir={tmp_path / 'run'}", "--resume"]
+    assert cli(*argv, "--epochs=1").code == 0  # is finished: nothing changes
+    assert old.exists()
+    assert cli(*argv, "--epochs=2").code == 0
+    assert not old.exists()
 
 
 def test_a_failed_overwrite_loses_nothing(cli, photos, tmp_path):
@@ -146,6 +161,12 @@ def test_weights_are_not_for_training(cli, photos, tmp_path):
     outcome = cli(*arguments(photos, tmp_path, "--weights=x.safetensors"))
     assert outcome.code == 2
     assert "--resume" in outcome.error
+
+
+def test_a_model_without_weights_starts_from_none(cli, photos, tmp_path):
+    outcome = cli(*arguments(photos, tmp_path, "--model=levin2004", "--init_weights=unet"))
+    assert outcome.code == 2
+    assert "--model=levin2004 has no weights" in outcome.error
 
 
 def test_early_stopping(cli, photos, tmp_path, monkeypatch):

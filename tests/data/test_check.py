@@ -67,6 +67,15 @@ def test_the_splits_are_those_of_a_training(cli, folder, tmp_path):
     assert checked == drawn
 
 
+def test_the_flag_of_a_missing_folder_is_named(cli, folder, tmp_path):
+    for flag in ("data_dir", "test_dir"):
+        argv = {"data_dir": folder, "test_dir": folder, flag: tmp_path / "none"}
+        outcome = cli("--mode=check", *(f"--{name}={value}" for name, value in argv.items()))
+        assert outcome.code == 2
+        assert outcome.error.startswith(f"error: --{flag}={tmp_path / 'none'} does not exist")
+        assert ("--download" in outcome.error) == (flag == "data_dir")
+
+
 def test_a_dry_run_writes_nothing(cli, folder, tmp_path):
     done = cli("--mode=check", f"--data_dir={folder}", f"--run_dir={tmp_path / 'out'}", "--dry_run")
     assert "would look into 23 photos" in done.out

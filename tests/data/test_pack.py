@@ -112,6 +112,25 @@ def test_bad_photos_are_left_out_and_named(tmp_path, caplog):
     assert len(caplog.records) == 2
 
 
+def test_what_can_be_read_again_is_packed_again(tmp_path, monkeypatch):
+    """A network drive that was away for a moment costs no photo of later runs."""
+    entries = entries_of(fill(tmp_path / "photos"))
+    whole = packer(tmp_path / "whole").pack(entries)
+    decode = Photo.decode
+
+    def fail_now(photo, *args, **options):
+        if photo == entries[3].photo:
+            raise OSError("Input/output error")
+        return decode(photo, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Photo, "decode", fail_now)
+        assert len(packer(tmp_path / "pack").pack(entries)) == 15
+    again = packer(tmp_path / "pack").pack(entries)
+    assert len(again) == 16
+    assert (again.gather(range(16)) == whole.gather(range(16))).all()
+
+
 def test_a_photo_that_is_another_now_is_left_out(tmp_path, caplog):
     folder = fill(tmp_path / "photos")
     entries = entries_of(folder)
