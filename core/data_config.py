@@ -74,7 +74,8 @@ class DataConfig:
     )
     split: str = setting(
         "test",
-        "the part of the folder that test and compare score; all: every photo, no manifest needed",
+        "the part of the folder that test and compare score; all: every photo that can be read and has "
+        "colour, without a manifest",
         modes=("test", "compare"),
         choices=("train", "val", "test", "all"),
     )
