@@ -1,4 +1,4 @@
-"""Draw docs/first.jpg: the photographs that scikit-image ships, gray, as predict colors them, and as they were.
+"""Draw docs/first.jpg: photographs that scikit-image ships, gray, as predict colors them, as they were.
 
     python -m benchmarks.figures.draw_first [--weights=NAME] [--output=FILE]
 
@@ -52,7 +52,8 @@ def main() -> None:
     args = parser.parse_args()
     colorizer = Colorizer.load(args.weights)
     true = photos()
-    rows = [row(each) for each in ([without_color(p) for p in true], [colorizer.color(p) for p in true], true)]
+    gray = [without_color(photo) for photo in true]
+    rows = [row(pictures) for pictures in (gray, [colorizer.color(photo) for photo in true], true)]
     gap = np.full((_GAP, rows[0].shape[1], 3), 255, np.uint8)
     buffer = io.BytesIO()
     Image.fromarray(np.concatenate((rows[0], gap, rows[1], gap, rows[2]))).save(
