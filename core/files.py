@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,27 +20,33 @@ TEMPORARY = ".colorizer-*.tmp"
 _ABANDONED_S = 3600
 
 
+@contextlib.contextmanager
+def renamed_to(path: Path) -> Iterator[Path]:
+    """A temporary neighbour to write to, which takes the name of `path` at the end of the block.
+
+    An error in the block, a full disk, a crash or Ctrl-C leaves what stood at `path` before.
+    """
+    # A short name of its own: long photo names plus a suffix would pass the file system's limit.
+    temporary = path.absolute().with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
+    try:
+        yield temporary
+        with open(temporary, "rb+") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
 def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
     """Write `parts`, one after the other, to `path` whole or not at all, making missing folders.
-
-    The bytes go to a temporary neighbour first, so a full disk, a crash or Ctrl-C leaves what stood
-    at `path` before.
 
     Raises:
         PlaceError: the place cannot be written.
     """
-    # A short name of its own: long photo names plus a suffix would pass the file system's limit.
-    temporary = path.with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "wb") as file:
-                file.writelines(parts)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        with renamed_to(path) as temporary, open(temporary, "wb") as file:
+            file.writelines(parts)
     except OSError as error:
         reason = error.strerror or str(error)
         raise PlaceError(f"cannot write {path}: {reason}; free the place or name another") from error
@@ -63,9 +69,9 @@ def check_writable(folder: Path) -> None:
     Raises:
         PlaceError: they cannot.
     """
-    probe = folder / TEMPORARY.replace("*", secrets.token_hex(8))
+    probe = folder / TEMPORARY.replace("*", "probe")
     write_bytes(probe, b"")
-    probe.unlink()
+    probe.unlink(missing_ok=True)  # another process may have looked at the same time
 
 
 def write_text(path: Path, text: str) -> None:

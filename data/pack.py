@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import os
-import secrets
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,9 +16,9 @@ from torch import Tensor
 from tqdm import tqdm
 
 from core.distributed import barrier, gather, num_cores, world
-from core.errors import UserError
+from core.errors import PlaceError, UserError
 from core.figures import progress_bar
-from core.files import TEMPORARY, read_json, remove_leftovers, write_json
+from core.files import read_json, remove_leftovers, renamed_to, write_json
 from data.listing import Photo
 from data.manifest import Entry
 from media.decode import PhotoError, resize
@@ -114,11 +112,10 @@ class Packer:
         self, folder: Path, number: int, chunk: Sequence[Entry], pool: ThreadPoolExecutor, bar: tqdm
     ) -> None:
         shape = (len(chunk), 3, self.image_size, self.image_size)
-        temporary = folder / TEMPORARY.replace("*", secrets.token_hex(8))
         rejected: dict[str, str] = {}
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            try:
+            with renamed_to(_shard_path(folder, number)) as temporary:
                 # Written, not mapped: a full disk ends a write with an error, but a map with SIGBUS.
                 with open(temporary, "wb") as file:
                     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
@@ -129,16 +126,12 @@ class Packer:
                             result = np.zeros(shape[1:], np.uint8)
                         file.write(result.tobytes())
                         bar.update()
-                    file.flush()
-                    os.fsync(file.fileno())
-                write_json(_rejected_path(folder, number), rejected)
-                os.replace(temporary, _shard_path(folder, number))  # last: a shard that is there is whole
-            finally:
-                temporary.unlink(missing_ok=True)
-        except OSError as error:
+                write_json(_rejected_path(folder, number), rejected)  # before a shard that is there is whole
+        except (OSError, PlaceError) as error:
+            cause = error.__cause__ or error
             raise UserError(
-                f"cannot write the pack {folder} ({error.strerror or error}): free the disk, or name "
-                "another place with --pack_dir"
+                f"cannot write the pack {folder} ({getattr(cause, 'strerror', None) or cause}): free the "
+                "disk, or name another place with --pack_dir"
             ) from error
 
     def _load(self, entry: Entry) -> np.ndarray | PhotoError:

@@ -16,7 +16,7 @@ from core.errors import UserError
 from core.remarks import remark
 from media.aac import ConvertedSound
 from media.clip import Clip
-from media.encode_part import renamed_to, write_sample
+from media.encode_part import write_sample, writing_to
 from media.ffmpeg import ClipError, opened, pyav, reading
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
@@ -111,7 +111,7 @@ def join_parts(target: Target, clip: Clip, parts: Sequence[Path], comment: str) 
     Raises:
         UserError: the place cannot be written.
     """
-    with renamed_to(target.path) as temporary:
+    with writing_to(target.path) as temporary:
         _join(str(temporary), target, clip, parts, comment)
 
 
@@ -121,7 +121,7 @@ def write_preview(path: Path, clip: Clip, part: Path) -> None:
     Raises:
         UserError: the place cannot be written.
     """
-    with renamed_to(path) as temporary, pyav().open(str(temporary), "w", format="mp4") as target:
+    with writing_to(path) as temporary, pyav().open(str(temporary), "w", format="mp4") as target:
         target.mux(_video_packets([part], clip, _add_video(target, clip, part)))
 
 

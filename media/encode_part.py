@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import secrets
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -12,7 +10,7 @@ from typing import Any, BinaryIO
 import numpy as np
 
 from core.errors import PlaceError
-from core.files import TEMPORARY
+from core.files import renamed_to
 from media.clip import Clip
 from media.ffmpeg import ClipError, pyav
 from media.frames import ColoredFrame, to_library
@@ -31,7 +29,7 @@ def write_part(path: Path, clip: Clip, frames: Iterable[ColoredFrame], quality: 
     Raises:
         UserError: the place cannot be written.
     """
-    with renamed_to(path) as temporary:
+    with writing_to(path) as temporary:
         _encode(str(temporary), clip, frames, quality)
 
 
@@ -49,27 +47,23 @@ def write_sample(file: BinaryIO, clip: Clip, quality: int) -> None:
 
 
 @contextlib.contextmanager
-def renamed_to(path: Path) -> Iterator[Path]:
-    """A temporary neighbour to write to, which takes the name of `path` at the end of the block.
+def writing_to(path: Path) -> Iterator[Path]:
+    """A temporary neighbour to write a clip to, which takes the name of `path` at the end of the block.
 
     Raises:
         UserError: the place cannot be written.
     """
     av = pyav()
-    temporary = path.absolute().with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
-        yield temporary
-        with open(temporary, "rb+") as file:
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except (av.error.FFmpegError, OSError) as error:
-        if isinstance(error, OSError):
-            raise PlaceError(
-                f"cannot write {path} ({error.strerror or error}): free the place or name another"
-            ) from error
+        with renamed_to(path) as temporary:
+            yield temporary
+    except OSError as error:
+        # PyAV's errors are some of them OSErrors too.
+        raise PlaceError(
+            f"cannot write {path} ({error.strerror or error}): free the place or name another"
+        ) from error
+    except av.error.FFmpegError as error:
         raise ClipError(f"cannot write {path} ({error}): try another ending") from error
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def rate_factor(quality: int) -> int:
