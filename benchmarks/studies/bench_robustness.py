@@ -1,6 +1,6 @@
 """How much of the colour survives when a test list is seen through old film.
 
-    python -m benchmarks.studies.bench_robustness --photos=FOLDER
+    python -m benchmarks.studies.bench_robustness --photos=FOLDER [--weights=unet,unet_vivid]
 
 Each effect of data/film.py in turn happens to every photo of the scenes list. The model sees that
 lightness; its colours are scored on the true one, so that the figures are those of the colours alone. What
@@ -77,9 +77,13 @@ def measure(weights: Path, photos: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--photos", type=Path, required=True)
+    parser.add_argument(
+        "--weights", default="model1,unet,unet_vivid", help="names of weights that ship, by commas"
+    )
     args = parser.parse_args()
     reuse_freed_memory()
-    files = sorted(shipped.FOLDER.glob("*.safetensors"))
-    rows = {path.stem: measure(path, args.photos) for path in files}
-    write_scores("robustness", "python -m benchmarks.studies.bench_robustness --photos=PHOTOS", rows)
+    names = args.weights.split(",")
+    rows = {name: measure(shipped.find_weights(Path(name), None, ""), args.photos) for name in names}
+    command = f"python -m benchmarks.studies.bench_robustness --photos=PHOTOS --weights={args.weights}"
+    write_scores("robustness", command, rows)
     print(f"written to {RESULTS / 'robustness.json'}; python -m benchmarks.figures.results writes the page")
