@@ -25,6 +25,7 @@ from core.files import sha256
 from inference.borders import boxes_to_show, predict_within
 from inference.chroma import Chroma, apply_chroma
 from inference.confidence import confidence, most_consistent
+from inference.fold import fold_batch_norms
 from inference.guidance import NOTHING, Guidance
 from inference.model_view import lightness_seen, size_seen
 from inference.views import mean_over_views
@@ -61,7 +62,7 @@ class Colorizer:
     ) -> None:
         """
         Args:
-            loaded: a model and what its file says of it.
+            loaded: a model and what its file says of it; made ready to predict, it cannot be trained on.
             image_size, resize: how the model sees a photo; None: as the weights say, else by the
                 defaults of the configuration.
             render_size: side at which the model sees photos instead of `image_size`; 'auto' compares several.
@@ -75,8 +76,10 @@ class Colorizer:
         """
         self.loaded = loaded
         self.device = find_device(device)
-        # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
         self.model: ColorizationModel = loaded.model.eval()
+        if not self.model.is_random:  # whose drawings follow every rounding
+            fold_batch_norms(self.model, torch.full((1, 1, 2 * STRIDE, 2 * STRIDE), 50.0))
+        # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.image_size: int = image_size or loaded.info.get("image_size", Config.image_size)
         self.resize: str = resize or loaded.info.get("resize", Config.resize)
