@@ -78,7 +78,7 @@ class Colorizer:
         self.device = find_device(device)
         self.model: ColorizationModel = loaded.model.eval()
         if not self.model.is_random:  # whose drawings follow every rounding
-            fold_batch_norms(self.model, torch.full((1, 1, 2 * STRIDE, 2 * STRIDE), 50.0))
+            fold_batch_norms(self.model, torch.full((1, 1, 1, 1), 50.0))
         # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
         self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.image_size: int = image_size or loaded.info.get("image_size", Config.image_size)

@@ -188,7 +188,8 @@ def test_models_see_photos_at_the_size_of_their_training(cli, tmp_path, vivid, m
     )
     assert cli(*argv).code == 0
     assert cli(*argv, "--image_size=96").code == 0
-    assert [shape[-1] for shape in seen] == [64, 224, 96, 96]
+    # One pixel is looked at when a model is loaded.
+    assert [shape[-1] for shape in seen if shape[-1] > 1] == [64, 224, 96, 96]
 
 
 def test_labels(trained, other, tmp_path):

@@ -61,7 +61,7 @@ def test_no_size_fits(cli, vivid, monkeypatch, tmp_path):
     (tmp_path / "photos").mkdir()
     photo = tmp_path / "photos" / "x.png"
     Image.fromarray(PHOTO).save(photo)
-    limit_memory(monkeypatch, 0, MemoryError())
+    limit_memory(monkeypatch, 31, MemoryError())
     outcome = cli("--mode=predict", f"--image_path={photo}", f"--weights={vivid}")
     assert outcome.code == 2
     assert outcome.error.startswith("error: out of memory even at 32 pixels")
