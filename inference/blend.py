@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -98,9 +99,15 @@ class _BlendedColorizer(Colorizer):
         vars(self).update(vars(first))
         self._second, self._share = second, share
 
-    def predict_whole(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
-        chroma = super().predict_whole(original, guidance)
-        return _mixed(chroma, self._second.predict_whole(original), self._share)
+    def predict_together(
+        self, originals: Sequence[Picture], guidance: Guidance | None = None
+    ) -> list[Chroma]:
+        pairs = zip(
+            super().predict_together(originals, guidance),
+            self._second.predict_together(originals),
+            strict=True,
+        )
+        return [_mixed(chroma, other, self._share) for chroma, other in pairs]
 
     @property
     def about(self) -> str:

@@ -25,7 +25,7 @@ from media.encode_clip import Target, join_parts, plan_target
 from media.encode_part import write_part
 from media.ffmpeg import DamagedClip
 from media.frames import ColoredFrame, read_frames
-from video.color_frames import color_frames
+from video.color_frames import TOGETHER, color_frames
 from video.parts import ClipParts
 from video.temporal import SteadyChroma
 
@@ -158,11 +158,12 @@ def _write_parts(
                 yield frame
                 num, state = num + 1, state_after
                 watch.frame(num)
-                if stop.is_set():
+                if stop.is_set() and num % TOGETHER == 0:  # no frame that the model sees with the next
                     return
 
         for first in colored:
             size = PART_FRAMES if parts.files else watch.first_frames or PART_FRAMES
+            size += -size % TOGETHER
             part = itertools.chain([first], itertools.islice(colored, size - 1))
             write_part(parts.next_file, clip, counted(part), quality)
             parts.add(num, state)

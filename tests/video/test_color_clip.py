@@ -170,7 +170,7 @@ def test_a_stop_changes_no_frame(color, tmp_path, monkeypatch, flag):
     assert work_folder(output).is_dir()
     monkeypatch.setattr(video.color_clip, "write_part", write_part)
     outcome, _ = color(path, flag)
-    assert "going on after 10 frames" in outcome.out
+    assert "going on after 12 frames" in outcome.out
     assert output.read_bytes() == whole
     assert not work_folder(output).exists()
 
@@ -198,10 +198,10 @@ def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
         patch.setattr(video.color_clip, "color_frames", interrupted)
         outcome, output = color(path)
     assert outcome.code == 130
-    assert "5 frames are kept in" in outcome.err
+    assert "6 frames are kept in" in outcome.err
     assert not output.exists()
     outcome, output = color(path)
-    assert "going on after 5 frames" in outcome.out
+    assert "going on after 6 frames" in outcome.out
     assert stamps(output) == stamps(path)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 

@@ -70,6 +70,9 @@ class LittleMemory:
     def __init__(self, num):
         self.num = num
 
+    def predict_together(self, pictures):
+        return [self.predict_whole(picture) for picture in pictures]
+
     def predict_whole(self, picture):
         self.num -= 1
         side = 32 if self.num >= 0 else 16
