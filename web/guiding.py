@@ -7,12 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from core.errors import UserError
 from core.files import sha256, write_json
 from inference.guidance import Guidance
 from inference.hints import Hints, parse_points, read_hints
 from media.picture import Picture, load_picture
 from web.photo import Photo
+from web.sessions import Gone
 
 
 def keep_points(photo: Photo, points: Any) -> None:
@@ -41,22 +44,44 @@ def keep_strokes(photo: Photo, upload: Path) -> None:
     upload.replace(photo.strokes)
 
 
-def keep_reference(photo: Photo, upload: Path, *, max_pixels: int) -> Picture | None:
-    """Take another photo in place of the one before; an empty file takes that away, and gives None.
+def read_reference(upload: Path, *, max_pixels: int) -> Picture:
+    """Another photo, to take colours from.
 
     Raises:
-        UserError: it is none; what was there stays.
+        UserError: it is none.
     """
-    photo.matched.unlink(missing_ok=True)
-    if not upload.stat().st_size:
-        photo.reference.unlink(missing_ok=True)
-        return None
     try:
-        picture = load_picture(upload, max_pixels=max_pixels)
+        return load_picture(upload, max_pixels=max_pixels)
     except UserError as error:
         raise UserError(str(error).replace(str(upload), "the reference")) from error
-    upload.replace(photo.reference)
-    return picture
+
+
+def keep_reference(photo: Photo, upload: Path, matched: np.ndarray) -> None:
+    """Take a reference, and what was matched of it, in place of those before.
+
+    Previews are made meanwhile: both files are whole before either has its name.
+
+    Args:
+        upload: a file that `read_reference` read; it is moved.
+        matched: as of `match`.
+    Raises:
+        Gone: the photo was deleted.
+    """
+    written = upload.with_name(f"{upload.name}.npy")
+    try:
+        np.save(written, matched)
+        upload.replace(photo.reference)
+        written.replace(photo.matched)
+    except FileNotFoundError as error:
+        raise Gone("this photo is here no more: drop it again") from error
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def remove_reference(photo: Photo) -> None:
+    """Do without the reference; what was matched goes first, as it is nothing by itself."""
+    photo.matched.unlink(missing_ok=True)
+    photo.reference.unlink(missing_ok=True)
 
 
 def fingerprint(photo: Photo, accepts: frozenset[str]) -> str:

@@ -31,7 +31,14 @@ from media.encode import save_picture
 from media.pages import find_pages
 from media.picture import Picture, from_array, from_image, load_picture
 from web.files import doubt_layer, jpeg
-from web.guiding import fingerprint, guidance_of, hints_of, keep_reference
+from web.guiding import (
+    fingerprint,
+    guidance_of,
+    hints_of,
+    keep_reference,
+    read_reference,
+    remove_reference,
+)
 from web.likely import likely_colors
 from web.matching import full_scribbler, match, preview_scribbler, small_enough
 from web.photo import Photo
@@ -129,19 +136,21 @@ class Studio:
     def preview(self, photo: Photo, chroma: Chroma, wish: Wish) -> bytes:
         """A small colored picture, a JPEG, without the network."""
         gray = _gray(photo)
-        scribbler = preview_scribbler(photo) if self._is_matched(photo, wish) else None
+        scribbler = None if self._takes_references(wish) else preview_scribbler(photo)
         colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, small_enough(gray))
         return jpeg(colored.pixels, quality=self.config.quality)
 
     def refer(self, photo: Photo, upload: Path) -> None:
-        """Take another photo for a reference, and match it; an empty file: take it away.
+        """Match another photo as the reference, and take it; an empty file takes the reference away.
 
         Raises:
-            UserError: it is none.
+            UserError: it is none; what was there stays.
         """
-        reference = keep_reference(photo, upload, max_pixels=self.config.max_pixels)
-        if reference is not None:
-            match(photo, reference, small_enough(_gray(photo)))
+        if not upload.stat().st_size:
+            remove_reference(photo)
+            return
+        reference = read_reference(upload, max_pixels=self.config.max_pixels)
+        keep_reference(photo, upload, match(reference, small_enough(_gray(photo))))
 
     def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
         """Colours to suggest at a place, by all models; see `likely_colors`.
@@ -169,7 +178,7 @@ class Studio:
             UserError: also where the format cannot hold it.
         """
         original, limit = self._open(photo), self.config.max_pixels
-        scribbler = full_scribbler(photo, max_pixels=limit) if self._is_matched(photo, wish) else None
+        scribbler = None if self._takes_references(wish) else full_scribbler(photo, max_pixels=limit)
         colored = self._color(original, chroma, wish, hints_of(photo), scribbler, original)
         path = photo.full(ending)
         try:
@@ -203,9 +212,9 @@ class Studio:
             picture, chroma.resized(picture.size), upsample=self.config.upsample, saturation=saturation
         )
 
-    def _is_matched(self, photo: Photo, wish: Wish) -> bool:
-        """Whether the colours of a reference are matched, which the model does not take itself."""
-        return photo.reference.exists() and "reference" not in self._colorizer(wish.model).model.accepts
+    def _takes_references(self, wish: Wish) -> bool:
+        """Whether a model takes a reference itself; for others its colours are matched."""
+        return "reference" in self._colorizer(wish.model).model.accepts
 
     def _asked(self, wish: Wish) -> Colorizer:
         colorizer = self._colorizer(wish.model)

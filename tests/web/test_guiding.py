@@ -17,7 +17,9 @@ from core.errors import UserError
 from media.encode import save_picture
 from media.picture import Picture
 from web.guiding import hints_of, keep_points, keep_strokes
+from web.matching import match
 from web.photo import Photo
+from web.sessions import Gone
 from web.studio import Studio
 from web.wish import Wish
 
@@ -112,20 +114,61 @@ def test_a_reference_goes_again(studio, photo, tmp_path):
     chroma = studio.predict_chroma(photo, wish)
     plain = studio.preview(photo, chroma, wish)
     upload = tmp_path / "received"
+    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
+    studio.refer(photo, upload)
+    referred = studio.preview(photo, chroma, wish)
+    assert referred != plain
+    assert studio.preview(photo, chroma, replace(wish, is_plain=True)) == plain
     upload.write_text("no photo")
     with pytest.raises(UserError, match=r"^the reference is not a photo"):
         studio.refer(photo, upload)
-    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
-    studio.refer(photo, upload)
-    assert studio.preview(photo, chroma, wish) != plain
-    assert studio.preview(photo, chroma, replace(wish, is_plain=True)) == plain
+    assert studio.preview(photo, chroma, wish) == referred
+    studio.develop(photo, chroma, wish, ".png")
     upload.write_bytes(b"")
     studio.refer(photo, upload)
     assert studio.preview(photo, chroma, wish) == plain
 
 
+def test_previews_while_a_reference_is_matched(studio, photo, tmp_path, monkeypatch):
+    """They are what they were, with the reference before it or without one."""
+    wish = Wish(studio.first)
+    chroma = studio.predict_chroma(photo, wish)
+    seen = [studio.preview(photo, chroma, wish)]
+
+    def looking(*args):
+        seen.append(studio.preview(photo, chroma, wish))
+        return match(*args)
+
+    monkeypatch.setattr("web.studio.match", looking)
+    for source in (skimage.data.chelsea(), skimage.data.rocket()):
+        upload = tmp_path / "received"
+        Image.fromarray(source[:120, :160]).save(upload, "PNG")
+        studio.refer(photo, upload)
+        seen.append(studio.preview(photo, chroma, wish))
+    plain, before, cat, during, rocket = seen
+    assert before == plain
+    assert during == cat
+    assert len({plain, cat, rocket}) == 3
+    assert {path.name for path in photo.folder.iterdir()} >= {"reference", "matched.npy"}
+    assert not list(tmp_path.glob("received*"))
+
+
+def test_a_photo_that_is_deleted_while_its_reference_is_matched(studio, photo, monkeypatch):
+    upload = photo.folder / "received"
+    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
+
+    def leaving(*args):
+        photo.delete()
+        return match(*args)
+
+    monkeypatch.setattr("web.studio.match", leaving)
+    with pytest.raises(Gone, match="this photo is here no more"):
+        studio.refer(photo, upload)
+    assert not photo.folder.exists()
+
+
 def test_a_model_that_takes_a_reference_is_given_it(studio, photo, tmp_path):
-    """It is asked again then, and nothing is matched."""
+    """It is asked again then, and what was matched for others changes nothing."""
     wish = Wish("iizuka2016")
     plain = studio.predict_chroma(photo, wish)
     upload = tmp_path / "received"
