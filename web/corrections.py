@@ -44,7 +44,8 @@ class Corrections:
     async def strokes(self, request: Request) -> Response:
         """Take hints: a picture, or nothing in its place."""
         photo = self.desk.photo(request)
-        return await self._keep(request, photo, lambda path: keep_strokes(photo, path))
+        limit = self.desk.studio.config.max_pixels
+        return await self._keep(request, photo, lambda path: keep_strokes(photo, path, max_pixels=limit))
 
     async def reference(self, request: Request) -> Response:
         """Take a reference, or nothing in its place."""

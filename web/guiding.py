@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,7 @@ def keep_points(photo: Photo, points: Any) -> None:
     write_json(photo.points, points)
 
 
-def keep_strokes(photo: Photo, upload: Path) -> None:
+def keep_strokes(photo: Photo, upload: Path, *, max_pixels: int) -> None:
     """Take a transparent picture in place of the one before; an empty file takes that away.
 
     Raises:
@@ -38,9 +39,9 @@ def keep_strokes(photo: Photo, upload: Path) -> None:
         photo.strokes.unlink(missing_ok=True)
         return
     try:
-        read_hints(upload, photo.size)
+        read_hints(upload, photo.size, max_pixels=max_pixels)
     except UserError as error:
-        raise UserError(str(error).replace(f"--hints={upload}", "the picture of hints")) from error
+        raise _about(upload, "the picture of hints", error) from error
     upload.replace(photo.strokes)
 
 
@@ -53,7 +54,7 @@ def read_reference(upload: Path, *, max_pixels: int) -> Picture:
     try:
         return load_picture(upload, max_pixels=max_pixels)
     except UserError as error:
-        raise UserError(str(error).replace(str(upload), "the reference")) from error
+        raise _about(upload, "the reference", error) from error
 
 
 def keep_reference(photo: Photo, upload: Path, matched: np.ndarray) -> None:
@@ -103,8 +104,13 @@ def hints_of(photo: Photo) -> Hints:
     """All hints for a photo."""
     hints = Hints(photo.size)
     if photo.strokes.exists():
-        hints = read_hints(photo.strokes, photo.size)
+        hints = read_hints(photo.strokes, photo.size, max_pixels=math.prod(photo.size))
     if not photo.points.exists():
         return hints
     points = parse_points(json.loads(photo.points.read_text(encoding="utf-8")), photo.size).points
     return replace(hints, points=points)
+
+
+def _about(upload: Path, name: str, error: UserError) -> UserError:
+    """The same error without flags, which the page has not, and without the folders of this machine."""
+    return UserError(str(error).replace(f"--hints={upload}", name).replace(str(upload), name))

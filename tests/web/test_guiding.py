@@ -23,6 +23,7 @@ from web.sessions import Gone
 from web.studio import Studio
 from web.wish import Wish
 
+LIMIT = 10**6
 POINTS = [{"x": 100, "y": 80, "color": "#d02020", "radius": 12}]
 
 
@@ -49,24 +50,31 @@ def strokes(path, size=(240, 160)):
 def test_points_and_strokes_stand_together(photo, tmp_path):
     assert not hints_of(photo)
     keep_points(photo, POINTS)
-    keep_strokes(photo, strokes(tmp_path / "received"))
+    keep_strokes(photo, strokes(tmp_path / "received"), max_pixels=LIMIT)
     hints = hints_of(photo)
     assert [point.color for point in hints.points] == ["#d02020"]
     assert (hints.strokes[..., 3] > 0).sum() == 20 * 40
     keep_points(photo, [])
     assert not hints_of(photo).points
     (tmp_path / "empty").touch()
-    keep_strokes(photo, tmp_path / "empty")
+    keep_strokes(photo, tmp_path / "empty", max_pixels=LIMIT)
     assert not hints_of(photo)
 
 
 def test_mistakes_leave_what_was_there(photo, tmp_path):
     keep_points(photo, POINTS)
-    keep_strokes(photo, strokes(tmp_path / "received"))
+    keep_strokes(photo, strokes(tmp_path / "received"), max_pixels=LIMIT)
     with pytest.raises(UserError, match="point 1 at x=900, y=80 is outside the photo"):
         keep_points(photo, [{**POINTS[0], "x": 900}])
     with pytest.raises(UserError, match=r"^the picture of hints is 10x10, its photo 240x160"):
-        keep_strokes(photo, strokes(tmp_path / "other", (10, 10)))
+        keep_strokes(photo, strokes(tmp_path / "other", (10, 10)), max_pixels=LIMIT)
+    with pytest.raises(UserError, match=r"^the picture of hints is 480x320, its photo 240x160"):
+        keep_strokes(photo, strokes(tmp_path / "large", (480, 320)), max_pixels=LIMIT)
+    with pytest.raises(UserError, match=r"^the picture of hints has more than 1,000,000 pixels"):
+        keep_strokes(photo, strokes(tmp_path / "huge", (1001, 1000)), max_pixels=LIMIT)
+    (tmp_path / "text").write_text("no picture")
+    with pytest.raises(UserError, match=r"^the picture of hints is not a photo"):
+        keep_strokes(photo, tmp_path / "text", max_pixels=LIMIT)
     assert len(hints_of(photo).points) == 1
     assert hints_of(photo).strokes is not None
 
