@@ -186,13 +186,18 @@ def test_a_stroke_with_the_keyboard(driver, photo, tmp_path):
         assert picture.size == (600, 400)
 
 
-def test_the_eraser_takes_hints_away(driver, photo):
+def test_the_eraser_takes_hints_away(driver, photo, tmp_path):
+    """One that was drawn, and one of a file that says no radius, which is seen before it is taken."""
     canvas = correct(driver, photo, "dot")
     plain = shown(driver)
-    for x in (-100, 100):
-        there = ActionChains(driver).move_to_element_with_offset(canvas, x, 0).click()
-        change(driver, there.perform)
+    change(driver, ActionChains(driver).move_to_element_with_offset(canvas, -100, 0).click().perform)
+    width, height = canvas.size["width"], canvas.size["height"]
+    x, y = (width / 2 + 100) * 600 / width, 200
+    (tmp_path / "hints.json").write_text(json.dumps([{"x": x, "y": y, "color": "#20d020"}]))
+    change(driver, lambda: element(driver, "load").send_keys(str(tmp_path / "hints.json")))
     both = shown(driver)
+    pixel = "return [...arguments[0].getContext('2d').getImageData(arguments[1], arguments[2], 1, 1).data]"
+    assert driver.execute_script(pixel, canvas, width // 2 + 100, height // 2) == [0x20, 0xD0, 0x20, 255]
     click(driver, "[value=eraser]")
     wipe = ActionChains(driver).move_to_element_with_offset(canvas, 80, 0).click_and_hold()
     change(driver, wipe.move_by_offset(40, 0).release().perform)
