@@ -37,6 +37,18 @@ PIXELS = """const image = document.getElementById("color"), canvas = document.cr
 canvas.getContext("2d").drawImage(image, 0, 0);
 return canvas.toDataURL("image/png").split(",")[1]"""
 
+COUNT = """window.held = new Set();
+const { createObjectURL: make, revokeObjectURL: drop } = URL;
+URL.createObjectURL = (blob) => {
+  const address = make.call(URL, blob);
+  held.add(address);
+  return address;
+};
+URL.revokeObjectURL = (address) => {
+  held.delete(address);
+  drop.call(URL, address);
+};"""
+
 
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
@@ -75,6 +87,11 @@ def change(driver, action):
     before = element(driver, "color").get_attribute("src")
     action()
     wait(driver, lambda d: element(d, "color").get_attribute("src") != before and is_colored(d))
+
+
+def held(driver):
+    """How many pictures the page keeps in memory, since `COUNT`."""
+    return driver.execute_script("return held.size")
 
 
 def downloaded(driver, folder, name):
@@ -248,6 +265,7 @@ def test_a_region_is_kept_and_done_again(driver, photo):
 
 
 def test_several_photos_come_as_a_zip(driver, photo, tmp_path):
+    driver.execute_script(COUNT)
     second = tmp_path / "cat.jpg"
     Image.fromarray(skimage.data.chelsea()[:200, :300]).save(second)
     drop(driver, second, photo)
@@ -261,6 +279,8 @@ def test_several_photos_come_as_a_zip(driver, photo, tmp_path):
     driver.execute_script("arguments[0].click()", driver.find_element(By.CSS_SELECTOR, "#strip .delete"))
     wait(driver, lambda d: len(d.find_elements(By.CSS_SELECTOR, "#strip li")) == 1)
     assert element(driver, "name").text == "old photo.png"
+    wait(driver, is_colored)
+    assert held(driver) == 2
 
 
 def test_hostile_files(driver, photo, tmp_path):
@@ -327,8 +347,11 @@ def test_narrow_screens_need_no_sideways_scrolling(driver, photo):
 
 @pytest.mark.parametrize("how", ["close", "delete"])
 def test_photos_are_deleted(driver, photo, how, tmp_path_factory):
+    """By the server, and by the browser, which holds what is shown and its small picture alone."""
+    driver.execute_script(COUNT)
     drop(driver, photo)
-    wait(driver, is_colored)
+    change(driver, lambda: element(driver, "saturation").send_keys(Keys.ARROW_LEFT))
+    assert held(driver) == 2
     token = element(driver, "gray").get_attribute("src").split("/")[4]
     (session,) = tmp_path_factory.getbasetemp().glob(f"page[0-9]*/colorizer-*/{token}")
     if how == "close":
@@ -336,6 +359,7 @@ def test_photos_are_deleted(driver, photo, how, tmp_path_factory):
     else:
         element(driver, "clear").click()
         assert element(driver, "empty").is_displayed()
+        assert held(driver) == 0
     deadline = time.monotonic() + 20
     while session.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
