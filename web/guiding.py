@@ -23,7 +23,7 @@ def keep_points(photo: Photo, points: Any) -> None:
     """Take a list of points in place of the one before.
 
     Raises:
-        UserError: it is none, or not for this photo.
+        UserError: it is no such list, or a point is outside the photo.
     """
     parse_points(points, photo.size)
     write_json(photo.points, points)
@@ -33,7 +33,7 @@ def keep_strokes(photo: Photo, upload: Path, *, max_pixels: int) -> None:
     """Take a transparent picture in place of the one before; an empty file takes that away.
 
     Raises:
-        UserError: it is none, or not for this photo; what was there stays.
+        UserError: it is no such picture, or not of the photo's size; what was there stays.
     """
     if not upload.stat().st_size:
         photo.strokes.unlink(missing_ok=True)
@@ -49,7 +49,7 @@ def read_reference(upload: Path, *, max_pixels: int) -> Picture:
     """Another photo, to take colours from.
 
     Raises:
-        UserError: it is none.
+        UserError: it cannot be read.
     """
     try:
         return load_picture(upload, max_pixels=max_pixels)
@@ -80,20 +80,24 @@ def keep_reference(photo: Photo, upload: Path, matched: np.ndarray) -> None:
 
 
 def remove_reference(photo: Photo) -> None:
-    """Do without the reference; what was matched goes first, as it is nothing by itself."""
+    """Delete the reference, but first what was matched of it, which says that there is one."""
     photo.matched.unlink(missing_ok=True)
     photo.reference.unlink(missing_ok=True)
 
 
 def fingerprint(photo: Photo, accepts: frozenset[str]) -> str:
-    """Of that which a model takes itself of what is said about a photo."""
+    """Hashes of the files about a photo that a model takes itself: hints, a reference, both or neither.
+
+    Args:
+        accepts: what the model takes, fields of `Inputs`.
+    """
     files = {"hints": (photo.points, photo.strokes), "reference": (photo.reference,)}
     paths = [path for name in sorted(accepts & files.keys()) for path in files[name] if path.exists()]
     return " ".join(sha256(path) for path in paths)
 
 
 def guidance_of(photo: Photo, accepts: frozenset[str], *, max_pixels: int) -> Guidance:
-    """That which a model takes itself of what is said about a photo."""
+    """The hints and the reference of a photo, as far as a model takes them itself; as of `fingerprint`."""
     hints = hints_of(photo) if "hints" in accepts else None
     has_reference = "reference" in accepts and photo.reference.exists()
     reference = load_picture(photo.reference, max_pixels=max_pixels) if has_reference else None
