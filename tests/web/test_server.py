@@ -278,8 +278,9 @@ def test_an_address_that_cannot_be_had(cli):
     assert cli("--mode=serve", "--host=no.such.host.invalid").code == 2
 
 
-def test_dry_run(cli):
+def test_dry_run(cli, vivid):
     pytest.importorskip("uvicorn")
-    outcome = cli("--mode=serve", "--dry_run", "--port=7000")
+    outcome = cli("--mode=serve", "--dry_run", "--port=7000", f"--weights={vivid}")
     assert outcome.code == 0
+    assert str(vivid) in outcome.out
     assert outcome.out.splitlines()[-1] == "would serve http://127.0.0.1:7000"
