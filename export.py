@@ -16,6 +16,7 @@ from checkpoint.file import LoadedModel
 from config import VERSION, Config
 from core.distributed import world
 from core.errors import UserError
+from core.extras import installing
 from core.files import write_bytes
 from data.listing import list_sample, photos_at
 from inference.model_view import lightness_seen
@@ -141,7 +142,7 @@ def _check_packages() -> None:
         try:
             importlib.import_module(name)
         except ImportError as error:
-            raise UserError(f"--mode=export needs {name} ({error}): pip install '.[export]'") from error
+            raise UserError(f"--mode=export needs {name} ({error}): {installing('export')}") from error
 
 
 def _output(config: Config, loaded: LoadedModel) -> Path:

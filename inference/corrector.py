@@ -82,7 +82,7 @@ class Corrector:
             UserError: a reference or a folder of them cannot be read, or there is no model and nothing given.
         """
         self._model, self._hints, self._accepts = config.model, config.hints, accepts
-        self._saturation = config.saturation
+        self._saturation, self._max_pixels = config.saturation, config.max_pixels
         self._find: Callable[[Picture], Scribbler] | None = None
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
@@ -91,7 +91,7 @@ class Corrector:
         """A model's colours for a photo, by the hints too where it takes them."""
         guidance = colorizer.guidance
         if self._hints and "hints" in self._accepts:
-            guidance = replace(guidance, hints=read_hints(self._hints, original.size))
+            guidance = replace(guidance, hints=self._hints_for(original))
         return colorizer.predict_chroma(original, guidance)
 
     @property
@@ -113,10 +113,15 @@ class Corrector:
             if chroma is None:
                 raise UserError(f"--model={self._model} needs colours: --hints=FILE or --reference=PHOTO")
             return chroma
-        hints = read_hints(self._hints, original.size) if self._hints else None
+        hints = self._hints_for(original)
         if chroma is not None:
             chroma = replace(chroma, ab=self._saturation * chroma.ab)
         return with_hints(original, chroma, hints=hints, scribbler=self._find and self._find(original))
+
+    def _hints_for(self, original: Picture) -> Hints | None:
+        if self._hints is None:
+            return None
+        return read_hints(self._hints, original.size, max_pixels=self._max_pixels)
 
 
 def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:

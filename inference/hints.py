@@ -112,17 +112,18 @@ def parse_points(points: Any, size: tuple[int, int], *, name: str = "the hints")
     return Hints(size, tuple(_parse(p, size, f"{name}: point {i + 1}") for i, p in enumerate(points)))
 
 
-def read_hints(path: Path, size: tuple[int, int]) -> Hints:
+def read_hints(path: Path, size: tuple[int, int], *, max_pixels: int) -> Hints:
     """Read a file of hints: points where its name ends with .json, else a transparent picture.
 
     Args:
         path: of the file.
         size: (width, height) of the photo, upright.
+        max_pixels: larger pictures are refused before they are decoded.
     Raises:
         UserError: unreadable, of another size, outside the photo, or without a colour.
     """
     if path.suffix.lower() != ".json":
-        return Hints(size, strokes=_read_strokes(path, size))
+        return Hints(size, strokes=_read_strokes(path, size, max_pixels))
     try:
         points = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -133,8 +134,8 @@ def read_hints(path: Path, size: tuple[int, int]) -> Hints:
     return hints
 
 
-def _read_strokes(path: Path, size: tuple[int, int]) -> np.ndarray:
-    picture = load_picture(path, max_pixels=size[0] * size[1])
+def _read_strokes(path: Path, size: tuple[int, int], max_pixels: int) -> np.ndarray:
+    picture = load_picture(path, max_pixels=max_pixels)
     if picture.size != size:
         found, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
         raise UserError(f"--hints={path} is {found}, its photo {wanted}: the sizes must agree")

@@ -16,6 +16,7 @@ import numpy as np
 from PIL import ExifTags, Image, ImageChops, ImageCms, ImageOps
 
 from core.errors import UserError
+from core.extras import installing
 from core.remarks import remark
 from media.formats import HEIF_BRANDS, WRITTEN, kind_of_bytes
 from media.library_lines import reading
@@ -81,7 +82,7 @@ def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
             file.seek(0)
             head = file.read(64)
             if head[4:8] == b"ftyp" and head[8:12] in HEIF_BRANDS:
-                raise UnknownKind("HEIC needs pillow-heif: pip install .[heif]") from error
+                raise UnknownKind(f"HEIC needs pillow-heif: {installing('heif')}") from error
             if kind_of_bytes(head) == "photo":
                 raise UnknownKind("a header that is damaged, or of a rare kind") from error
             raise

@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from core.errors import UserError
+from core.extras import installing
 from core.remarks import remark
 from media.use_damaged import is_used
 
@@ -38,7 +39,7 @@ def pyav() -> ModuleType:
     try:
         import av
     except ImportError as error:
-        raise UserError("clips need PyAV: pip install '.[video]'") from error
+        raise UserError(f"clips need PyAV: {installing('video')}") from error
     return av
 
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import UserError
+from core.extras import installing
 
 NUM_TIMES = 1000
 LAST = NUM_TIMES - 1
@@ -113,4 +114,4 @@ def check_diffusers() -> None:
     try:
         import diffusers  # noqa: F401
     except ImportError as error:
-        raise UserError(f"drawing colours needs diffusers ({error}): pip install '.[diffusion]'") from error
+        raise UserError(f"drawing colours needs diffusers ({error}): {installing('diffusion')}") from error

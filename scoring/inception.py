@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from checkpoint.state_dict import UNREADABLE
 from core.errors import UserError
+from core.extras import installing
 from core.files import sha256
 from scoring.frechet import distance_of
 
@@ -64,7 +65,7 @@ def _network() -> Any:
         from torchmetrics.image.fid import NoTrainInceptionV3
     except ImportError as error:
         raise UserError(
-            f"{_FLAG} needs torchmetrics and torch-fidelity ({error}): pip install '.[fid]', or take "
+            f"{_FLAG} needs torchmetrics and torch-fidelity ({error}): {installing('fid')}; or take "
             "--set_scores, whose features are others"
         ) from error
     return NoTrainInceptionV3

@@ -1,4 +1,4 @@
-"""The server: the page's files, its handlers, what guards them, and what an error looks like."""
+"""The server, put together: the page's files, the handlers, the guard before them, the answers to errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the page does with clips: one is colored at a time, few wait for it, and each may be stopped."""
+"""What the page does with clips: one is colored at a time, a few wait in a queue, and each may be stopped."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ log = logging.getLogger(__name__)
 
 _MAX_WAITING = 8
 _PREVIEW_SECONDS = 2
-# What parts and the whole of a clip may take, times the upload.
+# Bytes to reserve for a clip's finished parts and for the colored whole, as a multiple of the upload.
 _ROOM = 3
 _ROOM_ASKED_EVERY = 100  # frames
 
 
 class Stopped(Exception):
-    """Nobody waits for the clip any more."""
+    """The clip was cancelled or deleted: its coloring ends here."""
 
 
 @dataclass
@@ -40,10 +40,10 @@ class Job:
     """A clip that is colored or waits for it.
 
     Attributes:
-        total: frames.
-        done: those of them that are finished; None: it waits.
-        stop: set where it is to end.
-        turn: its place among those that wait.
+        total: frames of the clip.
+        done: frames that are colored; None: it waits.
+        stop: set when it is to end.
+        turn: its place in the queue.
     """
 
     total: int
@@ -53,7 +53,7 @@ class Job:
 
 
 class Cinema:
-    """Clips are in folders as photos are; what is under way alone is in memory."""
+    """Colors clips in a thread of its own. Clips are files, as photos are; only the jobs are in memory."""
 
     def __init__(self, studio: Studio, sessions: Sessions) -> None:
         self._studio, self._sessions = studio, sessions
@@ -94,7 +94,7 @@ class Cinema:
             )
 
     def _color_of(self, upload: Photo, clip: Clip, colorizer: Colorizer, job: Job) -> Callable[[], None]:
-        """What colors a clip."""
+        """The work itself, to be called when it is the clip's turn."""
 
         def color() -> None:
             config = self._studio.config
@@ -147,7 +147,7 @@ class Cinema:
         return _preview(upload)
 
     def close(self) -> None:
-        """Stop all."""
+        """Stop all jobs."""
         for job in list(self._jobs.values()):
             job.stop.set()
         self._pool.shutdown(cancel_futures=True)
@@ -184,7 +184,7 @@ class Cinema:
     def _check(self, upload: Photo, job: Job, num: int) -> None:
         """
         Raises:
-            Stopped: the clip was deleted, or somebody said so.
+            Stopped: the clip was deleted or cancelled.
             Busy: there is no room for it.
         """
         if job.stop.is_set() or not _is_here(upload):

@@ -1,4 +1,4 @@
-"""The addresses at which clips come, are colored and go home."""
+"""The addresses at which clips are sent, colored and downloaded."""
 
 from __future__ import annotations
 

@@ -15,8 +15,6 @@ from web.guiding import keep_points, keep_strokes
 from web.photo import Photo
 from web.request_limits import length, number, read_json, save
 
-_MAX_JSON = 4 * 10**6
-
 
 class Corrections:
     """The handlers."""
@@ -37,14 +35,15 @@ class Corrections:
     async def points(self, request: Request) -> Response:
         """Take hints: a list of points."""
         photo = self.desk.photo(request)
-        points = await read_json(request, _MAX_JSON)
+        points = await read_json(request)
         await self.desk.previews.do(request, lambda: keep_points(photo, points))
         return Response(status_code=204)
 
     async def strokes(self, request: Request) -> Response:
         """Take hints: a picture, or nothing in its place."""
         photo = self.desk.photo(request)
-        return await self._keep(request, photo, lambda path: keep_strokes(photo, path))
+        limit = self.desk.studio.config.max_pixels
+        return await self._keep(request, photo, lambda path: keep_strokes(photo, path, max_pixels=limit))
 
     async def reference(self, request: Request) -> Response:
         """Take a reference, or nothing in its place."""
@@ -60,7 +59,7 @@ class Corrections:
         return JSONResponse(await self.desk.photos.do(request, lambda: self.desk.studio.likely(photo, place)))
 
     async def _keep(self, request: Request, photo: Photo, keep: Callable[[Path], None]) -> Response:
-        """Receive a file about a photo."""
+        """Receive a file about a photo, hand it to `keep`, and delete it where `keep` did not move it."""
         path = photo.folder / f"received-{secrets.token_hex(8)}"
         with self.desk.sessions.reserve(await length(request, "the file", self.desk.max_upload)):
             try:

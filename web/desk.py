@@ -21,12 +21,12 @@ MAX_SEED = 2**32 - 1
 
 
 class Desk:
-    """A person is known by the token in the address, and nothing of him is kept in memory."""
+    """What handlers share. A person is known by the token in the address; of a person only files are kept."""
 
     def __init__(self, studio: Studio, sessions: Sessions, *, max_upload: int) -> None:
         """
         Args:
-            max_upload: of one photo, bytes.
+            max_upload: bytes of one photo or clip.
         """
         self.studio, self.sessions, self.max_upload = studio, sessions, max_upload
         self.cinema = Cinema(studio, sessions)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from core.errors import UserError
 from core.files import sha256, write_json
@@ -13,61 +16,88 @@ from inference.guidance import Guidance
 from inference.hints import Hints, parse_points, read_hints
 from media.picture import Picture, load_picture
 from web.photo import Photo
+from web.sessions import Gone
 
 
 def keep_points(photo: Photo, points: Any) -> None:
     """Take a list of points in place of the one before.
 
     Raises:
-        UserError: it is none, or not for this photo.
+        UserError: it is no such list, or a point is outside the photo.
     """
     parse_points(points, photo.size)
     write_json(photo.points, points)
 
 
-def keep_strokes(photo: Photo, upload: Path) -> None:
+def keep_strokes(photo: Photo, upload: Path, *, max_pixels: int) -> None:
     """Take a transparent picture in place of the one before; an empty file takes that away.
 
     Raises:
-        UserError: it is none, or not for this photo; what was there stays.
+        UserError: it is no such picture, or not of the photo's size; what was there stays.
     """
     if not upload.stat().st_size:
         photo.strokes.unlink(missing_ok=True)
         return
     try:
-        read_hints(upload, photo.size)
+        read_hints(upload, photo.size, max_pixels=max_pixels)
     except UserError as error:
-        raise UserError(str(error).replace(f"--hints={upload}", "the picture of hints")) from error
+        raise _about(upload, "the picture of hints", error) from error
     upload.replace(photo.strokes)
 
 
-def keep_reference(photo: Photo, upload: Path, *, max_pixels: int) -> Picture | None:
-    """Take another photo in place of the one before; an empty file takes that away, and gives None.
+def read_reference(upload: Path, *, max_pixels: int) -> Picture:
+    """Another photo, to take colours from.
 
     Raises:
-        UserError: it is none; what was there stays.
+        UserError: it cannot be read.
     """
-    photo.matched.unlink(missing_ok=True)
-    if not upload.stat().st_size:
-        photo.reference.unlink(missing_ok=True)
-        return None
     try:
-        picture = load_picture(upload, max_pixels=max_pixels)
+        return load_picture(upload, max_pixels=max_pixels)
     except UserError as error:
-        raise UserError(str(error).replace(str(upload), "the reference")) from error
-    upload.replace(photo.reference)
-    return picture
+        raise _about(upload, "the reference", error) from error
+
+
+def keep_reference(photo: Photo, upload: Path, matched: np.ndarray) -> None:
+    """Take a reference, and what was matched of it, in place of those before.
+
+    Previews are made meanwhile: both files are whole before either has its name.
+
+    Args:
+        upload: a file that `read_reference` read; it is moved.
+        matched: as of `match`.
+    Raises:
+        Gone: the photo was deleted.
+    """
+    written = upload.with_name(f"{upload.name}.npy")
+    try:
+        np.save(written, matched)
+        upload.replace(photo.reference)
+        written.replace(photo.matched)
+    except FileNotFoundError as error:
+        raise Gone("this photo is here no more: drop it again") from error
+    finally:
+        written.unlink(missing_ok=True)
+
+
+def remove_reference(photo: Photo) -> None:
+    """Delete the reference, but first what was matched of it, which says that there is one."""
+    photo.matched.unlink(missing_ok=True)
+    photo.reference.unlink(missing_ok=True)
 
 
 def fingerprint(photo: Photo, accepts: frozenset[str]) -> str:
-    """Of that which a model takes itself of what is said about a photo."""
+    """Hashes of the files about a photo that a model takes itself: hints, a reference, both or neither.
+
+    Args:
+        accepts: what the model takes, fields of `Inputs`.
+    """
     files = {"hints": (photo.points, photo.strokes), "reference": (photo.reference,)}
     paths = [path for name in sorted(accepts & files.keys()) for path in files[name] if path.exists()]
     return " ".join(sha256(path) for path in paths)
 
 
 def guidance_of(photo: Photo, accepts: frozenset[str], *, max_pixels: int) -> Guidance:
-    """That which a model takes itself of what is said about a photo."""
+    """The hints and the reference of a photo, as far as a model takes them itself; as of `fingerprint`."""
     hints = hints_of(photo) if "hints" in accepts else None
     has_reference = "reference" in accepts and photo.reference.exists()
     reference = load_picture(photo.reference, max_pixels=max_pixels) if has_reference else None
@@ -78,8 +108,13 @@ def hints_of(photo: Photo) -> Hints:
     """All hints for a photo."""
     hints = Hints(photo.size)
     if photo.strokes.exists():
-        hints = read_hints(photo.strokes, photo.size)
+        hints = read_hints(photo.strokes, photo.size, max_pixels=math.prod(photo.size))
     if not photo.points.exists():
         return hints
     points = parse_points(json.loads(photo.points.read_text(encoding="utf-8")), photo.size).points
     return replace(hints, points=points)
+
+
+def _about(upload: Path, name: str, error: UserError) -> UserError:
+    """The same error without flags, which the page has not, and without the folders of this machine."""
+    return UserError(str(error).replace(f"--hints={upload}", name).replace(str(upload), name))

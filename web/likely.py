@@ -1,4 +1,4 @@
-"""Which colours are likely at a place of a photo: those that the models see there, most agreed on first."""
+"""Which colours to suggest at a place of a photo: the models' own, those that most of them agree on first."""
 
 from __future__ import annotations
 

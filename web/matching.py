@@ -25,20 +25,29 @@ def small_enough(gray: Picture) -> Picture:
     return from_array(np.asarray(image.resize((width, height))))
 
 
-def match(photo: Photo, reference: Picture, small: Picture) -> None:
-    """Keep which colours of a reference a preview is to have where."""
+def match(reference: Picture, small: Picture) -> np.ndarray:
+    """Which colours of a reference a preview is to have where.
+
+    Returns:
+        (1, 3, height, width) float32, as a `Scribbler` gives them.
+    """
     width, height = small.size
-    np.save(photo.matched, _scribbler(reference)(small, height, width).numpy())
+    return _scribbler(reference)(small, height, width).numpy()
 
 
-def preview_scribbler(photo: Photo) -> Scribbler:
-    """That which `match` kept."""
-    matched = torch.from_numpy(np.load(photo.matched))
+def preview_scribbler(photo: Photo) -> Scribbler | None:
+    """What `match` found, and was kept; None: there is no reference."""
+    try:
+        matched = torch.from_numpy(np.load(photo.matched))
+    except FileNotFoundError:
+        return None
     return lambda *_: matched
 
 
-def full_scribbler(photo: Photo, *, max_pixels: int) -> Scribbler:
-    """As `predict` matches the reference."""
+def full_scribbler(photo: Photo, *, max_pixels: int) -> Scribbler | None:
+    """As `predict` matches the reference; None: there is none."""
+    if not photo.matched.exists():
+        return None
     return _scribbler(load_picture(photo.reference, max_pixels=max_pixels))
 
 

@@ -1,4 +1,4 @@
-"""A photo on the page: the folder that holds it and all that is made of it, under which names."""
+"""A photo on the page: its folder, and the names of the files in it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ class Photo:
         return width, height
 
     def keep_size(self, size: tuple[int, int]) -> None:
-        """Note how large it is, which only who decodes it knows."""
+        """Write down its size, which is known once it was decoded."""
         write_json(self.folder / "size.json", size)
 
     @property
@@ -101,7 +101,7 @@ class Photo:
 
     @property
     def chroma_folder(self) -> Path:
-        """Where the colours are that models saw in it."""
+        """The folder of colours that models predicted for it."""
         return self.folder / "chroma"
 
     @property
@@ -116,16 +116,20 @@ class Photo:
 
     @property
     def reference(self) -> Path:
-        """Another photo, whose colours it is to have."""
+        """The reference: another photo, whose colours it is to have."""
         return self.folder / "reference"
 
     @property
     def matched(self) -> Path:
-        """Where its preview is to have which of these."""
+        """Which colours of the reference its preview is to have where, as `web.matching.match` found them."""
         return self.folder / "matched.npy"
 
     def chroma_path(self, about: str) -> Path:
-        """The colours that somebody saw in it, described in a text."""
+        """The file of the colours that were predicted for it in one way.
+
+        Args:
+            about: describes that way: the model, its settings, what it was given.
+        """
         return self.chroma_folder / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.safetensors"
 
     def full(self, ending: str) -> Path:

@@ -17,6 +17,8 @@ from web.sessions import Busy
 
 Answer = TypeVar("Answer")
 
+_MAX_JSON = 4 * 10**6  # bytes
+
 
 class TooLong(UserError):
     """A body beyond its limit."""
@@ -63,11 +65,11 @@ def choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
 
 
 async def length(request: Request, name: str, max_bytes: int) -> int:
-    """Of a body, as its header says; the server itself makes sure that no more comes.
+    """How many bytes a body has, as its header says; the server itself makes sure that no more comes.
 
     Raises:
-        TooLong: it is beyond the limit; only when all has come, as a browser reads no answer before it has
-            sent everything.
+        TooLong: it is beyond the limit. This is raised when all of the body has come: a browser reads no
+            answer before it has sent everything.
         UserError: the header says nothing.
     """
     text = request.headers.get("content-length", "")
@@ -84,8 +86,8 @@ async def save(request: Request, path: Path) -> None:
     """Write a body to a file as it comes.
 
     Raises:
-        UserError: there is no room.
-        ClientDisconnect: half-way.
+        Busy: there is no room on the disk.
+        ClientDisconnect: whoever sends it went away half-way.
     """
     try:
         with open(path, "wb") as file:
@@ -95,13 +97,14 @@ async def save(request: Request, path: Path) -> None:
         raise Busy(f"there is no room ({error.strerror}): try again later") from error
 
 
-async def read_json(request: Request, max_bytes: int) -> Any:
+async def read_json(request: Request) -> Any:
     """A body as JSON.
 
     Raises:
-        UserError: it is too long, or none.
+        TooLong: it has more than 4 MB.
+        UserError: it is no JSON.
     """
-    await length(request, "the list", max_bytes)
+    await length(request, "the list", _MAX_JSON)
     try:
         return json.loads(await request.body())
     except (ValueError, RecursionError) as error:
@@ -109,7 +112,7 @@ async def read_json(request: Request, max_bytes: int) -> Any:
 
 
 class Line:
-    """Work that is done for few at a time, however many people are here: memory is that of those few."""
+    """A queue for work that takes memory: few pieces are worked on at once, however many people are here."""
 
     def __init__(self, *, at_once: int, max_waiting: int) -> None:
         self.max_waiting = max_waiting
@@ -120,7 +123,7 @@ class Line:
 
         Raises:
             Busy: too many wait already.
-            ClientDisconnect: whoever asked is gone when it is his turn.
+            ClientDisconnect: when the turn comes, whoever asked is gone.
         """
         if self._turn.statistics().tasks_waiting >= self.max_waiting:
             raise Busy("too many photos wait here just now: try again in some minutes")

@@ -1,4 +1,4 @@
-"""What stands before the page: which requests reach it at all, and what a browser may do with it."""
+"""The guard before the page: which requests reach it, and what a browser is told that the page may do."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ from checkpoint.file import LoadedModel
 from config import Config
 from core.distributed import world
 from core.errors import UserError
+from core.extras import installing
 from inference.weights import choose_weights, describe
 from web.sessions import Sessions
 
@@ -35,7 +36,7 @@ def run(config: Config) -> int:
     """
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
-            raise UserError(f"--mode=serve needs {package}: pip install '.[web]'")
+            raise UserError(f"--mode=serve needs {package}: {installing('web')}")
     loaded, config = choose_weights(config)
     if config.dry_run:
         print(describe(config, loaded.model))

@@ -74,7 +74,7 @@ class Sessions:
             shutil.rmtree(self.path / token, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Delete what was not used for long, and what a photo under way has left of a part that is gone."""
+        """Delete parts that were not used for long, and what late work wrote into parts already deleted."""
         long_ago = time.monotonic() - self.keep_seconds
         for token in [token for token, used in list(self._used.items()) if used < long_ago]:
             self.forget(token)
@@ -84,7 +84,7 @@ class Sessions:
 
     @contextlib.contextmanager
     def reserve(self, num_bytes: int) -> Iterator[None]:
-        """Keep room for what is about to be written.
+        """Keep bytes of the folder free for what is about to be written, while the context lasts.
 
         Raises:
             Busy: there is none.
@@ -106,7 +106,7 @@ class Sessions:
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files below a folder, from which others may be deleted meanwhile."""
+    """Bytes of the files below a folder; files that are deleted meanwhile count as none."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:

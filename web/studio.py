@@ -1,6 +1,6 @@
-"""What the page does with photos, without the page: predict, show at any saturation, write in full.
+"""What the page does with photos, apart from requests and answers: predict, preview, write at full size.
 
-All that is known of a photo are files in its folder, so that nothing of a person stays in memory.
+All that is known of a photo is in files of its folder: nothing of a person stays in memory.
 """
 
 from __future__ import annotations
@@ -31,7 +31,14 @@ from media.encode import save_picture
 from media.pages import find_pages
 from media.picture import Picture, from_array, from_image, load_picture
 from web.files import doubt_layer, jpeg
-from web.guiding import fingerprint, guidance_of, hints_of, keep_reference
+from web.guiding import (
+    fingerprint,
+    guidance_of,
+    hints_of,
+    keep_reference,
+    read_reference,
+    remove_reference,
+)
 from web.likely import likely_colors
 from web.matching import full_scribbler, match, preview_scribbler, small_enough
 from web.photo import Photo
@@ -72,11 +79,11 @@ class Studio:
         return {name: self.vividness(name) for name in self.choices}
 
     def vividness(self, model: str) -> float | None:
-        """What a model takes where nobody says otherwise; None: it has no such setting."""
+        """A model's own vividness, where the slider begins; None: it has no such setting."""
         return getattr(self._colorizer(model).model.settings, "vividness", None)
 
     def draws(self, model: str) -> bool:
-        """Whether a model draws its colours, so that every seed gives others."""
+        """Whether a model draws its colours at random, so that every seed gives others."""
         return self._colorizer(model).model.is_random
 
     def take(self, photo: Photo) -> list[str]:
@@ -101,12 +108,14 @@ class Studio:
             keep(f"is {wrong}")
 
     def known(self, photo: Photo, wish: Wish) -> Chroma | None:
-        """The colours that a model saw in a photo; None: it was not asked yet."""
+        """The colours that a model predicted before; None: it was not asked yet."""
         path = self._chroma_path(photo, wish)
         return load_chroma(path) if path.exists() else None
 
     def predict_chroma(self, photo: Photo, wish: Wish) -> Chroma:
-        """Ask a model for the colours of a photo, with what a person says where it takes that, and keep them.
+        """Ask a model for the colours of a photo, and keep them.
+
+        A model that takes hints or a reference itself is given those of the photo.
 
         Raises:
             UserError: also of a value out of range.
@@ -129,19 +138,21 @@ class Studio:
     def preview(self, photo: Photo, chroma: Chroma, wish: Wish) -> bytes:
         """A small colored picture, a JPEG, without the network."""
         gray = _gray(photo)
-        scribbler = preview_scribbler(photo) if self._is_matched(photo, wish) else None
+        scribbler = None if self._takes_references(wish) else preview_scribbler(photo)
         colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, small_enough(gray))
         return jpeg(colored.pixels, quality=self.config.quality)
 
     def refer(self, photo: Photo, upload: Path) -> None:
-        """Take another photo for a reference, and match it; an empty file: take it away.
+        """Match another photo as the reference, and take it; an empty file takes the reference away.
 
         Raises:
-            UserError: it is none.
+            UserError: it cannot be read; the reference before it stays.
         """
-        reference = keep_reference(photo, upload, max_pixels=self.config.max_pixels)
-        if reference is not None:
-            match(photo, reference, small_enough(_gray(photo)))
+        if not upload.stat().st_size:
+            remove_reference(photo)
+            return
+        reference = read_reference(upload, max_pixels=self.config.max_pixels)
+        keep_reference(photo, upload, match(reference, small_enough(_gray(photo))))
 
     def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
         """Colours to suggest at a place, by all models; see `likely_colors`.
@@ -169,7 +180,7 @@ class Studio:
             UserError: also where the format cannot hold it.
         """
         original, limit = self._open(photo), self.config.max_pixels
-        scribbler = full_scribbler(photo, max_pixels=limit) if self._is_matched(photo, wish) else None
+        scribbler = None if self._takes_references(wish) else full_scribbler(photo, max_pixels=limit)
         colored = self._color(original, chroma, wish, hints_of(photo), scribbler, original)
         path = photo.full(ending)
         try:
@@ -179,7 +190,7 @@ class Studio:
         return path
 
     def colorizer(self, wish: Wish) -> Colorizer:
-        """What colors as somebody wishes, without what is said about one photo."""
+        """A colorizer of the wished model and settings, without the hints or the reference of a photo."""
         colorizer = copy.copy(self._asked(wish))
         colorizer.saturation = wish.saturation
         return colorizer
@@ -193,7 +204,14 @@ class Studio:
         scribbler: Scribbler | None,
         solved: Picture,
     ) -> Picture:
-        """A photo in a model's colours and those given, which are spread at the size of `solved`."""
+        """A photo in a model's colours, corrected by hints and a reference.
+
+        Args:
+            picture: what is colored.
+            chroma: of the model.
+            hints, scribbler: the corrections; `scribbler` draws those of the reference.
+            solved: the same photo at the size at which corrections are spread.
+        """
         saturation = wish.saturation
         if not wish.is_plain and (hints or scribbler):
             # What a person gave is not to change with the saturation of the rest.
@@ -203,9 +221,9 @@ class Studio:
             picture, chroma.resized(picture.size), upsample=self.config.upsample, saturation=saturation
         )
 
-    def _is_matched(self, photo: Photo, wish: Wish) -> bool:
-        """Whether the colours of a reference are matched, which the model does not take itself."""
-        return photo.reference.exists() and "reference" not in self._colorizer(wish.model).model.accepts
+    def _takes_references(self, wish: Wish) -> bool:
+        """Whether a model takes a reference itself; for others its colours are matched, as of `refer`."""
+        return "reference" in self._colorizer(wish.model).model.accepts
 
     def _asked(self, wish: Wish) -> Colorizer:
         colorizer = self._colorizer(wish.model)

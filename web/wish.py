@@ -14,7 +14,7 @@ class Wish:
         vividness: of a model that has that setting; others leave it alone.
         saturation: factor of the model's chroma.
         seed: of a model that draws its colours; others leave it alone. None: its best guess.
-        is_plain: whatever a person says about the photo.
+        is_plain: colored by the model alone: hints and the reference are ignored.
     """
 
     model: str

@@ -12,6 +12,7 @@ from core.errors import UserError
 from inference.hints import Hints, parse_points, read_hints
 
 SIZE = (40, 30)  # width, height
+LIMIT = 10**6
 RED, BLUE = "#d02020", "#2040c0"
 
 
@@ -63,7 +64,7 @@ def strokes(path, size=SIZE):
 
 def test_a_picture_draws_as_points_do(tmp_path):
     points = [{"x": 10, "y": y, "color": RED} for y in range(20)] + [{"x": 30, "y": 5, "color": BLUE}]
-    drawn = read_hints(strokes(tmp_path / "hints.png"), SIZE)
+    drawn = read_hints(strokes(tmp_path / "hints.png"), SIZE, max_pixels=LIMIT)
     for size in ((30, 40), (15, 20), (9, 7)):
         assert (drawn.at(*size) - parse_points(points, SIZE).at(*size)).abs().max() < 0.02
 
@@ -72,7 +73,7 @@ def test_a_file_of_points_is_read(tmp_path):
     points = [{"x": 1, "y": 2, "color": RED, "radius": 1.5}]
     path = tmp_path / "hints.json"
     path.write_text(json.dumps(points))
-    assert read_hints(path, SIZE) == parse_points(points, SIZE)
+    assert read_hints(path, SIZE, max_pixels=LIMIT) == parse_points(points, SIZE)
 
 
 def test_no_points_are_no_hints():
@@ -110,18 +111,22 @@ def test_mistakes_in_points(points, complaint):
 
 def test_mistakes_in_files(tmp_path):
     with pytest.raises(UserError, match="40x30, its photo 41x30"):
-        read_hints(strokes(tmp_path / "hints.png"), (41, 30))
+        read_hints(strokes(tmp_path / "hints.png"), (41, 30), max_pixels=LIMIT)
+    with pytest.raises(UserError, match="40x30, its photo 20x15: the sizes must agree"):
+        read_hints(strokes(tmp_path / "hints.png"), (20, 15), max_pixels=LIMIT)
+    with pytest.raises(UserError, match="has more than 1,000 pixels"):
+        read_hints(strokes(tmp_path / "hints.png"), SIZE, max_pixels=1000)
     Image.new("RGB", SIZE, "red").save(tmp_path / "opaque.png")
     with pytest.raises(UserError, match="is not transparent"):
-        read_hints(tmp_path / "opaque.png", SIZE)
+        read_hints(tmp_path / "opaque.png", SIZE, max_pixels=LIMIT)
     Image.new("RGBA", SIZE, (255, 0, 0, 0)).save(tmp_path / "empty.png")
     with pytest.raises(UserError, match="holds no colour"):
-        read_hints(tmp_path / "empty.png", SIZE)
+        read_hints(tmp_path / "empty.png", SIZE, max_pixels=LIMIT)
     (tmp_path / "broken.json").write_text("[{")
     with pytest.raises(UserError, match="cannot be read"):
-        read_hints(tmp_path / "broken.json", SIZE)
+        read_hints(tmp_path / "broken.json", SIZE, max_pixels=LIMIT)
     (tmp_path / "none.json").write_text("[]")
     with pytest.raises(UserError, match="holds no point"):
-        read_hints(tmp_path / "none.json", SIZE)
+        read_hints(tmp_path / "none.json", SIZE, max_pixels=LIMIT)
     with pytest.raises(UserError, match="does not exist"):
-        read_hints(tmp_path / "missing.png", SIZE)
+        read_hints(tmp_path / "missing.png", SIZE, max_pixels=LIMIT)

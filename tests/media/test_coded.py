@@ -111,7 +111,7 @@ def test_lab_of_16_bits(tmp_path):
 def test_heic_without_its_library(tmp_path, monkeypatch):
     (tmp_path / "x.heic").write_bytes(b"\0\0\0\x18ftypheic" + bytes(200))
     monkeypatch.setattr("media.decode._readable_formats", lambda: ("JPEG", "PNG"))
-    with pytest.raises(PhotoError, match="HEIC needs pillow-heif"):
+    with pytest.raises(PhotoError, match=r"HEIC needs pillow-heif: pip install '\.\[heif\]'"):
         load(tmp_path / "x.heic")
 
 

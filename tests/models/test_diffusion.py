@@ -1,11 +1,13 @@
 """Noise, what is learnt of it, and samplers, beside diffusers and beside what is known in closed form."""
 
+import re
 import sys
 
 import pytest
 import torch
 
 from core.errors import UserError
+from core.extras import installing
 from models.diffusion import LAST, MIN_SNR_GAMMA, NUM_TIMES, Schedule, draw
 
 TIMES = torch.tensor([0, 1, 250, 500, 900, 998, LAST])
@@ -126,5 +128,5 @@ def test_ddim_is_that_of_diffusers(schedule, colors):
 
 def test_without_diffusers_one_line_says_what_to_install(monkeypatch):
     monkeypatch.setitem(sys.modules, "diffusers", None)  # importing it is an ImportError then
-    with pytest.raises(UserError, match=r"needs diffusers .*: pip install '\.\[diffusion\]'"):
+    with pytest.raises(UserError, match=rf"needs diffusers .*: {re.escape(installing('diffusion'))}$"):
         draw(lambda seen, _: seen, torch.zeros(1, 2, 2, 2), sampler="dpm", num_steps=2)

@@ -15,6 +15,7 @@ from conftest import MAIN
 from PIL import Image
 
 import video.color_clip
+from core.extras import installing
 from media.clip import open_clip
 from video.parts import work_folder
 
@@ -406,7 +407,7 @@ def test_without_pyav(color, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     outcome, _ = color(path)
     assert outcome.code == 2
-    assert outcome.err == "error: clips need PyAV: pip install '.[video]'\n"
+    assert outcome.err == f"error: clips need PyAV: {installing('video')}\n"
 
 
 def test_a_folder_of_photos_and_clips(cli, vivid, tmp_path):
@@ -436,7 +437,7 @@ def test_a_folder_without_pyav(cli, vivid, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)
     outcome = cli("--mode=predict", f"--image_path={folder}", f"--weights={vivid}")
     assert outcome.code == 1
-    assert "2 clips are left out: clips need PyAV: pip install '.[video]'\n" in outcome.err
+    assert f"2 clips are left out: clips need PyAV: {installing('video')}\n" in outcome.err
     assert "1 colored, 0 skipped, 2 failed" in outcome.out
 
 

@@ -17,10 +17,13 @@ from core.errors import UserError
 from media.encode import save_picture
 from media.picture import Picture
 from web.guiding import hints_of, keep_points, keep_strokes
+from web.matching import match
 from web.photo import Photo
+from web.sessions import Gone
 from web.studio import Studio
 from web.wish import Wish
 
+LIMIT = 10**6
 POINTS = [{"x": 100, "y": 80, "color": "#d02020", "radius": 12}]
 
 
@@ -47,24 +50,31 @@ def strokes(path, size=(240, 160)):
 def test_points_and_strokes_stand_together(photo, tmp_path):
     assert not hints_of(photo)
     keep_points(photo, POINTS)
-    keep_strokes(photo, strokes(tmp_path / "received"))
+    keep_strokes(photo, strokes(tmp_path / "received"), max_pixels=LIMIT)
     hints = hints_of(photo)
     assert [point.color for point in hints.points] == ["#d02020"]
     assert (hints.strokes[..., 3] > 0).sum() == 20 * 40
     keep_points(photo, [])
     assert not hints_of(photo).points
     (tmp_path / "empty").touch()
-    keep_strokes(photo, tmp_path / "empty")
+    keep_strokes(photo, tmp_path / "empty", max_pixels=LIMIT)
     assert not hints_of(photo)
 
 
 def test_mistakes_leave_what_was_there(photo, tmp_path):
     keep_points(photo, POINTS)
-    keep_strokes(photo, strokes(tmp_path / "received"))
+    keep_strokes(photo, strokes(tmp_path / "received"), max_pixels=LIMIT)
     with pytest.raises(UserError, match="point 1 at x=900, y=80 is outside the photo"):
         keep_points(photo, [{**POINTS[0], "x": 900}])
     with pytest.raises(UserError, match=r"^the picture of hints is 10x10, its photo 240x160"):
-        keep_strokes(photo, strokes(tmp_path / "other", (10, 10)))
+        keep_strokes(photo, strokes(tmp_path / "other", (10, 10)), max_pixels=LIMIT)
+    with pytest.raises(UserError, match=r"^the picture of hints is 480x320, its photo 240x160"):
+        keep_strokes(photo, strokes(tmp_path / "large", (480, 320)), max_pixels=LIMIT)
+    with pytest.raises(UserError, match=r"^the picture of hints has more than 1,000,000 pixels"):
+        keep_strokes(photo, strokes(tmp_path / "huge", (1001, 1000)), max_pixels=LIMIT)
+    (tmp_path / "text").write_text("no picture")
+    with pytest.raises(UserError, match=r"^the picture of hints is not a photo"):
+        keep_strokes(photo, tmp_path / "text", max_pixels=LIMIT)
     assert len(hints_of(photo).points) == 1
     assert hints_of(photo).strokes is not None
 
@@ -112,20 +122,61 @@ def test_a_reference_goes_again(studio, photo, tmp_path):
     chroma = studio.predict_chroma(photo, wish)
     plain = studio.preview(photo, chroma, wish)
     upload = tmp_path / "received"
+    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
+    studio.refer(photo, upload)
+    referred = studio.preview(photo, chroma, wish)
+    assert referred != plain
+    assert studio.preview(photo, chroma, replace(wish, is_plain=True)) == plain
     upload.write_text("no photo")
     with pytest.raises(UserError, match=r"^the reference is not a photo"):
         studio.refer(photo, upload)
-    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
-    studio.refer(photo, upload)
-    assert studio.preview(photo, chroma, wish) != plain
-    assert studio.preview(photo, chroma, replace(wish, is_plain=True)) == plain
+    assert studio.preview(photo, chroma, wish) == referred
+    studio.develop(photo, chroma, wish, ".png")
     upload.write_bytes(b"")
     studio.refer(photo, upload)
     assert studio.preview(photo, chroma, wish) == plain
 
 
+def test_previews_while_a_reference_is_matched(studio, photo, tmp_path, monkeypatch):
+    """They are what they were, with the reference before it or without one."""
+    wish = Wish(studio.first)
+    chroma = studio.predict_chroma(photo, wish)
+    seen = [studio.preview(photo, chroma, wish)]
+
+    def looking(*args):
+        seen.append(studio.preview(photo, chroma, wish))
+        return match(*args)
+
+    monkeypatch.setattr("web.studio.match", looking)
+    for source in (skimage.data.chelsea(), skimage.data.rocket()):
+        upload = tmp_path / "received"
+        Image.fromarray(source[:120, :160]).save(upload, "PNG")
+        studio.refer(photo, upload)
+        seen.append(studio.preview(photo, chroma, wish))
+    plain, before, cat, during, rocket = seen
+    assert before == plain
+    assert during == cat
+    assert len({plain, cat, rocket}) == 3
+    assert {path.name for path in photo.folder.iterdir()} >= {"reference", "matched.npy"}
+    assert not list(tmp_path.glob("received*"))
+
+
+def test_a_photo_that_is_deleted_while_its_reference_is_matched(studio, photo, monkeypatch):
+    upload = photo.folder / "received"
+    Image.fromarray(skimage.data.chelsea()[:120, :160]).save(upload, "PNG")
+
+    def leaving(*args):
+        photo.delete()
+        return match(*args)
+
+    monkeypatch.setattr("web.studio.match", leaving)
+    with pytest.raises(Gone, match="this photo is here no more"):
+        studio.refer(photo, upload)
+    assert not photo.folder.exists()
+
+
 def test_a_model_that_takes_a_reference_is_given_it(studio, photo, tmp_path):
-    """It is asked again then, and nothing is matched."""
+    """It is asked again then, and what was matched for others changes nothing."""
     wish = Wish("iizuka2016")
     plain = studio.predict_chroma(photo, wish)
     upload = tmp_path / "received"

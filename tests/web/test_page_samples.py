@@ -1,7 +1,10 @@
 """Several drawings of a photo by a model that draws its colours, to choose from."""
 
+import contextlib
 import io
 import json
+import socket
+import threading
 
 import numpy as np
 import pytest
@@ -13,13 +16,18 @@ from visitor import Visitor, error_of, request
 
 pytest.importorskip("uvicorn")
 pytest.importorskip("selenium")
+import uvicorn
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.ui import WebDriverWait
 
-from benchmarks.common import serving
 from benchmarks.figures.screenshot import CHROMIUM, DRIVER
-from checkpoint.file import save_weights
+from checkpoint.file import load_weights, save_weights
+from config import Config
+from web.app import build_app
+from web.desk import Desk
+from web.sessions import Sessions
+from web.studio import Studio
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +41,21 @@ def weights(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def drawing_page(weights):
-    with serving(f"--weights={weights}") as (url, _):
-        yield url
+    """Served by a thread: starting another process takes longer than all that is asked of it here."""
+    studio = Studio(Config(mode="serve", device="cpu"), load_weights(weights))
+    with (
+        contextlib.closing(socket.create_server(("127.0.0.1", 0))) as listener,
+        contextlib.closing(Sessions(max_bytes=10**8, max_sessions=32, keep_seconds=600)) as sessions,
+    ):
+        desk = Desk(studio, sessions, max_upload=10**6)
+        app = build_app(desk, hosts=frozenset({"127.0.0.1"}))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+        thread = threading.Thread(target=server.run, args=([listener],))
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server.should_exit = True
+        thread.join(60)
+        desk.cinema.close()
 
 
 def png(pixels):

@@ -18,6 +18,8 @@ import skimage.data
 from PIL import Image
 from visitor import Visitor, error_of, request
 
+from core.extras import installing
+
 
 def jpeg(pixels):
     buffer = io.BytesIO()
@@ -262,7 +264,7 @@ def test_without_a_package_one_line_says_what_to_install(cli, monkeypatch, packa
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == package else object())
     outcome = cli("--mode=serve")
     assert outcome.code == 2
-    assert outcome.error == f"error: --mode=serve needs {package}: pip install '.[web]'"
+    assert outcome.error == f"error: --mode=serve needs {package}: {installing('web')}"
 
 
 def test_an_address_that_cannot_be_had(cli):
@@ -276,8 +278,9 @@ def test_an_address_that_cannot_be_had(cli):
     assert cli("--mode=serve", "--host=no.such.host.invalid").code == 2
 
 
-def test_dry_run(cli):
+def test_dry_run(cli, vivid):
     pytest.importorskip("uvicorn")
-    outcome = cli("--mode=serve", "--dry_run", "--port=7000")
+    outcome = cli("--mode=serve", "--dry_run", "--port=7000", f"--weights={vivid}")
     assert outcome.code == 0
+    assert str(vivid) in outcome.out
     assert outcome.out.splitlines()[-1] == "would serve http://127.0.0.1:7000"

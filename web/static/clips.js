@@ -6,7 +6,9 @@ import { noting, speak } from "./say.js";
 import { look } from "./settings.js";
 
 const list = document.getElementById("clips");
-const ASKED_EVERY = 500; // ms
+// Milliseconds until the server is asked again how far a clip is: after an answer, and where none came.
+const ASKED_EVERY = 500;
+const ASKED_AGAIN = 2000;
 
 export class Clips {
   #cards = new Map();
@@ -77,11 +79,24 @@ class Card {
   }
 
   async #watch() {
-    const found = await noting(() => api.clipProgress(this.clip));
-    if (this.#timer === null || !found) return;
-    this.#draw(found);
-    if (isUnderWay(found)) this.#timer = setTimeout(() => this.#watch(), ASKED_EVERY);
+    const wait = await this.#ask();
+    if (this.#timer === null) return;
+    if (wait) this.#timer = setTimeout(() => this.#watch(), wait);
     else speak(`${this.clip.name}: ${this.line.value}`);
+  }
+
+  /** Show how far the clip is; the time until that is to be asked again, 0: nothing more will come. */
+  async #ask() {
+    try {
+      const found = await api.clipProgress(this.clip);
+      if (this.#timer !== null) this.#draw(found);
+      return isUnderWay(found) ? ASKED_EVERY : 0;
+    } catch (error) {
+      this.line.value = error.message;
+      if (error.status !== 404) return ASKED_AGAIN;
+      this.bar.hidden = this.cancel.hidden = true;
+      return 0;
+    }
   }
 
   #draw(found) {

@@ -55,7 +55,11 @@ const isClip = ({ name }, about) => about.clip_suffixes.some((suffix) => name.to
 function show(photo) {
   shown = photo;
   drawPhotos();
-  if (!photo) return;
+  if (!photo) {
+    pending.abort();
+    viewer.close();
+    return;
+  }
   viewer.open(photo, api.grayAddress(photo));
   correction.open(photo);
   refresh();
@@ -74,6 +78,7 @@ async function refresh() {
     const picture = await api.color(photo, lookAt(photo), signal);
     photo.picture = picture;
     viewer.setColor(picture);
+    URL.revokeObjectURL(photo.thumb);
     photo.thumb = URL.createObjectURL(picture);
     drawPhotos();
     speak(`${photo.name} is colored`);
@@ -107,13 +112,20 @@ async function sendHints(photo) {
 
 async function remove(photo) {
   await noting(() => api.deletePhoto(photo));
+  release(photo);
   photos = photos.filter((other) => other !== photo);
   show(photo === shown ? (photos[0] ?? null) : shown);
 }
 
+/** Let the browser drop the pictures of a photo that is seen no more. */
+function release(photo) {
+  URL.revokeObjectURL(photo.thumb);
+  samples.release(photo);
+}
+
 function forget() {
-  pending.abort();
   api.leave();
+  photos.forEach(release);
   photos = [];
   clips.clear();
   show(null);

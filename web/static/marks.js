@@ -64,10 +64,10 @@ export function without(marks, test) {
 export const isInside = (box) => (p) =>
   p.x >= box.left && p.x <= box.right && p.y >= box.top && p.y <= box.bottom;
 
-/** What a file of hints holds, as a mark. */
+/** What a file of hints holds, as a mark; a point without a radius is one pixel. */
 export function markOfPoints(list) {
   if (!Array.isArray(list) || !list.every((p) => p && Number.isFinite(p.x) && Number.isFinite(p.y))) {
     throw new Error("this file holds no list of points: {x, y, color, radius}");
   }
-  return { kind: "loaded", points: list };
+  return { kind: "loaded", points: list.map((p) => ({ radius: 0, ...p })) };
 }

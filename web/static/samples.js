@@ -33,6 +33,11 @@ export class Samples {
     );
   }
 
+  /** Let the browser drop the drawings of a photo. */
+  release(photo) {
+    for (const { address } of Object.values(photo.drawn ?? {}).flat()) URL.revokeObjectURL(address);
+  }
+
   /** Draw some more, one after the other; what is there already is shown. */
   async #draw() {
     const { photo } = this;

@@ -27,6 +27,12 @@ export class Viewer {
     element("gray").alt = `${photo.name}, without colour`;
     element("color").alt = `${photo.name}, colored`;
     element("canvas").ariaLabel = `Hints on ${photo.name}`;
+    this.close();
+  }
+
+  /** Show no colours, and wait for none. */
+  close() {
+    this.setBusy(false);
     this.#show("color", null);
     this.setDoubt(null);
   }
