@@ -219,7 +219,7 @@ class Colorizer:
         if not ab.isfinite().all():
             raise UserError(f"weights {self.loaded.path} predict no finite colours: train them again")
         by = self.about if told.seed is None else f"{self.about}, seed {told.seed}"
-        return Chroma(ab.half().float(), original.size, by, L)
+        return Chroma(ab.half().float().contiguous(), original.size, by, L)
 
     @torch.inference_mode()
     def confidence(self, original: Picture, chroma: Chroma | None = None) -> np.ndarray:

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from conftest import small_model
 from PIL import Image
 
+from checkpoint.file import save_weights
 from inference.colorizer import Colorizer
+from media.picture import from_array
 
 PHOTOS = [skimage.data.chelsea()[100:140, 100:160], skimage.data.coffee()[100:150, 100:180]]
 
@@ -47,3 +50,19 @@ def test_what_is_no_photo(colorizer):
         colorizer(torch.zeros(0, 3, 9, 9))
     with pytest.raises(ValueError, match="could be either"):
         colorizer(torch.zeros(2, 3, 9, 3))
+
+
+@pytest.mark.parametrize("name", ["model1", "unet"])
+def test_pictures_together_are_as_alone(tmp_path, name):
+    """But for rounding; and each can be written to a file by itself."""
+    torch.manual_seed(0)
+    save_weights(tmp_path / "x.safetensors", name, small_model(name), {"image_size": 64})
+    colorizer = Colorizer.load(tmp_path / "x.safetensors", device="cpu")
+    pictures = [from_array(skimage.data.astronaut()[y : y + 90, 200:320]) for y in (0, 60, 120)]
+    together = colorizer.predict_together(pictures)
+    for picture, found in zip(pictures, together, strict=True):
+        expected = colorizer.predict_whole(picture)
+        assert (found.ab - expected.ab).abs().max() < 2e-3 * expected.ab.abs().max() + 0.01
+        assert torch.equal(found.L, expected.L)
+        assert (found.size, found.by) == (expected.size, expected.by)
+        assert found.ab.is_contiguous()
