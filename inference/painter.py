@@ -53,9 +53,7 @@ class Painter:
         self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
-            self.album = Album(
-                paths, partial(corrector.predict_chroma, colorizer), lambda path: load_original(config, path)
-            )
+            self.album = Album(paths, partial(self._predict, colorizer), partial(load_original, config))
 
     @property
     def about(self) -> str:
@@ -69,12 +67,7 @@ class Painter:
 
     def predict_chroma(self, original: Picture) -> Chroma | None:
         """The colours of the model for a photo, or of both where two are blended, if there is one."""
-        if self.colorizer is None:
-            return None
-        if self.config.descreen:
-            original = descreened(original) or original
-        chroma = self.corrector.predict_chroma(self.colorizer, original)
-        return self.blend(original, chroma) if self.blend else chroma
+        return self._predict(self.colorizer, original) if self.colorizer else None
 
     def finish(self, original: Picture, chroma: Chroma, photo: Path, written: Path | None = None) -> Picture:
         """The picture to write; what is odd about it, or about the photo, is remarked.
@@ -114,6 +107,12 @@ class Painter:
             for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
                 save_picture(page_target, picture, quality=quality)
         copy_sidecar(path, target, self.about, overwrite=self.config.overwrite)
+
+    def _predict(self, colorizer: Colorizer, original: Picture) -> Chroma:
+        if self.config.descreen:
+            original = descreened(original) or original
+        chroma = self.corrector.predict_chroma(colorizer, original)
+        return self.blend(original, chroma) if self.blend else chroma
 
     def _color_pages(self, path: Path, pages: Pages) -> Iterator[Picture]:
         """Each page when it is asked for."""
