@@ -319,7 +319,7 @@ class Colorizer:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the colours depend on besides the photo and the weights, as JSON values."""
+        """What the colours depend on besides the photo, its hints, a seed and the weights, as JSON values."""
         names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "page")
         own: dict[str, Any] = {name: getattr(self, name) for name in (*names, "reference_sha256")}
         if self.guidance.prompt is not None:

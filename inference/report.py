@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Collection, Iterable
@@ -42,6 +43,9 @@ class Result:
 
 
 COLUMNS = tuple(field.name for field in fields(Result))
+
+# Settings that older reports do not hold: a row without one does not say how it was.
+_NOTED_LATER = ("sample_seed", "every", "deinterlace")
 
 
 class Report:
@@ -113,7 +117,7 @@ def warn_of_mixture(results: Iterable[Result], now: Collection[tuple[str, str]])
         What to do, or ''.
     """
     there = [result for result in results if result.status == "skipped" and result.weights]
-    others = [result for result in there if (result.weights, result.settings) not in now]
+    others = [result for result in there if not any(_is_made_by(result, *made) for made in now)]
     if not others:
         return ""
     weights = sorted({result.weights for result in others} - {weights for weights, _ in now})
@@ -122,6 +126,20 @@ def warn_of_mixture(results: Iterable[Result], now: Collection[tuple[str, str]])
         f"{len(others)} files that were there were made with {how}: --overwrite colors them again, another "
         f"--output_dir keeps both; {REPORT} says which"
     )
+
+
+def _is_made_by(result: Result, weights: str, settings: str) -> bool:
+    """Whether a file was made with these weights and settings, as far as its row says."""
+    if result.weights != weights:
+        return False
+    if result.settings == settings:
+        return True
+    try:
+        noted = json.loads(result.settings)
+        unknown = {name for name in _NOTED_LATER if name not in noted}
+        return bool(noted == {name: v for name, v in json.loads(settings).items() if name not in unknown})
+    except (ValueError, TypeError):  # no JSON, or no object
+        return False
 
 
 def _read(path: Path) -> dict[str, Result]:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from core import files
 from core.files import read_csv
+from inference.report import Result, warn_of_mixture
 from inference.suspicion import suspicion
 from media.picture import Picture
 
@@ -71,6 +72,16 @@ def test_two_settings_in_one_folder_are_told(cli, folder, vivid):
     assert saturations == [1, 1, 1, 1]
     assert "were made with" not in cli(*argv(folder, vivid, "--saturation=2", "--overwrite")).err
     assert {json.loads(row["settings"])["saturation"] for row in rows(folder).values()} == {2}
+
+
+@pytest.mark.parametrize("name", ["sample_seed", "every", "deinterlace"])
+def test_what_an_older_report_does_not_say_is_no_alarm(name):
+    now = json.dumps({"saturation": 1, name: 3})
+    for noted, is_other in (({}, False), ({name: 3}, False), ({name: 2}, True), ({"saturation": 2}, True)):
+        there = Result("a.png", "skipped", weights="w", settings=json.dumps({"saturation": 1, **noted}))
+        assert bool(warn_of_mixture([there], {("w", now)})) == is_other
+    for odd in ("", "{", "3"):
+        assert warn_of_mixture([Result("a.png", "skipped", weights="w", settings=odd)], {("w", now)})
 
 
 def test_rows_of_earlier_runs_stay(cli, folder, vivid):
