@@ -43,6 +43,7 @@ class Result:
 
 
 COLUMNS = tuple(field.name for field in fields(Result))
+_OLDEST = 3  # columns that the first reports had
 
 # Settings that older reports do not hold: a row without one does not say how it was.
 _NOTED_LATER = ("sample_seed", "every", "deinterlace")
@@ -57,7 +58,7 @@ class Report:
     def __init__(self, output: Path, tell: Tell) -> None:
         """
         Raises:
-            UserError: the place cannot be written.
+            UserError: the place cannot be written, or has another program's file of that name.
         """
         self._path, self._tell, self._lock = output / REPORT, tell, threading.Lock()
         self._told: set[str] = set()
@@ -142,10 +143,32 @@ def _is_made_by(result: Result, weights: str, settings: str) -> bool:
         return False
 
 
+def _check_header(path: Path) -> None:
+    """
+    Raises:
+        UserError: the file cannot be read, or another program's columns begin it.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            header = file.readline(1000).rstrip("\n")
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({error.strerror}): check its rights, or move it away"
+        ) from error
+    # Older reports lack the columns that came later; an empty file was never begun.
+    if header and header not in {",".join(COLUMNS[:num]) for num in range(_OLDEST, len(COLUMNS) + 1)}:
+        raise UserError(f"{path} is not a report of this program: move it away, or name another --output_dir")
+
+
 def _read(path: Path) -> dict[str, Result]:
-    """The last row of each file; a row that a kill cut short is left out."""
+    """The last row of each file; a row that a kill cut short is left out.
+
+    Raises:
+        UserError: it is no report of this program.
+    """
     if not path.is_file():
         return {}
+    _check_header(path)
     rows = {}
     try:
         for row in read_csv(path):

@@ -145,6 +145,33 @@ def test_a_row_that_was_cut_short(cli, folder, vivid):
     assert set(rows(folder)) == {"a.png", "b.jp2", "c.txt", "d.ppm"}
 
 
+def test_the_report_of_another_program_stays(cli, folder, vivid):
+    report = folder.with_name("old_colorized") / "report.csv"
+    report.parent.mkdir()
+    for content in (b"date;what\n1.1.;scanned\n", b"name,status,reason,price\na,b,c,1\n", b"\xff\x00\n" * 9):
+        report.write_bytes(content)
+        outcome = cli(*argv(folder, vivid, "--overwrite"))
+        assert outcome.code == 2
+        fix = "move it away, or name another --output_dir"
+        assert outcome.error == f"error: {report} is not a report of this program: {fix}"
+        assert report.read_bytes() == content
+        assert [path.name for path in report.parent.iterdir()] == ["report.csv"]
+
+
+@pytest.mark.parametrize("columns", [3, 7, 8])
+def test_own_reports_of_any_age_and_damaged_ones_are_taken(cli, folder, vivid, columns):
+    report = folder.with_name("old_colorized") / "report.csv"
+    report.parent.mkdir()
+    names = ["name", "status", "reason", "warning", "seconds", "weights", "settings", "series"]
+    for row in ("", "z.png,colored,,,x,w,s,z.png"):
+        report.write_text(",".join(names[:columns]) + f"\n{row}\n")
+        assert cli(*argv(folder, vivid)).code == 0
+        assert set(rows(folder)) == {"a.png", "b.jp2", "c.txt", "d.ppm"}
+    report.write_bytes(b"")
+    assert cli(*argv(folder, vivid)).code == 0
+    assert set(rows(folder)) == {"a.png", "b.jp2", "c.txt", "d.ppm"}
+
+
 def test_json_for_programs(cli, folder, vivid):
     (folder / "bad.jpg").write_bytes(b"no photo")
     outcome = cli(*argv(folder, vivid, "--progress=json"))
