@@ -15,6 +15,7 @@ from config import VERSION, Config
 from core.errors import UserError
 from inference.chroma import Chroma
 from inference.colorizer import Colorizer
+from inference.guidance import Guidance
 from inference.hints import Hints, read_hints
 from inference.model_view import lightness_seen
 from inference.reference import Reference, cosine_features, encoder_features, palette
@@ -87,12 +88,11 @@ class Corrector:
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
-    def predict_chroma(self, colorizer: Colorizer, original: Picture) -> Chroma:
-        """A model's colours for a photo, by the hints too where it takes them."""
-        guidance = colorizer.guidance
-        if self._hints and "hints" in self._accepts:
-            guidance = replace(guidance, hints=self._hints_for(original))
-        return colorizer.predict_chroma(original, guidance)
+    def guidance(self, colorizer: Colorizer, original: Picture) -> Guidance:
+        """What a model is told about a photo: the hints too where it takes them."""
+        if not self._hints or "hints" not in self._accepts:
+            return colorizer.guidance
+        return replace(colorizer.guidance, hints=self._hints_for(original))
 
     @property
     def saturation(self) -> float:

@@ -111,7 +111,7 @@ class Painter:
     def _predict(self, colorizer: Colorizer, original: Picture) -> Chroma:
         if self.config.descreen:
             original = descreened(original) or original
-        chroma = self.corrector.predict_chroma(colorizer, original)
+        chroma = colorizer.predict_chroma(original, self.corrector.guidance(colorizer, original))
         return self.blend(original, chroma) if self.blend else chroma
 
     def _color_pages(self, path: Path, pages: Pages) -> Iterator[Picture]:

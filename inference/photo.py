@@ -64,7 +64,7 @@ def run_photo(config: Config, path: Path) -> None:
         return
     chroma = painter.predict_chroma(original)
     if config.save_confidence:
-        _save_confidence(config, colorizer, original, chroma)
+        _save_confidence(config, corrector, colorizer, original, chroma)
     chroma = corrector(original, chroma)
     if config.save_chroma:
         save_chroma(config.save_chroma, chroma)
@@ -82,9 +82,12 @@ def _print_targets(targets: Sequence[Path], original: Picture, num_pages: int = 
         print("would write {} ({}x{}{})".format(target, *original.size, many))
 
 
-def _save_confidence(config: Config, colorizer: Colorizer, original: Picture, chroma: Chroma | None) -> None:
+def _save_confidence(
+    config: Config, corrector: Corrector, colorizer: Colorizer, original: Picture, chroma: Chroma | None
+) -> None:
     assert config.save_confidence is not None
-    sure = from_array(colorizer.confidence(original, chroma))
+    guidance = corrector.guidance(colorizer, original)
+    sure = from_array(colorizer.confidence(original, chroma, guidance))
     save_picture(config.save_confidence, sure, quality=config.quality)
     print(config.save_confidence)
 
