@@ -23,7 +23,7 @@ from inference.weights import choose_weights, describe
 from media.clip import is_clip
 from media.decode import photo_format
 from media.encode import save_picture
-from media.pages import find_pages
+from media.pages import Pages, find_pages
 from media.picture import Picture, from_array
 from media.sidecar import copy_sidecar
 from models.registry import WITHOUT_WEIGHTS
@@ -40,7 +40,7 @@ def run_photo(config: Config, path: Path) -> None:
     output = check_outputs(config, path, pages)
     original = load_original(config, path)
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
-        _color_without_model(config, path, original, output)
+        _color_without_model(config, path, original, output, pages)
         return
     loaded, config = choose_weights(config)
     check_variants(config, loaded, pages.num)
@@ -92,11 +92,15 @@ def _save_confidence(
     print(config.save_confidence)
 
 
-def _color_without_model(config: Config, path: Path, original: Picture, output: Path) -> None:
+def _color_without_model(config: Config, path: Path, original: Picture, output: Path, pages: Pages) -> None:
     """Color with what an earlier prediction kept, or with what a person gives alone."""
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
     corrector = Corrector(config)
     painter = Painter(config, corrector)
+    if pages.num > 1 and world().is_main and not config.dry_run:
+        painter.color_file(path, output)
+        print(*targets_of(output, pages), sep="\n")
+        return
     if painter.blend and chroma:
         chroma = painter.blend(original, chroma)
     guided = corrector(original, chroma)
