@@ -106,7 +106,8 @@ class Painter:
         else:
             for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
                 save_picture(page_target, picture, quality=quality)
-        copy_sidecar(path, target, self.about, overwrite=self.config.overwrite)
+        for written in targets_of(target, pages):
+            copy_sidecar(path, written, self.about, overwrite=self.config.overwrite)
 
     def _predict(self, colorizer: Colorizer, original: Picture) -> Chroma:
         if self.config.descreen:

@@ -110,6 +110,7 @@ def _color_without_model(config: Config, path: Path, original: Picture, output: 
         return
     colored = painter.finish(original, guided, path)
     save_picture(output, colored, quality=config.quality)
+    copy_sidecar(path, output, chroma.by if chroma else painter.about, overwrite=config.overwrite)
     print(output)
 
 
@@ -125,6 +126,7 @@ def _write_variants(
         drawn[variant.title] = chroma = corrector(original, painter.predict_chroma(original))
         colored = painter.finish(original, chroma, photo, path)
         save_picture(path, colored, quality=config.quality)
+        copy_sidecar(photo, path, painter.about, overwrite=config.overwrite)
         print(path)
     own = own_colors(original, config, chroma.boxes)
     together = contact_sheet(

@@ -1,4 +1,4 @@
-"""A reference colors all that a file holds; what stands beside a photo goes along with every picture of it."""
+"""A reference colors all that a file holds; a dry run without a model does nothing of it."""
 
 import numpy as np
 import pytest
