@@ -53,7 +53,13 @@ def run(config: Config) -> int:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
     with telling(config.progress) as tell, using_damaged(config.damaged == "use"):
         start = time.monotonic()
-        done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
+        done = {
+            "name": str(path),
+            "status": "planned" if config.dry_run else "colored",
+            "seconds": 0.0,
+            "reason": "",
+            "warning": "",
+        }
         try:
             if path.is_dir() and path != PIPE:
                 return _run_folder(config, path, tell)

@@ -12,7 +12,7 @@ from core.errors import UserError
 from core.settings import check_kind
 from inference.chroma import Chroma, load_chroma, save_chroma
 from inference.colorizer import Colorizer
-from inference.corrector import Corrector
+from inference.corrector import Corrector, check_given
 from inference.outputs import check_outputs
 from inference.own_color import own_colors
 from inference.painter import Painter, load_original, targets_of
@@ -94,20 +94,21 @@ def _save_confidence(
 
 def _color_without_model(config: Config, path: Path, original: Picture, output: Path, pages: Pages) -> None:
     """Color with what an earlier prediction kept, or with what a person gives alone."""
+    if config.dry_run:
+        check_given(config)
+        _print_targets([output], original, pages.num)
+    if not world().is_main or config.dry_run:
+        return
     chroma = load_chroma(config.apply_chroma) if config.apply_chroma else None
     corrector = Corrector(config)
     painter = Painter(config, corrector)
-    if pages.num > 1 and world().is_main and not config.dry_run:
+    if pages.num > 1:
         painter.color_file(path, output)
         print(*targets_of(output, pages), sep="\n")
         return
     if painter.blend and chroma:
         chroma = painter.blend(original, chroma)
     guided = corrector(original, chroma)
-    if config.dry_run:
-        _print_targets([output], original)
-    if not world().is_main or config.dry_run:
-        return
     colored = painter.finish(original, guided, path)
     save_picture(output, colored, quality=config.quality)
     copy_sidecar(path, output, chroma.by if chroma else painter.about, overwrite=config.overwrite)

@@ -1,10 +1,14 @@
 """A reference colors all that a file holds; a dry run without a model does nothing of it."""
 
+import json
+
 import numpy as np
 import pytest
 import skimage.data
 import tifffile
 from PIL import Image
+
+from inference import corrector
 
 COFFEE = Image.fromarray(skimage.data.coffee())
 GRAYS = [np.asarray(COFFEE.crop((x, 0, x + 80, 64)).convert("L")) for x in (0, 200, 400)]
@@ -48,3 +52,42 @@ def test_a_reference_colors_every_frame(cli, reference, tmp_path):
     assert cli(*argv).code == 0
     with Image.open(tmp_path / "frames_colorized.png") as image:
         assert image.n_frames == 3
+
+
+@pytest.mark.parametrize("kind", ["hints", "reference", "chroma and hints"])
+def test_a_dry_run_does_no_work(cli, reference, vivid, tmp_path, monkeypatch, kind):
+    path, hints, kept = (tmp_path / name for name in ("old.png", "h.json", "c.safetensors"))
+    Image.fromarray(GRAYS[0]).save(path)
+    hints.write_text(json.dumps([{"x": 20, "y": 20, "color": "#c83232"}]))
+    argv = ("--mode=predict", f"--image_path={path}", "--progress=json")
+    done = cli(*argv, f"--weights={vivid}", f"--save_chroma={kept}", f"--output_path={tmp_path / 'a.png'}")
+    assert json.loads(done.out)["status"] == "colored"
+    monkeypatch.setattr(corrector, "spread", None)
+    monkeypatch.setattr(corrector, "encoder_features", None)
+    flags = {
+        "hints": ("--model=levin2004", f"--hints={hints}"),
+        "reference": ("--model=irony2005", f"--reference={reference}"),
+        "chroma and hints": (f"--apply_chroma={kept}", f"--hints={hints}"),
+    }[kind]
+    done = cli(*argv, *flags, "--dry_run")
+    assert done.code == 0, done.err
+    (line,) = done.out.splitlines()
+    assert json.loads(line)["status"] == "planned"
+    assert f"would write {tmp_path / 'old_colorized.png'} (80x64)" in done.err
+    assert not (tmp_path / "old_colorized.png").exists()
+
+
+def test_a_dry_run_says_what_is_missing(cli, tmp_path):
+    path = tmp_path / "old.png"
+    Image.fromarray(GRAYS[0]).save(path)
+    done = cli("--mode=predict", "--model=irony2005", f"--image_path={path}", "--dry_run", "--progress=json")
+    assert done.code == 2
+    assert "--model=irony2005 needs colours" in done.error
+    assert json.loads(done.out)["status"] == "failed"
+
+
+def test_a_dry_run_of_a_model_colors_nothing(cli, vivid, tmp_path):
+    path = tmp_path / "old.png"
+    Image.fromarray(GRAYS[0]).save(path)
+    argv = ("--mode=predict", f"--image_path={path}", f"--weights={vivid}")
+    assert json.loads(cli(*argv, "--dry_run", "--progress=json").out)["status"] == "planned"
