@@ -53,7 +53,13 @@ def run(config: Config) -> int:
         raise UserError("--mode=predict needs a photo, --image_path=FILE, or a folder of them")
     with telling(config.progress) as tell, using_damaged(config.damaged == "use"):
         start = time.monotonic()
-        done = {"name": str(path), "status": "colored", "seconds": 0.0, "reason": "", "warning": ""}
+        done = {
+            "name": str(path),
+            "status": "planned" if config.dry_run else "colored",
+            "seconds": 0.0,
+            "reason": "",
+            "warning": "",
+        }
         try:
             if path.is_dir() and path != PIPE:
                 return _run_folder(config, path, tell)
@@ -109,11 +115,11 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
         settings = painter.settings(*names)
         return Job(folder, output, config.overwrite, report, painter.about, settings, **more)
 
-    of_clips = job("temporal")
+    of_clips = job("temporal", "every", "deinterlace")
     if painter.album:
-        of_photos = job("side_by_side", "album", series=painter.album.first)
+        of_photos = job("side_by_side", "sample_seed", "album", series=painter.album.first)
     else:
-        of_photos = job("side_by_side")
+        of_photos = job("side_by_side", "sample_seed")
     results = color_photos(painter.color_file, files.photos, of_photos)
     results += color_clips_of(painter, files.clips, of_clips)
     if not world().is_main:  # the exit code of one says it for all, when all is written

@@ -209,7 +209,7 @@ class PredictConfig:
     )
     save_confidence: Path | None = setting(
         None,
-        "write a gray picture of how sure the model is of its colours: white is sure",
+        "write a gray picture of how sure the model is of its colours, of --blend the first: white is sure",
         modes=("predict",),
         kinds=("photo",),
     )

@@ -222,7 +222,9 @@ class Colorizer:
         return Chroma(ab.half().float().contiguous(), original.size, by, L)
 
     @torch.inference_mode()
-    def confidence(self, original: Picture, chroma: Chroma | None = None) -> np.ndarray:
+    def confidence(
+        self, original: Picture, chroma: Chroma | None = None, guidance: Guidance | None = None
+    ) -> np.ndarray:
         """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure.
 
         As it says itself where it can, else by how far it agrees with itself.
@@ -230,31 +232,37 @@ class Colorizer:
         Args:
             original: the photo.
             chroma: what `predict_chroma` returned for it, and it is seen at that size; None: predict first.
+            guidance: as of `predict_whole`.
         """
-        found = self.predict_chroma(original) if chroma is None else chroma
+        told = self.guidance if guidance is None else guidance
+        found = self.predict_chroma(original, told) if chroma is None else chroma
         if found.L is None:
             raise ValueError("expected colours that this colorizer inferred")
         sure = np.full(original.pixels.shape[:2], 255, np.uint8)  # that paper has no colour
         for box in found.boxes or ((0, 0, *original.size),):
             left, upper, right, lower = box
             L = found.L[(..., *found.cells(box))]
-            sure[upper:lower, left:right] = self._confidence(original.crop(box), L)
+            sure[upper:lower, left:right] = self._confidence(original.crop(box), L, told.within(box))
         return sure
 
-    def _confidence(self, photo: Picture, L: Tensor) -> np.ndarray:
+    def _confidence(self, photo: Picture, L: Tensor, guidance: Guidance) -> np.ndarray:
         """(H, W) uint8; L (1, 1, h, w): of the photo as the model saw it."""
         side = min(L.shape[-2:])
-        sure = self._within_memory(
-            [side], lambda sides: self._confidence_at(L if sides == [side] else self._seen(photo, sides[0]))
-        )
+
+        def sure_at(sides: list[int]) -> Tensor:
+            return self._confidence_at(L if sides == [side] else self._seen(photo, sides[0]), guidance)
+
+        sure = self._within_memory([side], sure_at)
         small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
         return np.asarray(small.resize(photo.size, Image.Resampling.BILINEAR))
 
-    def _confidence_at(self, L: Tensor) -> Tensor:
-        inputs = self.guidance.at(L, self._shape_seen).to(self.device)
+    def _confidence_at(self, L: Tensor, guidance: Guidance) -> Tensor:
+        inputs = guidance.at(L, self._shape_seen).to(self.device)
         with self._one_at_a_time:
             sure = self.model.confidence(self.model.outputs(inputs), inputs.L)
-        return confidence(self._predictor(self.guidance), L) if sure is None else sure.float().cpu()
+        if sure is not None:
+            return sure.float().cpu()
+        return confidence(self._predictor(guidance), L, self._predictor(guidance.mirrored()))
 
     def _predictor(self, guidance: Guidance) -> Callable[[Tensor], Tensor]:
         """L* (N, 1, h, w) -> ab (N, 2, h, w), with what a person says about the photo."""
@@ -319,7 +327,7 @@ class Colorizer:
 
     @property
     def settings(self) -> dict[str, Any]:
-        """All that the colours depend on besides the photo and the weights, as JSON values."""
+        """What the colours depend on besides the photo, its hints, a seed and the weights, as JSON values."""
         names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "page")
         own: dict[str, Any] = {name: getattr(self, name) for name in (*names, "reference_sha256")}
         if self.guidance.prompt is not None:

@@ -20,7 +20,7 @@ _GAMMAS = (0.9, 1.1)
 _SCALE = 10.0
 
 
-def confidence(predict: Predict, L: Tensor) -> Tensor:
+def confidence(predict: Predict, L: Tensor, predict_mirrored: Predict | None = None) -> Tensor:
     """How sure a model is of each pixel's colour, by how much it changes when the photo hardly does.
 
     The photo is shown as it is, mirrored, smaller, larger, lighter and darker; the root mean square
@@ -29,11 +29,13 @@ def confidence(predict: Predict, L: Tensor) -> Tensor:
     Args:
         predict: the model.
         L: (1, 1, h, w), in [0, 100].
+        predict_mirrored: the same for the mirror image, where what a person said is mirrored too; None: the
+            model is told nothing that has a place.
     Returns:
         (1, 1, h, w) in (0, 1].
     """
     height, width = L.shape[-2:]
-    views = [predict(L), predict(L.flip(-1)).flip(-1)]
+    views = [predict(L), (predict_mirrored or predict)(L.flip(-1)).flip(-1)]
     for factor in _SIZES:
         size = [max(STRIDE, round(side * factor / STRIDE) * STRIDE) for side in (height, width)]
         views.append(_resize(predict(_resize(L, size)), (height, width)))

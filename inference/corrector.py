@@ -15,6 +15,7 @@ from config import VERSION, Config
 from core.errors import UserError
 from inference.chroma import Chroma
 from inference.colorizer import Colorizer
+from inference.guidance import Guidance
 from inference.hints import Hints, read_hints
 from inference.model_view import lightness_seen
 from inference.reference import Reference, cosine_features, encoder_features, palette
@@ -23,6 +24,7 @@ from inference.shipped_encoder import shipped_encoder
 from inference.solve import spread
 from inference.upsample import guided_filter
 from media.picture import Picture, load_picture
+from models.registry import WITHOUT_WEIGHTS
 
 SOLVED_PIXELS = 2**18
 """Larger photos are solved at so many pixels; `inference.upsample` carries the colours on."""
@@ -81,18 +83,18 @@ class Corrector:
         Raises:
             UserError: a reference or a folder of them cannot be read, or there is no model and nothing given.
         """
-        self._model, self._hints, self._accepts = config.model, config.hints, accepts
+        check_given(config)
+        self._hints, self._accepts = config.hints, accepts
         self._saturation, self._max_pixels = config.saturation, config.max_pixels
         self._find: Callable[[Picture], Scribbler] | None = None
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
-    def predict_chroma(self, colorizer: Colorizer, original: Picture) -> Chroma:
-        """A model's colours for a photo, by the hints too where it takes them."""
-        guidance = colorizer.guidance
-        if self._hints and "hints" in self._accepts:
-            guidance = replace(guidance, hints=self._hints_for(original))
-        return colorizer.predict_chroma(original, guidance)
+    def guidance(self, colorizer: Colorizer, original: Picture) -> Guidance:
+        """What a model is told about a photo: the hints too where it takes them."""
+        if not self._hints or "hints" not in self._accepts:
+            return colorizer.guidance
+        return replace(colorizer.guidance, hints=self._hints_for(original))
 
     @property
     def saturation(self) -> float:
@@ -107,11 +109,10 @@ class Corrector:
         """The colours of a photo, but for `saturation`; `chroma`: a model's, if there is one.
 
         Raises:
-            UserError: the hints do not fit the photo, or there is nothing to color by.
+            UserError: the hints do not fit the photo.
         """
         if not self._gives_colors:
-            if chroma is None:
-                raise UserError(f"--model={self._model} needs colours: --hints=FILE or --reference=PHOTO")
+            assert chroma is not None  # as of `check_given`
             return chroma
         hints = self._hints_for(original)
         if chroma is not None:
@@ -122,6 +123,16 @@ class Corrector:
         if self._hints is None:
             return None
         return read_hints(self._hints, original.size, max_pixels=self._max_pixels)
+
+
+def check_given(config: Config) -> None:
+    """
+    Raises:
+        UserError: there is no model, and nothing else to color by.
+    """
+    given = config.hints or config.reference or config.reference_dir or config.apply_chroma
+    if config.model in WITHOUT_WEIGHTS and not given:
+        raise UserError(f"--model={config.model} needs colours: --hints=FILE or --reference=PHOTO")
 
 
 def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:

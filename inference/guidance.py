@@ -47,5 +47,9 @@ class Guidance:
         """What is said about a part of the photo."""
         return self if self.hints is None else replace(self, hints=self.hints.within(box))
 
+    def mirrored(self) -> Guidance:
+        """What is said about the photo's mirror image."""
+        return self if self.hints is None else replace(self, hints=self.hints.mirrored())
+
 
 NOTHING = Guidance()

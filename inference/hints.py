@@ -84,6 +84,11 @@ class Hints:
         strokes = None if self.strokes is None else self.strokes[upper:lower, left:right]
         return Hints((right - left, lower - upper), points, strokes)
 
+    def mirrored(self) -> Hints:
+        """Those for the photo's mirror image."""
+        points = tuple(replace(point, x=self.size[0] - 1 - int(point.x)) for point in self.points)
+        return Hints(self.size, points, None if self.strokes is None else self.strokes[:, ::-1].copy())
+
     def _strokes_at(self, height: int, width: int) -> Tensor:
         """The mean colour of the strokes in each pixel that they touch."""
         assert self.strokes is not None

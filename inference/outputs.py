@@ -1,64 +1,71 @@
-"""Where a prediction writes, checked before any work is done."""
+"""Where a prediction of a photo writes, and which flags go together: told before any work is done."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from config import Config
 from core.errors import UserError
 from inference.chroma import check_ending
-from inference.painter import targets_of
-from inference.variants import written
 from media.decode import photo_format
 from media.encode import ANIMATED
 from media.pages import Pages
 from models.registry import WITHOUT_WEIGHTS
 
+_ONE_PICTURE = ("save_chroma", "save_confidence", "apply_chroma", "hints", "mask")
+_OF_MODELS = ("save_chroma", "save_confidence", "samples", "sample_seed", "prompt", "render_sizes")
+_READ = ("weights", "apply_chroma", "hints", "mask", "reference")
 
-def check_outputs(config: Config, photo: Path, pages: Pages) -> Path:
-    """Where the picture goes; what would be written is checked before any work is done."""
+
+def output_of(config: Config, photo: Path, pages: Pages) -> Path:
+    """The picture to write.
+
+    Raises:
+        UserError: its format cannot hold what is in the photo's file.
+    """
     ending = ".tif" if pages.num > 1 and not pages.is_animation else ".png"
     output = config.output_path or photo.with_name(f"{photo.stem}_colorized{ending}")
-    if photo_format(output) not in ANIMATED and pages.is_animation:
+    if pages.is_animation and photo_format(output) not in ANIMATED:
         raise UserError(f"{photo} is an animation, which {output} cannot hold: use .png, .webp or .gif")
-    for flag in ("save_chroma", "save_confidence", "apply_chroma", "hints", "mask"):
+    return output
+
+
+def check_flags(config: Config, photo: Path, pages: Pages) -> None:
+    """
+    Raises:
+        UserError: a flag is not for what is in the photo's file, or for what colors it.
+    """
+    for flag in _ONE_PICTURE:
         if pages.num > 1 and getattr(config, flag):
             raise UserError(f"--{flag} is for one picture, and {photo} holds {pages.num}: leave it out")
     if config.save_confidence:
         photo_format(config.save_confidence)
     if config.save_chroma:
         check_ending(config.save_chroma)
-    modelless = "--apply_chroma" if config.apply_chroma else f"--model={config.model}"
-    names = ("save_chroma", "save_confidence", "samples", "sample_seed", "prompt")
-    asks = {name: getattr(config, name) for name in names}
-    asks["render_size"] = config.render_sizes or None
-    for flag, asked in asks.items():
-        if (config.apply_chroma or config.model in WITHOUT_WEIGHTS) and asked is not None:
-            raise UserError(f"{modelless} takes no model: leave --{flag} out")
+    if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
+        _check_without_model(config)
     if config.blend and (config.samples or config.model in WITHOUT_WEIGHTS):
-        alone = "--samples" if config.samples else modelless
+        alone = "--samples" if config.samples else _stands_for_model(config)
         raise UserError(f"--blend mixes the colours of two models, which {alone} has not: leave it out")
-    targets = targets_of(output, pages)
-    for target in targets[1:]:
-        check_free(config, {"output_path": target}, {photo.resolve(): "the photo itself"})
-    flags = {
-        "output_path": targets[0],
-        "save_chroma": config.save_chroma,
-        "save_confidence": config.save_confidence,
-    }
+
+
+def check_places(config: Config, photo: Path, targets: Sequence[Path]) -> None:
+    """
+    Args:
+        config: of the prediction, whose other files count too.
+        photo: its file.
+        targets: all pictures to write.
+    Raises:
+        UserError: what would be written is there, or is a file that is read.
+    """
     taken = {photo.resolve(): "the photo itself"}
-    if config.weights:
-        taken[config.weights.resolve()] = "the file of the weights"
-    if config.apply_chroma:
-        taken[config.apply_chroma.resolve()] = "the file of the chroma"
-    if config.hints:
-        taken[config.hints.resolve()] = "the file of the hints"
-    if config.mask:
-        taken[config.mask.resolve()] = "the file of the mask"
-    for path in written(config, output):
-        check_free(config, flags | {"output_path": path}, dict(taken))
-    return output
+    for flag in _READ:
+        if path := getattr(config, flag):
+            taken[path.resolve()] = f"the file of the {flag.removeprefix('apply_')}"
+    besides = {flag: getattr(config, flag) for flag in ("save_chroma", "save_confidence")}
+    for target in targets:
+        check_free(config, {"output_path": target, **besides}, dict(taken))
 
 
 def check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Path, str]) -> None:
@@ -76,3 +83,14 @@ def check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Pat
         if path.exists() and not config.overwrite:
             raise UserError(f"{path} exists: add --overwrite, or name another with --{flag}")
         taken[path.resolve()] = f"that of --{flag} too"
+
+
+def _check_without_model(config: Config) -> None:
+    for name in _OF_MODELS:
+        if getattr(config, name) not in (None, ()):
+            flag = "render_size" if name == "render_sizes" else name
+            raise UserError(f"{_stands_for_model(config)} takes no model: leave --{flag} out")
+
+
+def _stands_for_model(config: Config) -> str:
+    return "--apply_chroma" if config.apply_chroma else f"--model={config.model}"

@@ -1,9 +1,9 @@
-"""Photos as files: read, colored as a configuration says, looked at once more, and written."""
+"""Photos as files: read, colored as a configuration says, looked at once more, and written with their XMP."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from config import VERSION, Config
 from core.remarks import keep, keeping_remarks, remark
 from inference.album import Album
 from inference.blend import Blend
-from inference.chroma import Chroma, apply_chroma, without_color
+from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.corrector import Corrector
 from inference.descreen import descreened, is_bilevel, screen_period
@@ -20,8 +20,8 @@ from inference.own_color import own_colors
 from inference.suspicion import suspicion
 from media.decode import photo_format
 from media.encode import save_animation, save_pages, save_picture
-from media.pages import Pages, find_pages
-from media.picture import Picture, beside, load_picture
+from media.pages import ONE, Pages, find_pages
+from media.picture import Picture, beside, from_array, load_picture
 from media.sidecar import copy_sidecar
 
 _GIVEN = (
@@ -31,7 +31,7 @@ _GIVEN = (
 
 
 class Painter:
-    """Colors photos with a model, and with what a person gives."""
+    """Colors photos with a model or with colours from a file, and with what a person gives."""
 
     def __init__(
         self,
@@ -44,22 +44,23 @@ class Painter:
         Args:
             config: how to read, join and write.
             corrector: what a person gives.
-            colorizer: None: the colours come from `corrector` alone.
+            colorizer: None: the colours come from --apply_chroma, or from `corrector` alone.
             paths: of the photos that are colored, where they may be an album.
         Raises:
-            UserError: --blend names no colours.
+            UserError: --apply_chroma or --blend names no colours.
         """
         self.config, self.corrector, self.colorizer = config, corrector, colorizer
+        self.kept = load_chroma(config.apply_chroma) if config.apply_chroma else None
         self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
-            self.album = Album(
-                paths, partial(corrector.predict_chroma, colorizer), lambda path: load_original(config, path)
-            )
+            self.album = Album(paths, partial(self._predict, colorizer), partial(load_original, config))
 
     @property
     def about(self) -> str:
         """The program, and the model or what stands for one."""
+        if self.kept:
+            return self.kept.by
         return self.colorizer.about if self.colorizer else f"colorizer {VERSION}, {self.config.model}"
 
     def settings(self, *names: str) -> str:
@@ -68,13 +69,30 @@ class Painter:
         return json.dumps({**own, **(self.colorizer.settings if self.colorizer else {})}, sort_keys=True)
 
     def predict_chroma(self, original: Picture) -> Chroma | None:
-        """The colours of the model for a photo, or of both where two are blended, if there is one."""
-        if self.colorizer is None:
-            return None
-        if self.config.descreen:
-            original = descreened(original) or original
-        chroma = self.corrector.predict_chroma(self.colorizer, original)
-        return self.blend(original, chroma) if self.blend else chroma
+        """The colours of the model or from a file, blended where flags say so, if there are any."""
+        if self.kept:
+            return self.blend(original, self.kept) if self.blend else self.kept
+        return self._predict(self.colorizer, original) if self.colorizer else None
+
+    def colors(self, original: Picture, photo: Path) -> Chroma:
+        """All colours of a photo, which are written to files of their own too where flags say so.
+
+        Args:
+            original: the photo.
+            photo: its file.
+        Raises:
+            UserError: what a person gives does not fit the photo, or a place cannot be written.
+        """
+        chroma, config = self.predict_chroma(original), self.config
+        if config.save_confidence:
+            self._save_confidence(config.save_confidence, original, chroma)
+        if self.album and chroma:
+            chroma = self.album.pulled(photo, original, chroma)
+        chroma = self.corrector(original, chroma)
+        if config.save_chroma:
+            save_chroma(config.save_chroma, chroma)
+            print(config.save_chroma)
+        return chroma
 
     def finish(self, original: Picture, chroma: Chroma, photo: Path, written: Path | None = None) -> Picture:
         """The picture to write; what is odd about it, or about the photo, is remarked.
@@ -104,16 +122,38 @@ class Painter:
         Raises:
             UserError: it cannot be read, colored or written.
         """
-        pages, quality = find_pages(path), self.config.quality
-        pictures = self._color_pages(path, pages)
+        pages = find_pages(path)
+        self.write(path, targets_of(target, pages), self._color_pages(path, pages), pages)
+
+    def write(
+        self, photo: Path, targets: Sequence[Path], pictures: Iterable[Picture], pages: Pages = ONE
+    ) -> None:
+        """Write pictures, and what stands beside their photo beside each.
+
+        Args:
+            photo: its file.
+            targets: one for each picture, or one for all.
+            pictures: each is asked for when the one before it is written.
+            pages: what the photo's file holds.
+        Raises:
+            UserError: a place cannot be written, or what stands beside the photo cannot be read.
+        """
+        quality = self.config.quality
         if pages.is_animation:
-            save_animation(target, pictures, pages.durations, pages.loops, quality=quality)
-        elif pages.num > 1 and photo_format(target) == "TIFF":
-            save_pages(target, pictures)
+            save_animation(targets[0], pictures, pages.durations, pages.loops, quality=quality)
+        elif pages.num > len(targets):
+            save_pages(targets[0], pictures)
         else:
-            for page_target, picture in zip(targets_of(target, pages), pictures, strict=True):
-                save_picture(page_target, picture, quality=quality)
-        copy_sidecar(path, target, self.about, overwrite=self.config.overwrite)
+            for target, picture in zip(targets, pictures, strict=True):
+                save_picture(target, picture, quality=quality)
+        for target in targets:
+            copy_sidecar(photo, target, self.about, overwrite=self.config.overwrite)
+
+    def _predict(self, colorizer: Colorizer, original: Picture) -> Chroma:
+        if self.config.descreen:
+            original = descreened(original) or original
+        chroma = colorizer.predict_chroma(original, self.corrector.guidance(colorizer, original))
+        return self.blend(original, chroma) if self.blend else chroma
 
     def _color_pages(self, path: Path, pages: Pages) -> Iterator[Picture]:
         """Each page when it is asked for."""
@@ -127,10 +167,14 @@ class Painter:
 
     def _color_page(self, path: Path, number: int) -> Picture:
         original = load_original(self.config, path, page=number)
-        chroma = self.predict_chroma(original)
-        if self.album and chroma:
-            chroma = self.album.pulled(path, original, chroma)
-        return self.finish(original, self.corrector(original, chroma), path)
+        return self.finish(original, self.colors(original, path), path)
+
+    def _save_confidence(self, path: Path, original: Picture, chroma: Chroma | None) -> None:
+        assert self.colorizer is not None  # as of `check_flags`
+        guidance = self.corrector.guidance(self.colorizer, original)
+        sure = from_array(self.colorizer.confidence(original, chroma, guidance))
+        save_picture(path, sure, quality=self.config.quality)
+        print(path)
 
 
 def remark_on(original: Picture, name: Path | str, num_boxes: int, config: Config) -> None:

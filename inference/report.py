@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
 from collections.abc import Collection, Iterable
@@ -42,6 +43,10 @@ class Result:
 
 
 COLUMNS = tuple(field.name for field in fields(Result))
+_OLDEST = 3  # columns that the first reports had
+
+# Settings that older reports do not hold: a row without one does not say how it was.
+_NOTED_LATER = ("sample_seed", "every", "deinterlace")
 
 
 class Report:
@@ -53,7 +58,7 @@ class Report:
     def __init__(self, output: Path, tell: Tell) -> None:
         """
         Raises:
-            UserError: the place cannot be written.
+            UserError: the place cannot be written, or has another program's file of that name.
         """
         self._path, self._tell, self._lock = output / REPORT, tell, threading.Lock()
         self._told: set[str] = set()
@@ -113,7 +118,7 @@ def warn_of_mixture(results: Iterable[Result], now: Collection[tuple[str, str]])
         What to do, or ''.
     """
     there = [result for result in results if result.status == "skipped" and result.weights]
-    others = [result for result in there if (result.weights, result.settings) not in now]
+    others = [result for result in there if not any(_is_made_by(result, *made) for made in now)]
     if not others:
         return ""
     weights = sorted({result.weights for result in others} - {weights for weights, _ in now})
@@ -124,10 +129,46 @@ def warn_of_mixture(results: Iterable[Result], now: Collection[tuple[str, str]])
     )
 
 
+def _is_made_by(result: Result, weights: str, settings: str) -> bool:
+    """Whether a file was made with these weights and settings, as far as its row says."""
+    if result.weights != weights:
+        return False
+    if result.settings == settings:
+        return True
+    try:
+        noted = json.loads(result.settings)
+        unknown = {name for name in _NOTED_LATER if name not in noted}
+        return bool(noted == {name: v for name, v in json.loads(settings).items() if name not in unknown})
+    except (ValueError, TypeError):  # no JSON, or no object
+        return False
+
+
+def _check_header(path: Path) -> None:
+    """
+    Raises:
+        UserError: the file cannot be read, or another program's columns begin it.
+    """
+    try:
+        with open(path, encoding="utf-8", errors="surrogateescape") as file:
+            header = file.readline(1000).rstrip("\n")
+    except OSError as error:
+        raise UserError(
+            f"cannot read {path} ({error.strerror}): check its rights, or move it away"
+        ) from error
+    # Older reports lack the columns that came later; an empty file was never begun.
+    if header and header not in {",".join(COLUMNS[:num]) for num in range(_OLDEST, len(COLUMNS) + 1)}:
+        raise UserError(f"{path} is not a report of this program: move it away, or name another --output_dir")
+
+
 def _read(path: Path) -> dict[str, Result]:
-    """The last row of each file; a row that a kill cut short is left out."""
+    """The last row of each file; a row that a kill cut short is left out.
+
+    Raises:
+        UserError: it is no report of this program.
+    """
     if not path.is_file():
         return {}
+    _check_header(path)
     rows = {}
     try:
         for row in read_csv(path):

@@ -34,6 +34,10 @@ class Pages:
         return bool(self.durations)
 
 
+ONE = Pages(1)
+"""Of a file that holds one picture."""
+
+
 def find_pages(path: Path) -> Pages:
     """Pages or frames of a file, none of them decoded but an animation's.
 
@@ -46,7 +50,7 @@ def find_pages(path: Path) -> Pages:
         if start[:4] in STARTS:
             return Pages(max(1, len(list_pages(file))))
         if not _may_hold_several(start):
-            return Pages(1)
+            return ONE
         with opened(file, sys.maxsize) as image:
             num = getattr(image, "n_frames", 1)
             if num > 1 and image.format in _ANIMATED:
@@ -60,7 +64,7 @@ def find_pages(path: Path) -> Pages:
             if num > 1:  # such as the two of a stereo camera
                 told = f"holds {num} pictures: the first is colored, the others are left out"
                 remark(f"{path} {told}", told)
-    return Pages(1)
+    return ONE
 
 
 def page_number(file: BinaryIO, page: int) -> int:

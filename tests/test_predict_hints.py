@@ -12,7 +12,7 @@ from PIL import Image, ImageColor
 from data.color import join, lab_to_rgb, lightness, rgb_to_lab
 from inference.chroma import apply_chroma
 from inference.corrector import with_hints
-from inference.hints import parse_points
+from inference.hints import Hints, Point, parse_points
 from media.picture import from_array
 
 RED = "#c83232"
@@ -191,3 +191,33 @@ def test_a_first_preview_is_nearly_the_whole():
         for each in solved
     )  # fmt: skip
     assert (first - whole).norm(dim=1).median() < 8  # of colours that are 100 units apart
+
+
+def test_the_map_of_confidence_knows_the_hints(cli, tmp_path):
+    """A model that takes hints is shown them for the map too: here, in true colours, it is surer by them."""
+    photo, hints = tmp_path / "cat.png", tmp_path / "hints.json"
+    pixels = skimage.data.chelsea()[:300, :400]
+    Image.fromarray(pixels).convert("L").save(photo)
+    places = [(x, y) for x in range(50, 200, 30) for y in range(50, 300, 50)]
+    colors = ["#{:02x}{:02x}{:02x}".format(*pixels[y, x]) for x, y in places]
+    points = [{"x": x, "y": y, "color": c, "radius": 10} for (x, y), c in zip(places, colors, strict=True)]
+    hints.write_text(json.dumps(points))
+    maps = []
+    for name, flags in (("plain", ()), ("given", (f"--hints={hints}",))):
+        sure = tmp_path / f"{name} sure.png"
+        argv = [f"--image_path={photo}", f"--output_path={tmp_path / name}.png", f"--save_confidence={sure}"]
+        done = cli("--mode=predict", "--model=unet_hints", "--device=cpu", *argv, *flags)
+        assert done.code == 0, done.err
+        maps.append(np.asarray(Image.open(sure)).astype(float))
+    assert np.mean([maps[1][y, x] - maps[0][y, x] for x, y in places]) > 5
+
+
+@pytest.mark.parametrize("kind", ["points", "strokes"])
+def test_hints_of_the_mirror_image(kind):
+    hints = Hints((12, 8), (Point(2.0, 3.0, RED, 1.0), Point(11.0, 0.0, "#3232c8")))
+    if kind == "strokes":
+        strokes = np.zeros((8, 12, 4), np.uint8)
+        strokes[3, 2] = strokes[0, 7:9] = (200, 50, 50, 255)
+        hints = Hints((12, 8), strokes=strokes)
+    assert torch.equal(hints.mirrored().at(8, 12), hints.at(8, 12).flip(-1))
+    assert hints.at(8, 12)[:, 2].sum() > 0

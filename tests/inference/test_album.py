@@ -6,6 +6,7 @@ import skimage.color
 import skimage.data
 from PIL import Image
 
+from benchmarks.studies.bench_descreen import scan_of_print
 from core.files import read_csv
 
 PHOTOS = {
@@ -79,3 +80,19 @@ def test_where_it_makes_no_sense(cli, folder):
     assert outcome.error.endswith(
         "--album is for models that guess, and --model=levin2004 does not: leave it out"
     )
+
+
+@pytest.mark.parametrize("flag", ["--blend={other}:1", "--descreen"])
+def test_the_first_of_a_series_counts_as_it_is_written(cli, vivid, other, tmp_path, flag):
+    """Of two copies of a print the second has nothing to be pulled to but what it has."""
+    root = tmp_path / "prints"
+    root.mkdir()
+    gray = np.asarray(Image.fromarray(skimage.data.coffee()).convert("L"))
+    for name in ("a.png", "b.png"):
+        Image.fromarray(scan_of_print(gray, 4)).save(root / name)
+    flags = (f"--weights={vivid}", "--device=cpu", "--album", flag.format(other=other))
+    assert cli("--mode=predict", f"--image_path={root}", *flags).code == 0
+    output = tmp_path / "prints_colorized"
+    assert {row["series"] for row in read_csv(output / "report.csv")} == {"a.png"}
+    first, second = (np.asarray(Image.open(output / name)) for name in ("a.png", "b.png"))
+    assert np.array_equal(first, second)

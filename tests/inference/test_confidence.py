@@ -9,6 +9,8 @@ from PIL import Image
 from checkpoint.file import save_weights
 from inference.colorizer import Colorizer
 from inference.confidence import confidence, most_consistent
+from inference.guidance import Guidance
+from inference.hints import Hints
 from media.picture import from_array
 from models.registry import build_model
 
@@ -44,6 +46,20 @@ def test_doubt_is_where_the_colours_change():
     assert sure[0] < 0.2
     # By hand: five views say -60, one says 60, so the spread is 120 * sqrt(5) / 6; edges aside.
     assert sure[4] == pytest.approx(np.exp(-12 * 5**0.5 / 6 * (1 - 8 / 63)), rel=0.05)
+
+
+def test_what_is_told_of_the_mirror_image_is_mirrored(weights):
+    """A model that gives back the hints that it sees agrees with itself, the mirror image included."""
+    colorizer = Colorizer.load(weights, device="cpu")
+    colorizer.model.accepts = frozenset({"hints"})
+    colorizer.model.forward = lambda L, hints: hints[:, :2]
+    strokes = np.zeros((64, 64, 4), np.uint8)
+    strokes[:, :32] = (200, 0, 0, 255)
+    strokes[:, 32:] = (0, 0, 200, 255)
+    photo = from_array(skimage.data.chelsea()[:64, :64])
+    sure = colorizer.confidence(photo, None, Guidance(hints=Hints((64, 64), strokes=strokes)))
+    assert (sure[:, :24] > 250).all()
+    assert (sure[:, 40:] > 250).all()
 
 
 def test_most_consistent_is_the_one_nearest_to_the_others():

@@ -18,6 +18,7 @@ from PIL import Image
 
 from core import files
 from core.files import read_csv
+from inference.report import Result, warn_of_mixture
 from inference.suspicion import suspicion
 from media.picture import Picture
 
@@ -71,6 +72,16 @@ def test_two_settings_in_one_folder_are_told(cli, folder, vivid):
     assert saturations == [1, 1, 1, 1]
     assert "were made with" not in cli(*argv(folder, vivid, "--saturation=2", "--overwrite")).err
     assert {json.loads(row["settings"])["saturation"] for row in rows(folder).values()} == {2}
+
+
+@pytest.mark.parametrize("name", ["sample_seed", "every", "deinterlace"])
+def test_what_an_older_report_does_not_say_is_no_alarm(name):
+    now = json.dumps({"saturation": 1, name: 3})
+    for noted, is_other in (({}, False), ({name: 3}, False), ({name: 2}, True), ({"saturation": 2}, True)):
+        there = Result("a.png", "skipped", weights="w", settings=json.dumps({"saturation": 1, **noted}))
+        assert bool(warn_of_mixture([there], {("w", now)})) == is_other
+    for odd in ("", "{", "3"):
+        assert warn_of_mixture([Result("a.png", "skipped", weights="w", settings=odd)], {("w", now)})
 
 
 def test_rows_of_earlier_runs_stay(cli, folder, vivid):
@@ -130,6 +141,33 @@ def test_a_row_that_was_cut_short(cli, folder, vivid):
     assert cli(*argv(folder, vivid)).code == 0
     report = folder.with_name("old_colorized") / "report.csv"
     report.write_text(report.read_text() + 'e.png,"co')
+    assert cli(*argv(folder, vivid)).code == 0
+    assert set(rows(folder)) == {"a.png", "b.jp2", "c.txt", "d.ppm"}
+
+
+def test_the_report_of_another_program_stays(cli, folder, vivid):
+    report = folder.with_name("old_colorized") / "report.csv"
+    report.parent.mkdir()
+    for content in (b"date;what\n1.1.;scanned\n", b"name,status,reason,price\na,b,c,1\n", b"\xff\x00\n" * 9):
+        report.write_bytes(content)
+        outcome = cli(*argv(folder, vivid, "--overwrite"))
+        assert outcome.code == 2
+        fix = "move it away, or name another --output_dir"
+        assert outcome.error == f"error: {report} is not a report of this program: {fix}"
+        assert report.read_bytes() == content
+        assert [path.name for path in report.parent.iterdir()] == ["report.csv"]
+
+
+@pytest.mark.parametrize("columns", [3, 7, 8])
+def test_own_reports_of_any_age_and_damaged_ones_are_taken(cli, folder, vivid, columns):
+    report = folder.with_name("old_colorized") / "report.csv"
+    report.parent.mkdir()
+    names = ["name", "status", "reason", "warning", "seconds", "weights", "settings", "series"]
+    for row in ("", "z.png,colored,,,x,w,s,z.png"):
+        report.write_text(",".join(names[:columns]) + f"\n{row}\n")
+        assert cli(*argv(folder, vivid)).code == 0
+        assert set(rows(folder)) == {"a.png", "b.jp2", "c.txt", "d.ppm"}
+    report.write_bytes(b"")
     assert cli(*argv(folder, vivid)).code == 0
     assert set(rows(folder)) == {"a.png", "b.jp2", "c.txt", "d.ppm"}
 

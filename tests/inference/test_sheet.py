@@ -210,7 +210,7 @@ def test_confidence_is_that_of_each_photo(vivid, monkeypatch):
     colorizer = Colorizer.load(vivid, device="cpu")
     asked = []
 
-    def confidence_at(L):
+    def confidence_at(L, _):
         asked.append(L)
         return torch.full_like(L, 0.1 * len(asked))
 

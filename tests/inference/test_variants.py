@@ -66,6 +66,14 @@ def test_the_same_seed_alone_and_in_a_folder(predict, old_photo, tmp_path):
         assert np.array_equal(pixels(tmp_path / "album_colorized" / name), pixels(again))
 
 
+def test_another_seed_for_a_folder_that_is_there_is_told(predict, old_photo):
+    assert predict(old_photo.parent, "--sample_seed=1").code == 0
+    assert "were made with" not in predict(old_photo.parent, "--sample_seed=1").err
+    for flags in (["--sample_seed=2"], []):
+        told = predict(old_photo.parent, *flags).err
+        assert "1 files that were there were made with other settings" in told
+
+
 def test_the_same_seed_alone_where_there_is_a_border(predict, old_photo, tmp_path):
     Image.fromarray(np.pad(pixels(old_photo), 20, constant_values=255)).save(old_photo)
     one, again = tmp_path / "one.png", tmp_path / "again.png"

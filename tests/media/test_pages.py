@@ -61,6 +61,20 @@ def test_one_file_for_each_page(cli, vivid, tmp_path):
     assert "--overwrite" in outcome.error
 
 
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_no_page_is_written_over(cli, vivid, tmp_path, number):
+    path, there = write_pages(tmp_path / "x.tif", SHOTS), tmp_path / f"y_{number}.png"
+    there.write_bytes(b"mine")
+    outcome = predict(cli, vivid, path, f"--output_path={tmp_path / 'y.png'}")
+    assert outcome.code == 2
+    assert f"{there} exists" in outcome.error
+    assert there.read_bytes() == b"mine"
+    there.unlink()
+    (tmp_path / "y.png").write_bytes(b"mine")  # which is not written
+    assert predict(cli, vivid, path, f"--output_path={tmp_path / 'y.png'}").code == 0
+    assert (tmp_path / "y.png").read_bytes() == b"mine"
+
+
 @pytest.mark.parametrize("kinds", [(1, 0, 0), (0, 1, 0), (0, 0, 1)])
 @pytest.mark.parametrize("compression", [None, "jpeg2000"])
 def test_previews_are_no_pages(tmp_path, kinds, compression):

@@ -1,5 +1,8 @@
 """XMP beside photos goes along, with a mark, and is no file that was left out."""
 
+import json
+
+import pytest
 import skimage.data
 from PIL import Image
 
@@ -37,3 +40,48 @@ def test_the_sidecar_of_a_photo(cli, vivid, tmp_path):
     assert cli("--mode=predict", f"--image_path={tmp_path / 'x.png'}", f"--weights={vivid}").code == 0
     assert "InferredBy" in (tmp_path / "x_colorized.xmp").read_text()
     assert (tmp_path / "x.xmp").read_text() == XMP
+
+
+@pytest.fixture
+def marked(tmp_path):
+    """A photo with XMP beside it."""
+    path = tmp_path / "x.png"
+    Image.fromarray(skimage.data.chelsea()[100:132, 100:148]).convert("L").save(path)
+    (tmp_path / "x.xmp").write_text(XMP)
+    return path
+
+
+def sidecars(folder):
+    """Those of colored pictures, and what of them names the author of their colours."""
+    texts = {path.name: path.read_text() for path in folder.glob("*.xmp") if path.name != "x.xmp"}
+    return {name: text.partition("InferredBy>")[2].partition("<")[0] for name, text in texts.items()}
+
+
+def test_the_sidecar_of_a_photo_without_a_model(cli, marked, vivid, tmp_path):
+    hints, kept, output = (tmp_path / name for name in ("h.json", "c.safetensors", "given.png"))
+    hints.write_text(json.dumps([{"x": 20, "y": 20, "color": "#c83232"}]))
+    argv = ("--mode=predict", f"--image_path={marked}", f"--output_path={output}", "--overwrite")
+    assert cli(*argv, "--model=levin2004", f"--hints={hints}").code == 0
+    assert sidecars(tmp_path)["given.xmp"].endswith("levin2004")
+    assert cli(*argv, f"--weights={vivid}", f"--save_chroma={kept}").code == 0
+    by = sidecars(tmp_path)["given.xmp"]
+    assert "model1, weights sha256" in by
+    (tmp_path / "given.xmp").unlink()
+    assert cli(*argv, f"--apply_chroma={kept}").code == 0
+    assert sidecars(tmp_path) == {"given.xmp": by}
+
+
+def test_sidecars_of_several_pictures_of_a_photo(cli, marked, vivid, tmp_path):
+    argv = ("--mode=predict", f"--image_path={marked}", f"--weights={vivid}", "--render_size=32,64")
+    assert cli(*argv).code == 0
+    found = sidecars(tmp_path)
+    assert sorted(found) == ["x_colorized_32px.xmp", "x_colorized_64px.xmp"]
+    assert all("model1, weights sha256" in by for by in found.values())
+
+
+def test_sidecars_of_pages_in_files_of_their_own(cli, marked, vivid, tmp_path):
+    page = Image.open(marked)
+    page.save(tmp_path / "x.tif", save_all=True, append_images=[page])
+    argv = ("--mode=predict", f"--image_path={tmp_path / 'x.tif'}", f"--weights={vivid}")
+    assert cli(*argv, f"--output_path={tmp_path / 'y.png'}").code == 0
+    assert sorted(sidecars(tmp_path)) == ["y_1.xmp", "y_2.xmp"]

@@ -428,6 +428,17 @@ def test_a_folder_of_photos_and_clips(cli, vivid, tmp_path):
     assert "0 colored, 3 skipped, 1 failed" in outcome.out
 
 
+@pytest.mark.parametrize("flag", ["--every=2", "--deinterlace"])
+def test_clips_made_otherwise_are_told(cli, vivid, tmp_path, flag):
+    folder = tmp_path / "old"
+    folder.mkdir()
+    write_clip(folder / "a.mp4", pictures(3))
+    argv = ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
+    assert cli(*argv).code == 0
+    assert "were made with" not in cli(*argv).err
+    assert "1 files that were there were made with other settings" in cli(*argv, flag).err
+
+
 def test_a_folder_without_pyav(cli, vivid, tmp_path, monkeypatch):
     folder = tmp_path / "album"
     folder.mkdir()
