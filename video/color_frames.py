@@ -61,7 +61,12 @@ class ClipColors:
         ab = colorizer.predict_whole(from_array(np.zeros((height, width), np.uint8))).ab
         self.size_seen = ab.shape[-1], ab.shape[-2]
 
-    def see(self, frames: Sequence[Frame], *, ask: Sequence[bool]) -> list[SeenFrame]:
+    def see(self, frame: Frame, *, ask: bool = True) -> SeenFrame:
+        """Make a frame small, and show it to the model if that is to be asked."""
+        (seen,) = self.see_together([frame], [ask])
+        return seen
+
+    def see_together(self, frames: Sequence[Frame], ask: Sequence[bool]) -> list[SeenFrame]:
         """Make frames small, and show those to the model, together, of which that is to be asked."""
         shown = [self._shown(frame) for frame in frames]
         answers = iter(self._infer([small for small, is_asked in zip(shown, ask, strict=True) if is_asked]))
@@ -136,7 +141,7 @@ def color_frames(
 
         def see(group: Sequence[tuple[int, Frame]]) -> list[SeenFrame]:
             ask = [number % every == 0 and not isinstance(frame, ColoredFrame) for number, frame in group]
-            return steps.see([frame for _, frame in group], ask=ask)
+            return steps.see_together([frame for _, frame in group], ask)
 
         groups = itertools.groupby(enumerate(frames, start), lambda item: item[0] // TOGETHER)
         seen_groups = in_order(pool, see, (list(group) for _, group in groups), num)

@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +31,8 @@ from inference.colorizer import Colorizer
 from media.clip import open_clip
 from media.encode_part import write_part
 from media.ffmpeg import pyav
-from media.frames import read_frames
-from video.color_frames import ClipColors
+from media.frames import Frame, read_frames
+from video.color_frames import TOGETHER, ClipColors, SeenFrame
 from video.temporal import SteadyChroma, follow
 
 SIZES = {"480p": (854, 480), "1080p": (1920, 1080)}
@@ -114,7 +114,7 @@ def _stages(path: Path, colorizer: Colorizer) -> dict[str, float]:
 
     with torch.inference_mode():
         frames = timed("reading", lambda: list(read_frames(clip)))
-        seen = timed("network", lambda: [steps.see(frame) for frame in frames])
+        seen = timed("network", lambda: list(_see(steps, frames)))
         pairs = list(zip(seen, [None, *seen], strict=False))
         moves = timed("motion", lambda: [follow(b.L, a.L) if a else None for b, a in pairs])
         pairs_of = list(zip(seen, moves, strict=True))
@@ -123,6 +123,13 @@ def _stages(path: Path, colorizer: Colorizer) -> dict[str, float]:
         colored = timed("planes", lambda: [steps.color(each.frame, each.L, ab) for each, ab in pairs_ab])
         timed("encoding", lambda: write_part(path.with_suffix(".nut"), clip, colored, 95))
     return seconds
+
+
+def _see(steps: ClipColors, frames: Sequence[Frame]) -> Iterator[SeenFrame]:
+    """As many at once as when a clip is colored."""
+    for start in range(0, len(frames), TOGETHER):
+        group = frames[start : start + TOGETHER]
+        yield from steps.see_together(group, [True] * len(group))
 
 
 def measure_memory(programs: dict[str, Path]) -> dict[str, dict[str, float]]:
