@@ -12,6 +12,7 @@ from PIL import Image
 from scipy import ndimage
 
 from data.color import rgb_to_lab
+from media.picture import size_within
 
 SIDE = 64
 """Pixels of the long side at which colours are looked for: JPEG's blocks and grain are averaged away."""
@@ -31,9 +32,7 @@ _SLACK = 1.3  # chroma may be beyond the curve by this factor, or by 4 units: pr
 
 def small_lab(photo: Image.Image, side: int = SIDE) -> np.ndarray:
     """CIELAB (3, h, w) float32 of an RGB picture, its long side at most `side` pixels."""
-    scale = min(1.0, side / max(photo.size))
-    width, height = (max(1, round(scale * length)) for length in photo.size)
-    small = photo.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)
+    small = photo.resize(size_within(photo.size, side), Image.Resampling.BOX, reducing_gap=2.0)
     rgb = torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
     return rgb_to_lab(rgb).numpy()
 

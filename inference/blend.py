@@ -22,7 +22,7 @@ from inference.chroma import Chroma, load_chroma
 from inference.colorizer import Colorizer
 from inference.guidance import Guidance
 from inference.own_color import read_mask
-from media.picture import Picture
+from media.picture import Picture, check_size
 
 # The second colon is that of a drive of Windows.
 _FORM = re.compile(r"(?P<source>.+?):(?P<share>(?:[A-Za-z]:[\\/])?[^:]+)")
@@ -69,9 +69,7 @@ class Blend:
             UserError: the mask, or the file of the other colours, is of a photo of another size.
         """
         other = self.other if isinstance(self.other, Chroma) else self.other.predict_chroma(original)
-        if other.size != chroma.size:
-            wanted, size = ("{}x{}".format(*pair) for pair in (chroma.size, other.size))
-            raise UserError(f"--blend={self.source} is of a photo of {size}, not {wanted}: name another")
+        check_size(f"the photo of --blend={self.source}", other.size, "the one to color", chroma.size)
         return _mixed(chroma, other, self._share_of(original.size))
 
     def for_clip(self, colorizer: Colorizer, size: tuple[int, int]) -> Colorizer:

@@ -15,7 +15,7 @@ from torch.nn.functional import interpolate
 from inference.chroma import Chroma
 from inference.model_view import lightness_seen
 from inference.sheet import photos_on_page, turned_photo, turns_on_page
-from media.picture import Box, Picture
+from media.picture import Box, Picture, size_within
 
 _SIDE = 512  # pixels of the long side at which borders are looked for
 _SPREAD = 3.0  # standard deviation within a row of a border, in codes of 8 bits
@@ -36,8 +36,7 @@ def find_photo(picture: Picture) -> Box:
     one side alone may be a sky.
     """
     width, height = picture.size
-    scale = min(1.0, _SIDE / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
+    size = size_within(picture.size, _SIDE)
     small = picture.preview(_SIDE).convert("L").resize(size, Image.Resampling.BOX)
     codes = np.asarray(small).astype(np.float32)
     top, bottom, level = _borders_of(codes)

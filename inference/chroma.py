@@ -22,7 +22,7 @@ from inference.model_view import lightness_seen
 from inference.own_color import Own
 from inference.upsample import UPSAMPLERS, Rows
 from media.metadata import mark_inferred
-from media.picture import FULL, Box, Picture
+from media.picture import FULL, Box, Picture, check_size
 
 _METADATA_KEY = "chroma"
 # Joined at a time: what one operation writes the next finds in the cache.
@@ -111,10 +111,7 @@ def apply_chroma(
         UserError: the chroma is of a photo of another size.
     """
     width, height = original.size
-    if chroma.size != (width, height):
-        raise UserError(
-            f"the chroma is of a photo of {chroma.size[0]}x{chroma.size[1]}, not {width}x{height}"
-        )
+    check_size("the photo of the chroma", chroma.size, "the one to color", original.size)
     L = chroma.L
     if L is None:
         L = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))

@@ -54,7 +54,7 @@ def with_hints(
     Returns:
         Colours at the size of the solve: that of the photo, or smaller.
     """
-    width, height = _solve_size(original.size, max_pixels)
+    width, height = solve_size(original.size, max_pixels)
     L = lightness_seen(original, (width, height))
     given = torch.zeros(1, 3, height, width) if scribbler is None else scribbler(original, height, width)
     if hints is not None:
@@ -155,7 +155,7 @@ def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
     return lambda original: learn(gallery.nearest(original))
 
 
-def _solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
+def solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
     """(width, height) of a photo in at most so many pixels."""
     scale = min(1.0, math.sqrt(max_pixels / (size[0] * size[1])))
     width, height = (max(1, int(scale * length)) for length in size)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from data.color import rgb_to_lab
-from media.picture import FULL, Box, load_picture, to_dtype
+from media.picture import FULL, Box, check_size, load_picture, to_dtype
 
 _OPAQUE = 128
 _KEYS = {"x", "y", "color", "radius"}
@@ -141,9 +141,7 @@ def read_hints(path: Path, size: tuple[int, int], *, max_pixels: int) -> Hints:
 
 def _read_strokes(path: Path, size: tuple[int, int], max_pixels: int) -> np.ndarray:
     picture = load_picture(path, max_pixels=max_pixels)
-    if picture.size != size:
-        found, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
-        raise UserError(f"--hints={path} is {found}, its photo {wanted}: the sizes must agree")
+    check_size(f"--hints={path}", picture.size, "its photo", size)
     if picture.alpha is None:
         raise UserError(f"--hints={path} is not transparent: it must be, wherever no hint is")
     strokes = np.dstack((to_dtype(picture.pixels, "uint8"), to_dtype(picture.alpha, "uint8")))

@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from media.picture import FULL, Picture
+from media.picture import FULL, Picture, size_within
 
 _SIDE = 96  # pixels of the long side
 _WINDOW = 5
@@ -40,11 +40,10 @@ def evidence(photo: Image.Image) -> np.ndarray:
     How far its 5 % and its 1 % of darkest and lightest pixels are from being as dark as they are light; how
     much lighter it is above than below; how light its smooth parts are, and how much lighter its rough ones.
     """
-    scale = min(1.0, _SIDE / max(photo.size))
-    width, height = (max(1, round(scale * length)) for length in photo.size)
-    gray = np.asarray(photo.convert("L").resize((width, height), Image.Resampling.BOX)) / 255
+    size = size_within(photo.size, _SIDE)
+    gray = np.asarray(photo.convert("L").resize(size, Image.Resampling.BOX)) / 255
     p1, p5, p95, p99 = np.percentile(gray, [1, 5, 95, 99])
-    quarter = max(1, height // 4)
+    quarter = max(1, len(gray) // 4)
     above, below = gray[:quarter].mean(), gray[-quarter:].mean()
     mean = ndimage.uniform_filter(gray, _WINDOW)
     spread = ndimage.uniform_filter(gray * gray, _WINDOW) - mean * mean

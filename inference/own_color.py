@@ -17,7 +17,7 @@ from core.errors import UserError
 from data.own_color import colored_part, gray_part, has_color, small_lab
 from inference.upsample import Stretched
 from media.decode import is_gray
-from media.picture import Box, Picture, load_picture, to_dtype
+from media.picture import Box, Picture, check_size, load_picture, to_dtype
 
 _SIDE = 256  # pixels of the long side at which the edge of a part is found
 _EDGE = 0.03  # of the short side of a photo on a page, which its colours do not count
@@ -129,9 +129,7 @@ def read_mask(path: Path, size: tuple[int, int], flag: str, *, max_pixels: int) 
         UserError: unreadable, of another size, or transparent.
     """
     picture = load_picture(path, max_pixels=max_pixels)
-    if picture.size != size:
-        found, wanted = ("{}x{}".format(*pair) for pair in (picture.size, size))
-        raise UserError(f"{flag}={path} is {found}, and what it is for {wanted}: the sizes must agree")
+    check_size(f"{flag}={path}", picture.size, "and what it is for", size)
     if picture.alpha is not None and to_dtype(picture.alpha, "uint8").min() < 255:
         raise UserError(f"{flag}={path} is transparent: fill it with white and black")
     return np.asarray(Image.fromarray(to_dtype(picture.pixels, "uint8")).convert("L"))

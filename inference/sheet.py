@@ -13,7 +13,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 from scipy import ndimage
 
-from media.picture import Box, Picture
+from media.picture import Box, Picture, size_within
 
 _SIDE = 512  # pixels of the long side at which photos are looked for
 _SMALLEST_SIDE = 64
@@ -161,9 +161,7 @@ def find_paper(codes: np.ndarray, share: float) -> np.ndarray | None:
 
 
 def _small(picture: Picture) -> Image.Image:
-    scale = min(1.0, _SIDE / max(picture.size))
-    width, height = (max(1, round(scale * length)) for length in picture.size)
-    return picture.preview(_SIDE).resize((width, height), Image.Resampling.BOX)
+    return picture.preview(_SIDE).resize(size_within(picture.size, _SIDE), Image.Resampling.BOX)
 
 
 def _may_be_page(small: Image.Image, share: float) -> bool:

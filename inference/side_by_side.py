@@ -17,7 +17,7 @@ from inference.colorizer import Colorizer
 from inference.own_color import Own
 from media.decode import PhotoError, is_gray
 from media.metadata import Metadata, mark_inferred
-from media.picture import Picture, from_image, load_picture
+from media.picture import Picture, from_image, load_picture, size_within
 
 log = logging.getLogger(__name__)
 
@@ -104,9 +104,8 @@ def color_small(colorizers: Mapping[str, Colorizer], original: Picture, small: P
 
 def shrink(original: Picture, side: int) -> Picture:
     """A photo in 8 bits, on white where transparent, its long side at most `side` pixels."""
-    scale = min(1, side / max(original.size))
-    width, height = (max(1, round(scale * length)) for length in original.size)
-    small = original.preview(side).resize((width, height), Image.Resampling.LANCZOS)
+    size = size_within(original.size, side)
+    small = original.preview(side).resize(size, Image.Resampling.LANCZOS)
     return from_image(small, "the photo")
 
 

@@ -15,6 +15,7 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
+from core.errors import UserError
 from core.remarks import remark
 from media.damaged import loaded
 from media.decode import PhotoError, check_pixels, decoding_errors, open_photo, opened, split_alpha
@@ -168,6 +169,27 @@ def from_array(array: np.ndarray) -> Picture:
     alpha = samples[..., 3] if samples.shape[2] == 4 else None
     colors = samples[..., :3]
     return Picture(_three_channels(colors), alpha)
+
+
+def size_within(size: tuple[int, int], side: int) -> tuple[int, int]:
+    """The sides of a copy of a picture whose long side is at most `side` pixels, in the order of `size`."""
+    scale = min(1.0, side / max(size))
+    first, second = (max(1, round(scale * length)) for length in size)
+    return first, second
+
+
+def check_size(name: str, size: tuple[int, int], other: str, wanted: tuple[int, int]) -> None:
+    """Whether a file fits the photo or clip that it is given for.
+
+    Args:
+        name, size: of the file, and (width, height) in it.
+        other, wanted: the same of what it is for.
+    Raises:
+        UserError: the sizes differ.
+    """
+    if size != wanted:
+        found, expected = ("{}x{}".format(*pair) for pair in (size, wanted))
+        raise UserError(f"{name} is {found}, {other} {expected}: the sizes must agree")
 
 
 def beside(left: Picture, right: Picture) -> Picture:

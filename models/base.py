@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Self, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,8 @@ from core.errors import UserError
 from data.batch import Batch
 from models.inputs import Inputs
 from models.settings import PRESETS, ModelSettings
+
+Drawn = TypeVar("Drawn")
 
 
 class ColorizationModel(nn.Module):
@@ -150,6 +152,18 @@ class ColorizationModel(nn.Module):
                     return settings
                 found = known
         return found
+
+
+def one_by_one(draw: Callable[[slice], Drawn], num: int) -> list[Drawn]:
+    """What is drawn for each photo of a batch alone.
+
+    The rounding of sums depends on the size of the batch, and what is drawn depends on the rounding.
+
+    Args:
+        draw: given which of the batch.
+        num: of the photos.
+    """
+    return [draw(slice(i, i + 1)) for i in range(num)]
 
 
 @functools.cache

@@ -18,7 +18,7 @@ from torch import Tensor
 from data.batch import Batch
 from data.color import L_SCALE, rgb_to_lab
 from models.axial_attention import Shape
-from models.base import ColorizationModel
+from models.base import ColorizationModel, one_by_one
 from models.coltran_core import NUM_GRAYS, ColorizerCore
 from models.coltran_truth import NUM_LEVELS, NUM_VALUES, Truth, levels_of, mean_levels
 from models.coltran_upsampler import Upsampler
@@ -94,8 +94,7 @@ class ColTran2021(ColorizationModel):
             with_colors: whether the colours are wanted, too.
         """
         if seeds is not None and len(L) > 1:
-            # Alone: the rounding of sums depends on the size of the batch, and what is drawn on the rounding.
-            alone = [self(part, seed) for part, seed in zip(L.split(1), seeds.split(1), strict=True)]
+            alone = one_by_one(lambda one: self(L[one], seeds[one]), len(L))
             ab = torch.cat([self.colors(out, L) for out in alone])
             return Output(ab, torch.cat([out.parallel for out in alone]))
         photo = F.interpolate(L, (self.preset.high,) * 2, mode="bilinear", antialias=True)[:, 0]

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
-from models.base import ColorizationModel
+from models.base import ColorizationModel, one_by_one
 from models.denoiser import Denoiser, Guider
 from models.diffusion import LAST, Schedule, check_diffusers, draw
 from models.inputs import Inputs
@@ -111,11 +111,7 @@ class Liu2023(ColorizationModel):
             with_colors: whether the colours are wanted, too.
         """
         if seeds is not None and len(L) > 1:
-            # Alone: the rounding of sums depends on the size of the batch, and what is drawn on the rounding.
-            alone = [
-                self(L[i : i + 1], seeds[i : i + 1], None if prompt is None else prompt[i : i + 1])
-                for i in range(len(L))
-            ]
+            alone = one_by_one(lambda i: self(L[i], seeds[i], None if prompt is None else prompt[i]), len(L))
             return Output(torch.cat([out.ab for out in alone]))
         guides = self.guider(self.encoder(gray_to_rgb(L)), L)
         v = None

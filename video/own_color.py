@@ -18,6 +18,7 @@ from data.own_color import SIDE, has_color, is_toned, small_lab
 from inference.own_color import read_mask
 from media.clip import Clip
 from media.ffmpeg import decoded
+from media.picture import size_within
 from video.temporal import is_cut
 
 _EVERY = 6  # frames between those that are asked for colour: a shot is, or is not, in colour
@@ -79,8 +80,7 @@ def _shots(clip: Clip, *, tone_too: bool) -> Iterator[tuple[range, bool]]:
 
 
 def _small(picture: Any) -> Image.Image:
-    scale = min(1.0, SIDE / max(picture.width, picture.height))
-    width, height = (max(1, round(scale * length)) for length in (picture.width, picture.height))
+    width, height = size_within((picture.width, picture.height), SIDE)
     return Image.fromarray(
         picture.reformat(width=width, height=height, format="rgb24", interpolation="AREA").to_ndarray()
     )

@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from data.color import L_SCALE
+from media.picture import size_within
 from video.cuts import is_cut
 from video.flow import optical_flow, resize_flow, warp, window_mean
 from video.shots import Shots
@@ -112,7 +113,6 @@ class SteadyChroma:
 def motion(now: Tensor, before: Tensor) -> Tensor:
     """Optical flow (1, 2, h, w) between two frames, L* (1, 1, h, w), looked for in smaller copies."""
     height, width = now.shape[-2:]
-    scale = min(1.0, _FLOW_SIDE / max(height, width))
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    size = size_within((height, width), _FLOW_SIDE)
     small = (F.interpolate(L, size, mode="bilinear", antialias=True) / L_SCALE for L in (now, before))
     return resize_flow(optical_flow(*small), (height, width))

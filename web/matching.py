@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 from PIL import Image
 
-from inference.corrector import Scribbler
+from inference.corrector import Scribbler, solve_size
 from inference.reference import Reference, encoder_features
 from inference.shipped_encoder import shipped_encoder
 from media.picture import Picture, from_array, load_picture
@@ -20,9 +18,7 @@ _SOLVED_PIXELS = 10**5
 def small_enough(gray: Picture) -> Picture:
     """A preview at the size at which given colours are spread in less than a second."""
     image = Image.fromarray(gray.pixels)
-    scale = min(1.0, math.sqrt(_SOLVED_PIXELS / math.prod(image.size)))
-    width, height = (max(1, int(scale * side)) for side in image.size)
-    return from_array(np.asarray(image.resize((width, height))))
+    return from_array(np.asarray(image.resize(solve_size(image.size, _SOLVED_PIXELS))))
 
 
 def match(reference: Picture, small: Picture) -> np.ndarray:

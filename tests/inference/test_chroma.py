@@ -120,7 +120,7 @@ def test_chroma_from_a_file_gives_the_same_bytes(cli, vivid, tmp_path, suffix):
 
 
 def test_chroma_of_something_else(cli, tmp_path, chroma):
-    with pytest.raises(UserError, match="of a photo of 70x51, not 51x70"):
+    with pytest.raises(UserError, match="the photo of the chroma is 70x51, the one to color 51x70"):
         apply_chroma(Picture(COLORS.swapaxes(0, 1)), chroma, upsample="guided", saturation=1)
     save_file({"ab": torch.zeros(3)}, tmp_path / "x.safetensors")
     with pytest.raises(UserError, match="holds no chroma"):
