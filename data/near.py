@@ -48,8 +48,8 @@ def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
     found = [np.empty((0, 2), np.int64)]
     for first, second in near_pairs(both, DISTANCE):
         first, second = np.minimum(first, second), np.maximum(first, second)
-        # A pair of which both are mirrored was found unmirrored too; and a photo that looks like its own
-        # mirror image is no copy of another.
+        # Numbers from `num` on are mirror images. Two mirror images are left out, for their two photos were
+        # found as well; so is a photo with its own mirror image.
         is_new = (first < num) & (second % num != first)
         first, second = first[is_new], second[is_new]
         alike = (shown[first] * shown[second]).sum(axis=1) >= _ALIKE

@@ -17,14 +17,14 @@ from media.picture import size_within
 SIDE = 64
 """Pixels of the long side at which colours are looked for: JPEG's blocks and grain are averaged away."""
 
-_LEAST = 0.02  # of the pixels, that have to have colour
+_LEAST = 0.02  # share of the pixels: in a picture in colour at least so many have colour
 _LEAST_BESIDE_GRAY = 0.005
-_MUCH = 5.0  # CIELAB units beside the curve, that count as colour
-_NEUTRAL = 1.0  # chroma up to which a pixel is gray
-_FAINT = 2.0  # chroma from which the edge of a part in colour has it
-_TONE = 4.0  # mean chroma from which a print of one hue is toned
-_GRAY_PART = 0.1  # of the pixels, and the range of L* in it: a part of a photo that was never in colour
-_GRAY_RANGE = 20.0
+_MUCH = 5.0  # CIELAB units: a pixel that is farther than this from the curve of the tone has colour
+_NEUTRAL = 1.0  # CIELAB units: a pixel of less chroma is gray
+_FAINT = 2.0  # chroma, CIELAB units: from here on a pixel may be at the edge of a part in colour
+_TONE = 4.0  # CIELAB units: a print in one hue is toned if its mean chroma is at least this
+# A part of a photo was never in colour if it is gray, has such a share of the pixels and such a range of L*.
+_GRAY_PART, _GRAY_RANGE = 0.1, 20.0
 _DARK, _LIGHT = 8.0, 95.0  # L* beyond which pixels are gray in colour photos too
 _KNOTS, _ROUNDS, _WIDTH, _STIFFNESS = 13, 10, 6.0, 2e-3  # of the curve, and of its robust fit
 _SLACK = 1.3  # chroma may be beyond the curve by this factor, or by 4 units: prints are toned unevenly

@@ -31,7 +31,7 @@ Predict = Callable[[Picture], Chroma]
 """Gives a model's colours for a photo."""
 
 _SIDE = 224  # pixels of the square in which photos are compared
-# Series that a photo may join: the last ones that began before it; by name, those of one day are neighbours.
+# A photo may join so many series, the last that began before it: by name, photos of one day are neighbours.
 _OPEN_SERIES = 256
 
 
@@ -70,7 +70,7 @@ class Album:
         return dataclasses.replace(chroma, ab=(chroma.ab + difference).half().float())
 
     def _places(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor]]:
-        """What photos show, of those that can have a series."""
+        """What each photo shows, of all photos that may belong to a series."""
         encoder, budget = shipped_encoder(), PixelBudget(PIXELS_PER_CORE * num_cores())
 
         def shown(path: Path) -> Tensor | None:

@@ -24,7 +24,7 @@ from inference.guidance import Guidance
 from inference.own_color import read_mask
 from media.picture import Picture, check_size
 
-# The second colon is that of a drive of Windows.
+# The colon within the share is that of a drive of Windows, as in C:\mask.png.
 _FORM = re.compile(r"(?P<source>.+?):(?P<share>(?:[A-Za-z]:[\\/])?[^:]+)")
 
 
@@ -91,7 +91,7 @@ class Blend:
 
 
 class _BlendedColorizer(Colorizer):
-    """Like another in all but the colours of whole pictures, as frames of clips are."""
+    """A colorizer that mixes those of a second into its colours of whole pictures, as frames of clips are."""
 
     def __init__(self, first: Colorizer, second: Colorizer, share: float | np.ndarray) -> None:
         vars(self).update(vars(first))

@@ -21,11 +21,11 @@ _SIDE = 512  # pixels of the long side at which borders are looked for
 _SPREAD = 3.0  # standard deviation within a row of a border, in codes of 8 bits
 _STEP = 10  # codes by which rows, and sides, of one border differ at most
 _PAPER, _FILM = 215, 40  # borders are lighter or darker: a plain sky is neither
-_SHARE = 0.4  # of the length, that a border takes at most on each side
+_SHARE = 0.4  # of the length of the picture: a border is at most so wide on each side
 _THINNEST = 0.01
 _REACH = 3  # rows of the small copy by which sides are moved at most
 _MARGIN = 1  # rows next to a border, in which it and the photo are mixed
-_MAX_CELLS = 2**21  # of the colours of a page
+_MAX_CELLS = 2**21  # the colours of a page are kept at no more pixels than this
 _SMOOTHLY: Any = {"mode": "bilinear", "antialias": True}
 
 

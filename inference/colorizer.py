@@ -38,7 +38,7 @@ log = logging.getLogger(__name__)
 
 Answer = TypeVar("Answer")
 
-# What 'auto' compares, times the size of the training.
+# Render sizes that 'auto' compares, as multiples of the side that the model was trained at.
 _RENDER_SIZES = (1, 0.75, 1.25, 1.5)
 # Where memory runs out the model sees half the size, but no less than this.
 _SMALLEST_SIDE = 32
@@ -113,7 +113,7 @@ class Colorizer:
 
     @classmethod
     def load(cls, weights: str | Path = DEFAULT, **options: Any) -> Colorizer:
-        """Load by the name of weights that ship (model1, model1_vivid), or from a weights file.
+        """Load weights that ship, by the name of their file in weights/ without its ending, or any file.
 
         Args:
             weights: name or file.
@@ -292,7 +292,7 @@ class Colorizer:
             sides = smaller
 
     def _sides(self) -> list[int]:
-        """At which the model sees a photo; of several the most consistent."""
+        """The sides at which the model is shown a photo; the colours at the most consistent one are taken."""
         if self.render_size != "auto":
             return [int(self.render_size or self.image_size)]
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
@@ -314,7 +314,7 @@ class Colorizer:
 
     @property
     def fast_precision(self) -> torch.dtype:
-        """Of the network where colours may move by less than grain moves them: bfloat16 if it is faster here.
+        """bfloat16 where the network is faster in it: for clips, whose grain moves colours by more.
 
         A model that draws keeps float32: its drawings follow every rounding.
         """

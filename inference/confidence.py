@@ -16,7 +16,7 @@ Predict = Callable[[Tensor], Tensor]
 
 _SIZES = (0.75, 1.25)
 _GAMMAS = (0.9, 1.1)
-# The spread at which confidence has fallen to 1/e, CIELAB units.
+# CIELAB units: at this spread confidence has fallen to 1/e.
 _SCALE = 10.0
 
 

@@ -27,7 +27,7 @@ from media.picture import Picture, load_picture
 from models.registry import WITHOUT_WEIGHTS
 
 SOLVED_PIXELS = 2**18
-"""Larger photos are solved at so many pixels; `inference.upsample` carries the colours on."""
+"""A larger photo is shrunk to so many pixels for the solve; `inference.upsample` enlarges the colours."""
 
 Scribbler = Callable[[Picture, int, int], Tensor]
 """(photo, height, width) -> hints (1, 3, height, width)."""
@@ -98,7 +98,7 @@ class Corrector:
 
     @property
     def saturation(self) -> float:
-        """Factor of the chroma that is still to come: what a person gives holds as it is."""
+        """What the chroma is still to be multiplied by; 1 where a person gives colours, which hold."""
         return 1.0 if self._gives_colors else self._saturation
 
     @property

@@ -11,11 +11,11 @@ _SIDE = 1024  # pixels of the square at the centre in which it is looked for
 _SMALLEST_SIDE = 64
 _PERIODS = (2.5, 16)  # pixels
 _PEAK = 300
-"""A lattice stands out so far from other frequencies of its length, in power, in both of its directions."""
+"""In both directions a screen has at least so many times the power of other frequencies of its period."""
 _VISIBLE = 0.01
-"""Amplitude of a lattice, of the way from black to white, below which it is left alone."""
+"""A screen of less amplitude is left alone; 1 is from black to white."""
 _SIGMA = 0.6
-"""Of the average, in periods: a thousandth of the screen is left."""
+"""Standard deviation of the average, in periods of the screen: it leaves a thousandth of the screen."""
 _DITHER = 3.0  # pixels: what is averaged in a scan of 1 bit without a lattice, such as a diffused error
 
 

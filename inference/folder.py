@@ -28,7 +28,7 @@ Color = Callable[[Path, Path], None]
 """Colors a file, given it and the one to write."""
 
 PIXELS_PER_CORE = 25_000_000
-"""Of the photos that are in memory at once; a pixel takes about 20 bytes from file to file."""
+"""So many pixels of photos are in memory for each core; one takes about 20 bytes from file to file."""
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from models.inputs import Inputs
 
 @dataclass(frozen=True)
 class Guidance:
-    """None: nobody said anything.
+    """What is said about a photo; each part is None where nobody said anything.
 
     Attributes:
         hints: colours for some of its places.
@@ -31,7 +31,7 @@ class Guidance:
     prompt: str | None = None
 
     def at(self, L: Tensor, shape: Callable[[tuple[int, int]], tuple[int, int]]) -> Inputs:
-        """For a model that sees a photo.
+        """The inputs of a model that sees the photo.
 
         Args:
             L: (1, 1, h, w), in [0, 100].

@@ -20,8 +20,8 @@ from media.decode import is_gray
 from media.picture import Box, Picture, check_size, load_picture, to_dtype
 
 _SIDE = 256  # pixels of the long side at which the edge of a part is found
-_EDGE = 0.03  # of the short side of a photo on a page, which its colours do not count
-_SOFTNESS = 2.0  # of that edge, standard deviation in these pixels
+_EDGE = 0.03  # of the short side: so wide an edge of a photo on a page is not looked at, for it may be paper
+_SOFTNESS = 2.0  # pixels of that small copy, standard deviation: the edge of a part is blurred by this
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,8 @@ def _find_own_on_page(picture: Picture, boxes: Sequence[Box], *, tone_too: bool)
         return Own(np.full((1, 1), 255, np.uint8), "has colours of its own, which stay")
     share = np.zeros(picture.pixels.shape[:2], np.uint8)
     for (left, upper, right, lower), own in found.items():
-        # Of the photo but its edges, stretched to them: its own edges are softer than that moves it.
+        # What was found without the edges of the photo is stretched over it. That moves it by less than
+        # the edge of a part is blurred.
         part = Image.fromarray(own.share).resize((right - left, lower - upper), Image.Resampling.BILINEAR)
         share[upper:lower, left:right] = np.asarray(part)
     return Own(share, f"has colours of its own in {len(found)} of its {len(boxes)} photos, which stay")

@@ -22,12 +22,12 @@ _NEAR = 24  # codes by which the colour of paper is off the median of that strip
 _ROUNDS = 3
 _NUM_FITTED = 10_000
 _SPREAD, _LEAST, _MOST = 6.0, 5.0, 12.0  # tolerance: times the median deviation, within limits, in codes
-_BRIDGE = 5  # pixels: what is narrower, such as a caption, joins no photos and is none
-_MIN_AREA = 0.012  # of the page, that a photo takes
+_BRIDGE = 5  # pixels: what is narrower, such as a caption, is no photo and joins no two photos
+_MIN_AREA = 0.012  # of the page: what takes less is no photo
 _MAX_ASPECT = 4
 _EDGE = 0.03  # of a photo's short side: how far its edges may be from straight
 _MOST_ASKEW = 10.0  # degrees
-_CLEARLY = 0.95  # of the edges: nothing is gained by looking whether it lies askew
+_CLEARLY = 0.95  # of the edges: if so much of them is straight, the photo is not tried askew
 
 
 @dataclass(frozen=True)

@@ -21,19 +21,22 @@ from torch import Tensor
 from data.color import L_SCALE
 
 REACH = 0.5
-"""Over this share of the longer side a correction of given colours falls to 1/e where there are no edges."""
+"""Share of the longer side: so far from given colours, with no edge between, their change falls to 1/e."""
 
 _OFFSETS = ((0, 1), (1, -1), (1, 0), (1, 1))
 """(down, right) to half of the neighbours; those of the other half are their mirror images."""
-# Of the authors' code, for a lightness in [0, 1]: of the variance, and its least value; no pixel's likest
-# neighbour weighs less than `_LEAST_WEIGHT` before the weights are scaled to sum to 1.
+# As in the authors' code, for a lightness in [0, 1]. The variance around a pixel is multiplied by `_SCALE`,
+# and raised to `_LEAST_VARIANCE` where it is less. It is raised further where the neighbour that is most like
+# the pixel would weigh less than `_LEAST_WEIGHT`, before the weights of neighbours are scaled to sum to 1.
 _SCALE, _LEAST_VARIANCE, _LEAST_WEIGHT = 0.6, 2e-6, 0.01
-# Of the right-hand side: a* and b* come out exact to some hundredths.
+# The solver stops when the residual is this share of the right-hand side: a* and b* are exact to some
+# hundredths of a unit then.
 _TOLERANCE = 1e-4
-# Unknowns of the coarsest grid, which is solved as it is.
+# A grid of so many unknowns or fewer is not made coarser but solved exactly.
 _COARSEST = 50
 _SWEEPS = {"pre": "forward", "post": "backward"}
-# Half the variance of the offset to a neighbour in a flat region, down or right: the diffusion of one step.
+# By how much a step of diffusion spreads colours where all neighbours weigh the same: half the variance of
+# the offset to a neighbour along one axis, in square pixels.
 _DIFFUSION = 3 / 8
 
 

@@ -21,7 +21,7 @@ from media.ffmpeg import ClipError, opened, pyav, reading
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Ending -> FFmpeg's name of the format."""
-# What a format says of itself; the new file says it of its own.
+# Tags in which a format describes itself: the new file has its own.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 
 
@@ -227,7 +227,7 @@ def _copy_metadata(source: Any, target: Any, comment: str, left_out: frozenset[s
 
 
 def _video_packets(parts: Sequence[Path | bytes], clip: Clip, stream: Any) -> Iterator[Any]:
-    """Of all parts, each with the time until the next as its duration."""
+    """The packets of all parts, each with the time until the next as its duration."""
     following = itertools.chain.from_iterable(map(_packets_of, parts))
     last = next(following)
     duration = 1
@@ -249,12 +249,12 @@ def _packets_of(part: Path | bytes) -> Iterator[Any]:
     with _open_part(part) as container:
         for packet in container.demux(video=0):
             if packet.size:
-                packet.dts = packet.pts  # of a part of 7 frames the library does not know it
+                packet.dts = packet.pts  # the library leaves it unset in a part of few frames, such as 7
                 yield packet
 
 
 def _other_packets(source: Any, clip: Clip, copies: dict[int, Any]) -> Iterator[Any]:
-    """Of sound and subtitles, from the beginning of the clip on."""
+    """The packets of sound and subtitles, from the beginning of the clip on."""
     streams = [stream for stream in source.streams if stream.index in copies]
     latest: dict[int, int] = {}
     with reading(clip.path):

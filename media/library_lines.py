@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 _OBJECT = re.compile(r"^<[^>]*> ")  # of tifffile, in which it found something
 _name: ContextVar[str | None] = ContextVar("name", default=None)
 _kinds: ContextVar[set[str]] = ContextVar("kinds")
-"""Of what libtiff has said of that file."""
+"""What libtiff has said of that file."""
 _show = warnings.showwarning
 
 
@@ -53,12 +53,12 @@ def _tell(name: str, line: str) -> None:
 
 @functools.lru_cache(4096)
 def _write(name: str, line: str) -> None:
-    """Once: a file is opened several times on its way."""
+    """Tell a line once, though a file is opened several times on its way."""
     log.warning("%s: %s", name, line)
 
 
 def _tell_of_libtiff(kind: str, line: str) -> None:
-    """The first of a kind in a file: a damaged fax has hundreds."""
+    """Tell the first line of a kind in a file: a damaged fax has hundreds."""
     name = _name.get()
     if name is None:
         log.warning("%s", line)

@@ -54,7 +54,7 @@ DIRECTORIES = frozenset(int(tag) for tag in ExifTags.IFD)
 
 @dataclass(frozen=True)
 class Metadata:
-    """Of an upright photo in sRGB.
+    """What belongs to an upright photo in sRGB.
 
     Attributes:
         exif: a block as Pillow takes it, or b"".
@@ -145,7 +145,7 @@ def mark_inferred(metadata: Metadata, by: str) -> Metadata:
 
 
 def _read_iptc(info: Mapping[Any, Any]) -> bytes:
-    """Of a JPEG's or a PNG's Photoshop resources, or a TIFF's tag."""
+    """IPTC records from a JPEG's or a PNG's Photoshop resources, or from a TIFF's tag."""
     found = info.get("iptc") or _of_png(info.get("texts") or {})
     if isinstance(resources := info.get("photoshop"), dict):
         found = resources.get(IPTC_RESOURCE, b"")

@@ -79,5 +79,5 @@ def page_number(file: BinaryIO, page: int) -> int:
 
 
 def _may_hold_several(start: bytes) -> bool:
-    """A baseline JPEG, as most photos are, need not be opened for it, but what cameras add a picture to."""
+    """Whether the first bytes are of a format that can hold several pictures."""
     return start.startswith((b"GIF8", b"\x89PNG", b"RIFF", b"\xff\xd8\xff")) or start[4:8] == b"ftyp"

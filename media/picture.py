@@ -31,7 +31,7 @@ CHANNELS = (1, 3, 4)
 """How many an array may have: gray, RGB, or RGB and alpha."""
 
 STRIP_PIXELS = 2**20
-"""Full-resolution colour maths takes so many pixels at a time: its temporaries are larger than a photo."""
+"""Colour maths at full size takes so many pixels at a time, for its temporaries are larger than the photo."""
 
 _PREVIEW_GAP = 4  # Pillow says of its own `reducing_gap` that 3 cannot be told from the whole
 _TURNS = {
@@ -43,7 +43,7 @@ _TURNS = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
-"""What makes a photo upright, by its EXIF orientation."""
+"""EXIF orientation -> the turn that makes a photo upright."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def _read_shallow(
 
 
 def count_pixels(path: Path) -> int | None:
-    """Of a photo, from its header alone; None where that cannot be read."""
+    """How many pixels a photo has, by its header alone; None where that cannot be read."""
     try:
         with (
             open_photo(path) as file,

@@ -13,7 +13,7 @@ from media.metadata import DESCRIPTIVE, IPTC_TAG, Metadata, read_metadata
 from media.white import FULL, find_white, normalize
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""Of TIFFs and big TIFFs."""
+"""The first bytes of TIFFs and big TIFFs."""
 
 _GRAY_OR_RGB, _YCBCR, _LAB = (0, 1, 2), 6, 8  # photometric interpretations
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha

@@ -9,10 +9,11 @@ from core.remarks import remark
 FULL = {"uint8": 255, "uint16": 65535, "float32": 1}
 """The value of white, by dtype."""
 
-# Floats: a little beyond 1 are highlights; where more of them are, white is one of these, or their largest.
+# This share of floats may lie beyond 1, as highlights do. If more do, white is the first of these numbers
+# that is no less than the largest float, and less than twice it; if there is none, it is that float.
 _BEYOND = 0.01
 _WHITES = (100, 255, 1023, 4095, 16383, 65535, 2**24 - 1, 2**32 - 1)
-# Integers of which nobody uses this share's inverse of the range hold fewer bits than their file says.
+# Integers hold fewer bits than their file says if the largest is below 1/16 of what the file allows.
 _UNUSED = 16
 _BITS = (8, 10, 12, 14, 16, 24)
 _DARKEST_WHITE = 64  # below that, what is there is the noise of a black picture
@@ -52,7 +53,7 @@ def normalize(samples: np.ndarray, white: float) -> np.ndarray:
 
 
 def _white_of_floats(colors: np.ndarray, declared: float | None) -> tuple[float, bool]:
-    """White, and whether it is a guess."""
+    """The float that is white, and whether it is a guess."""
     finite = colors[np.isfinite(colors)]
     if not finite.size or (finite > 1).mean() <= _BEYOND:
         return 1, False
@@ -63,7 +64,7 @@ def _white_of_floats(colors: np.ndarray, declared: float | None) -> tuple[float,
 
 
 def _white_of_integers(colors: np.ndarray, full: int, declared: float | None) -> tuple[int, bool]:
-    """White, and whether it is a guess."""
+    """The integer that is white, and whether it is a guess."""
     top, whites = int(colors.max(initial=0)), [2**bits - 1 for bits in _BITS]
     if colors.dtype.itemsize == 1 or top < _DARKEST_WHITE:
         return full, False

@@ -44,7 +44,7 @@ class Coding:
 
     @property
     def dtype(self) -> np.dtype:
-        """Of the planes."""
+        """The dtype of the planes."""
         return np.dtype(np.uint8 if self.bits == 8 else np.uint16)
 
     @property
