@@ -265,10 +265,15 @@ class Colorizer:
         return confidence(self._predictor(guidance), L, self._predictor(guidance.mirrored()))
 
     def _predictor(self, guidance: Guidance) -> Callable[[Tensor], Tensor]:
-        """L* (N, 1, h, w) -> ab (N, 2, h, w), with what a person says about the photo."""
+        """L* (N, 1, h, w) -> ab (N, 2, h, w), with what a person says about the photo.
 
-        def predict(L: Tensor) -> Tensor:
-            inputs = guidance.at(L, self._shape_seen)
+        Where more channels follow L* they are the hints, moved along with the photo.
+        """
+
+        def predict(seen: Tensor) -> Tensor:
+            inputs = guidance.at(seen[:, :1], self._shape_seen)
+            if seen.shape[1] > 1:
+                inputs = dataclasses.replace(inputs, hints=seen[:, 1:])
             with self._one_at_a_time:
                 return self.model.predict(inputs.to(self.device)).float().cpu()
 
@@ -302,12 +307,13 @@ class Colorizer:
         """L* of a photo at the size at which the model sees it, and the model's colours for it."""
         predict = self._predictor(guidance)
         seen = [self._seen(original, side) for side in sides]
-        if len(seen) == 1:
-            return seen[0], mean_over_views(predict, seen[0], self.views)
-        candidates = [predict(L) for L in seen]
-        best = most_consistent(candidates)
-        ab = candidates[best] if self.views == 1 else mean_over_views(predict, seen[best], self.views)
-        return seen[best], ab
+        candidates = [predict(L) for L in seen] if len(seen) > 1 or self.views == 1 else []
+        best = most_consistent(candidates) if len(seen) > 1 else 0
+        if self.views == 1:
+            return seen[best], candidates[best]
+        hints = guidance.at(seen[best], self._shape_seen).hints
+        shown = seen[best] if hints is None else torch.cat((seen[best], hints), dim=1)
+        return seen[best], mean_over_views(predict, shown, self.views)
 
     def _seen(self, original: Picture, side: int) -> Tensor:
         return lightness_seen(original, size_seen(original.size, side, self.resize))

@@ -42,8 +42,8 @@ def mean_over_views(predict: Callable[[Tensor], Tensor], L: Tensor, num: int) ->
     """The mean of the colours that each pixel has in the views that show it.
 
     Args:
-        predict: L* (N, 1, h, w) -> ab (N, 2, h, w).
-        L: (1, 1, h, w), in [0, 100], no side shorter than the shifts.
+        predict: what is shown (N, C, h, w) -> ab (N, 2, h, w).
+        L: (1, C, h, w), L* in [0, 100] and what else moves along with it; no side shorter than the shifts.
         num: of the views, the first of `VIEWS`.
     Returns:
         (1, 2, h, w), CIELAB units; where `num` is 1 what `predict` gives.

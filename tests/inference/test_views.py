@@ -4,10 +4,14 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from conftest import small_model
 from PIL import Image
 
+from checkpoint.file import save_weights
 from config import Config
 from inference.colorizer import Colorizer
+from inference.guidance import Guidance
+from inference.hints import Hints, Point
 from inference.views import VIEWS, mean_over_views
 from media.picture import from_array
 
@@ -87,3 +91,19 @@ def test_predict_with_views(cli, vivid, tmp_path):
     expected = Colorizer.load(vivid, device="cpu", views=2)(path)
     assert (np.asarray(Image.open(tmp_path / "x_colorized.png")) == expected).all()
     assert "--views=9: must be at least 1 and at most 8" in cli("--mode=predict", "--views=9").error
+
+
+@pytest.mark.parametrize("views", [2, 8])
+def test_hints_move_along_with_the_photo(tmp_path, views):
+    """A model that gives back the hints says the same of every view."""
+    torch.manual_seed(0)
+    save_weights(tmp_path / "x.safetensors", "unet_hints", small_model("unet_hints"), {"image_size": 64})
+    colorizer = Colorizer.load(tmp_path / "x.safetensors", device="cpu", views=views)
+    colorizer.model.predict = lambda inputs: inputs.hints[:, :2]
+    height, width = PHOTO.shape[:2]
+    point = Point(x=30, y=20, color="#3050c0", radius=8)
+    told = Guidance(hints=Hints((width, height), (point,)))
+    ab = colorizer.predict_whole(from_array(PHOTO), told).ab
+    expected = told.hints.at(64, 64)[:, :2]
+    assert expected.abs().max() > 20
+    assert (ab - expected).abs().max() < 0.1
