@@ -29,7 +29,7 @@ from inference.fold import fold_batch_norms
 from inference.guidance import NOTHING, Guidance
 from inference.model_view import lightness_seen, size_seen
 from inference.views import mean_over_views
-from media.anything import Photo, Several, several, to_picture
+from media.anything import PhotoLike, SeveralPhotos, several, to_picture
 from media.picture import Picture, load_picture
 from models.base import ColorizationModel
 from models.layers import STRIDE
@@ -137,13 +137,13 @@ class Colorizer:
         return other
 
     @overload
-    def __call__(self, photo: Several, *, max_pixels: int = ...) -> list[np.ndarray]: ...
+    def __call__(self, photo: SeveralPhotos, *, max_pixels: int = ...) -> list[np.ndarray]: ...
 
     @overload
-    def __call__(self, photo: Photo, *, max_pixels: int = ...) -> Any: ...
+    def __call__(self, photo: PhotoLike, *, max_pixels: int = ...) -> Any: ...
 
     def __call__(
-        self, photo: Photo | Several, *, max_pixels: int = Config.max_pixels
+        self, photo: PhotoLike | SeveralPhotos, *, max_pixels: int = Config.max_pixels
     ) -> np.ndarray | list[np.ndarray]:
         """Color a photo, or several, one after the other.
 
@@ -163,7 +163,7 @@ class Colorizer:
         photos = several(photo)
         if photos is not None:
             return [self.color(to_picture(each, max_pixels=max_pixels)).pixels for each in photos]
-        return self.color(to_picture(cast(Photo, photo), max_pixels=max_pixels)).pixels
+        return self.color(to_picture(cast(PhotoLike, photo), max_pixels=max_pixels)).pixels
 
     def color(self, original: Picture) -> Picture:
         """Color a photo with all that belongs to it; its metadata then says so."""

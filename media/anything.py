@@ -13,11 +13,11 @@ from torch import Tensor
 
 from media.picture import CHANNELS, Picture, from_array, from_image, load_picture, read_picture
 
-Photo: TypeAlias = str | Path | bytes | IO[bytes] | Image.Image | np.ndarray | Tensor
-Several: TypeAlias = list[Photo] | tuple[Photo, ...]
+PhotoLike: TypeAlias = str | Path | bytes | IO[bytes] | Image.Image | np.ndarray | Tensor
+SeveralPhotos: TypeAlias = list[PhotoLike] | tuple[PhotoLike, ...]
 
 
-def to_picture(photo: Photo, *, max_pixels: int) -> Picture:
+def to_picture(photo: PhotoLike, *, max_pixels: int) -> Picture:
     """A path, the bytes of a file, a file that is open for reading, a Pillow image, or an array or tensor.
 
     Args:
@@ -42,7 +42,7 @@ def to_picture(photo: Photo, *, max_pixels: int) -> Picture:
     return from_array(np.asarray(photo))
 
 
-def several(photo: Photo | Several) -> Sequence[Photo] | None:
+def several(photo: PhotoLike | SeveralPhotos) -> Sequence[PhotoLike] | None:
     """The photos of a list or tuple, or of a batch (N, C, H, W); None: it is one photo.
 
     Raises:
