@@ -139,7 +139,8 @@ def on_screen(browser):
 def downloaded(browser, tmp_path, button):
     browser.find_element("id", button).click()
     deadline = time.monotonic() + 30
-    while not (found := list(tmp_path.glob(f"choices_*.{button}"))):
+    # Chromium makes an empty file of the name first.
+    while not (found := [file for file in tmp_path.glob(f"choices_*.{button}") if file.stat().st_size]):
         assert time.monotonic() < deadline
         time.sleep(0.1)
     return found[0]

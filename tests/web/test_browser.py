@@ -98,7 +98,8 @@ def held(driver):
 
 
 def downloaded(driver, folder, name):
-    wait(driver, lambda _: (folder / name).exists())
+    # Chromium makes an empty file of the name first.
+    wait(driver, lambda _: (folder / name).exists() and (folder / name).stat().st_size)
     return folder / name
 
 
