@@ -76,11 +76,11 @@ class Colorizer:
         """
         self.loaded = loaded
         self.device = find_device(device)
-        self.model: ColorizationModel = loaded.model.eval()
+        self.model: ColorizationModel = loaded.model.to(self.device).eval()
         if not self.model.is_random:  # whose drawings follow every rounding
-            fold_batch_norms(self.model, torch.full((1, 1, 1, 1), 50.0))
+            fold_batch_norms(self.model, torch.full((1, 1, 1, 1), 50.0, device=self.device))
         # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
-        self.model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model.to(memory_format=torch.channels_last)
         self.image_size: int = image_size or loaded.info.get("image_size", Config.image_size)
         self.resize: str = resize or loaded.info.get("resize", Config.resize)
         self.render_size, self.views = render_size, views

@@ -3,11 +3,14 @@
 import json
 
 import pytest
+import skimage.data
 import torch
 from conftest import SETTINGS
 
 import metrics
+from checkpoint.file import load_weights
 from data.color import lab_to_rgb, rgb_to_lab
+from inference.colorizer import Colorizer
 
 pytestmark = [
     pytest.mark.gpu,
@@ -42,3 +45,13 @@ def test_training(cli, photos, tmp_path, flag):
     argv = ["--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}", "--device=cuda"]
     assert cli(*argv, *settings, flag).code == 0
     assert json.loads((tmp_path / "metrics.json").read_text())["num_photos"] == 2
+
+
+def test_several_colorizers_of_one_model(vivid):
+    """As of several render sizes: the second finds the model on the GPU already."""
+    loaded = load_weights(vivid)
+    photo = skimage.data.chelsea()[:96, :128]
+    first, second = (Colorizer(loaded, device="cuda")(photo) for _ in range(2))
+    assert (first == second).all()
+    expected = Colorizer.load(vivid, device="cpu")(photo)
+    assert abs(first.astype(int) - expected).mean() < 1
