@@ -2,46 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import dataclasses
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, cast, overload
+from typing import Any, cast, overload
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import Tensor
 
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import DEFAULT, find_weights
 from config import VERSION, Config
-from core.device import find_device, find_precision, is_out_of_memory
+from core.device import find_device, find_precision
 from core.errors import UserError
 from core.files import sha256
 from inference.borders import boxes_to_show, predict_within
 from inference.chroma import Chroma, apply_chroma
-from inference.confidence import confidence, most_consistent
 from inference.fold import fold_batch_norms
 from inference.guidance import NOTHING, Guidance
-from inference.model_view import lightness_seen, size_seen
-from inference.views import mean_over_views
+from inference.predictor import Predictor
 from media.anything import PhotoLike, SeveralPhotos, several, to_picture
 from media.picture import Picture, load_picture
 from models.base import ColorizationModel
-from models.layers import STRIDE
 
 log = logging.getLogger(__name__)
-
-Answer = TypeVar("Answer")
-
-# Render sizes that 'auto' compares, as multiples of the side that the model was trained at.
-_RENDER_SIZES = (1, 0.75, 1.25, 1.5)
-# Where memory runs out the model sees half the size, but no less than this.
-_SMALLEST_SIDE = 32
 
 
 class Colorizer:
@@ -81,12 +68,14 @@ class Colorizer:
             fold_batch_norms(self.model, torch.full((1, 1, 1, 1), 50.0, device=self.device))
         # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
         self.model.to(memory_format=torch.channels_last)
-        self.image_size: int = image_size or loaded.info.get("image_size", Config.image_size)
-        self.resize: str = resize or loaded.info.get("resize", Config.resize)
-        self.render_size, self.views = render_size, views
-        # Several threads may share a colorizer, but not every kind of GPU.
-        on_cpu = self.device.type == "cpu"
-        self._one_at_a_time = contextlib.nullcontext() if on_cpu else threading.Lock()
+        self.predictor = Predictor(
+            self.model,
+            self.device,
+            image_size=image_size or loaded.info.get("image_size", Config.image_size),
+            resize=resize or loaded.info.get("resize", Config.resize),
+            render_size=render_size,
+            views=views,
+        )
         self.upsample, self.saturation, self.page = upsample, saturation, page
         self.guidance = NOTHING
         self.reference_sha256: str | None = None
@@ -134,6 +123,7 @@ class Colorizer:
         other = copy.copy(self)
         other.model = copy.copy(self.model)  # a module's shallow copy shares its parameters
         other.model.settings = dataclasses.replace(self.model.settings, **changes)
+        other.predictor = dataclasses.replace(self.predictor, model=other.model)
         return other
 
     @overload
@@ -191,37 +181,20 @@ class Colorizer:
         (chroma,) = self.predict_together([original], guidance)
         return chroma
 
-    @torch.inference_mode()
     def predict_together(
         self, originals: Sequence[Picture], guidance: Guidance | None = None
     ) -> list[Chroma]:
         """What `predict_whole` gives of each of some pictures of one size, but for rounding, and sooner."""
         told = self.guidance if guidance is None else guidance
-        sides = self._sides()
-        if len(originals) > 1 and len(sides) == self.views == 1:
-            seen = [self._seen(original, sides[0]) for original in originals]
-            try:
-                colors = self._predictor(told)(torch.cat(seen)).split(1)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            else:
-                three = zip(originals, seen, colors, strict=True)
-                return [self._chroma(original, L, ab, told) for original, L, ab in three]
-        return [self._predict_alone(original, told) for original in originals]
-
-    def _predict_alone(self, original: Picture, told: Guidance) -> Chroma:
-        L, ab = self._within_memory(self._sides(), lambda sides: self._infer_at(original, sides, told))
-        return self._chroma(original, L, ab, told)
-
-    def _chroma(self, original: Picture, L: Tensor, ab: Tensor, told: Guidance) -> Chroma:
-        """Colours as a file keeps them, so that those from a file and from the model are the same bits."""
-        if not ab.isfinite().all():
-            raise UserError(f"weights {self.loaded.path} predict no finite colours: train them again")
         by = self.about if told.seed is None else f"{self.about}, seed {told.seed}"
-        return Chroma(ab.half().float().contiguous(), original.size, by, L)
+        chromas = []
+        for original, (L, ab) in zip(originals, self.predictor.predict(originals, told), strict=True):
+            if not ab.isfinite().all():
+                raise UserError(f"weights {self.loaded.path} predict no finite colours: train them again")
+            # As a file keeps them, so that those from a file and from the model are the same bits.
+            chromas.append(Chroma(ab.half().float().contiguous(), original.size, by, L))
+        return chromas
 
-    @torch.inference_mode()
     def confidence(
         self, original: Picture, chroma: Chroma | None = None, guidance: Guidance | None = None
     ) -> np.ndarray:
@@ -238,85 +211,15 @@ class Colorizer:
         found = self.predict_chroma(original, told) if chroma is None else chroma
         if found.L is None:
             raise ValueError("expected colours that this colorizer inferred")
-        sure = np.full(original.pixels.shape[:2], 255, np.uint8)  # that paper has no colour
+        everywhere = np.full(original.pixels.shape[:2], 255, np.uint8)  # that paper has no colour
         for box in found.boxes or ((0, 0, *original.size),):
             left, upper, right, lower = box
-            L = found.L[(..., *found.cells(box))]
-            sure[upper:lower, left:right] = self._confidence(original.crop(box), L, told.within(box))
-        return sure
-
-    def _confidence(self, photo: Picture, L: Tensor, guidance: Guidance) -> np.ndarray:
-        """(H, W) uint8; L (1, 1, h, w): of the photo as the model saw it."""
-        side = min(L.shape[-2:])
-
-        def sure_at(sides: list[int]) -> Tensor:
-            return self._confidence_at(L if sides == [side] else self._seen(photo, sides[0]), guidance)
-
-        sure = self._within_memory([side], sure_at)
-        small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
-        return np.asarray(small.resize(photo.size, Image.Resampling.BILINEAR))
-
-    def _confidence_at(self, L: Tensor, guidance: Guidance) -> Tensor:
-        inputs = guidance.at(L, self._shape_seen).to(self.device)
-        with self._one_at_a_time:
-            sure = self.model.confidence(self.model.outputs(inputs), inputs.L)
-        if sure is not None:
-            return sure.float().cpu()
-        return confidence(self._predictor(guidance), L, self._predictor(guidance.mirrored()))
-
-    def _predictor(self, guidance: Guidance) -> Callable[[Tensor], Tensor]:
-        """L* (N, 1, h, w) -> ab (N, 2, h, w), with what a person says about the photo.
-
-        Where more channels follow L* they are the hints, moved along with the photo.
-        """
-
-        def predict(seen: Tensor) -> Tensor:
-            inputs = guidance.at(seen[:, :1], self._shape_seen)
-            if seen.shape[1] > 1:
-                inputs = dataclasses.replace(inputs, hints=seen[:, 1:])
-            with self._one_at_a_time:
-                return self.model.predict(inputs.to(self.device)).float().cpu()
-
-        return predict
-
-    def _within_memory(self, sides: list[int], use: Callable[[list[int]], Answer]) -> Answer:
-        """`use` of the sides at which the model may see a photo; of half of them where memory runs out."""
-        while True:
-            try:
-                return use(sides)
-            except (MemoryError, RuntimeError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            # Not within `except`: the error holds on to the memory that ran out.
-            smaller = [side // 2 for side in sides]
-            if min(smaller) < _SMALLEST_SIDE:
-                raise UserError(
-                    f"out of memory even at {max(sides)} pixels: free memory, or use another --device"
-                )
-            log.warning("out of memory at %d pixels: the model sees %d instead", max(sides), max(smaller))
-            sides = smaller
-
-    def _sides(self) -> list[int]:
-        """The sides at which the model is shown a photo; the colours at the most consistent one are taken."""
-        if self.render_size != "auto":
-            return [int(self.render_size or self.image_size)]
-        sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
-        return list(dict.fromkeys(sides))  # no size twice: it would agree with itself
-
-    def _infer_at(self, original: Picture, sides: list[int], guidance: Guidance) -> tuple[Tensor, Tensor]:
-        """L* of a photo at the size at which the model sees it, and the model's colours for it."""
-        predict = self._predictor(guidance)
-        seen = [self._seen(original, side) for side in sides]
-        candidates = [predict(L) for L in seen] if len(seen) > 1 or self.views == 1 else []
-        best = most_consistent(candidates) if len(seen) > 1 else 0
-        if self.views == 1:
-            return seen[best], candidates[best]
-        hints = guidance.at(seen[best], self._shape_seen).hints
-        shown = seen[best] if hints is None else torch.cat((seen[best], hints), dim=1)
-        return seen[best], mean_over_views(predict, shown, self.views)
-
-    def _seen(self, original: Picture, side: int) -> Tensor:
-        return lightness_seen(original, size_seen(original.size, side, self.resize))
+            photo, L = original.crop(box), found.L[(..., *found.cells(box))]
+            sure = self.predictor.confidence(photo, L, told.within(box))
+            small = Image.fromarray((sure[0, 0] * 255).round().byte().numpy())
+            whole = small.resize(photo.size, Image.Resampling.BILINEAR)
+            everywhere[upper:lower, left:right] = np.asarray(whole)
+        return everywhere
 
     @property
     def fast_precision(self) -> torch.dtype:
@@ -334,11 +237,11 @@ class Colorizer:
     @property
     def settings(self) -> dict[str, Any]:
         """What the colours depend on besides the photo, its hints, a seed and the weights, as JSON values."""
-        names = ("image_size", "resize", "render_size", "views", "upsample", "saturation", "page")
-        own: dict[str, Any] = {name: getattr(self, name) for name in (*names, "reference_sha256")}
+        seen = {
+            name: getattr(self.predictor, name) for name in ("image_size", "resize", "render_size", "views")
+        }
+        names = ("upsample", "saturation", "page", "reference_sha256")
+        own = {**seen, **{name: getattr(self, name) for name in names}}
         if self.guidance.prompt is not None:
             own["prompt"] = self.guidance.prompt
         return {**own, "model": vars(self.model.settings)}
-
-    def _shape_seen(self, size: tuple[int, int]) -> tuple[int, int]:
-        return size_seen(size, self.image_size, self.resize)

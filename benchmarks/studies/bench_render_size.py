@@ -36,7 +36,7 @@ PHOTOS = {"0.3 MP": (640, 480), "2 MP": (1632, 1224), "12 MP": (4000, 3000)}
 
 def scores(weights: str, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
     """'resize side' -> figures, those of the weights' own first."""
-    own = Colorizer.load(weights, device="cpu")
+    own = Colorizer.load(weights, device="cpu").predictor
     sizes = [(own.resize, own.image_size)]
     sizes += [size for resize in RESIZES for side in SIDES if (size := (resize, side)) not in sizes]
     return judge(

@@ -113,8 +113,9 @@ def _ramp(length: int) -> Tensor:
 def ways(weights: str) -> dict[str, tuple[Predict, int]]:
     """Name -> what predicts the colours, and how often it asks the model."""
     own = Colorizer.load(weights, device="cpu")
-    found: dict[str, tuple[Predict, int]] = {f"whole, {own.image_size} px": (own.predict_whole, 1)}
-    for side in (own.image_size * 3 // 2, own.image_size * 2):
+    trained_at = own.predictor.image_size
+    found: dict[str, tuple[Predict, int]] = {f"whole, {trained_at} px": (own.predict_whole, 1)}
+    for side in (trained_at * 3 // 2, trained_at * 2):
         larger = Colorizer.load(weights, render_size=str(side), device="cpu")
         found[f"whole, {side} px"] = (larger.predict_whole, 1)
     for num in (2, 3):

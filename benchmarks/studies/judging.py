@@ -79,7 +79,7 @@ def _observe(colorizer: Colorizer, original: Picture) -> dict[str, float]:
     colored = apply_chroma(original, found, upsample=colorizer.upsample, saturation=colorizer.saturation)
     height, width = found.ab.shape[-2:]
     L = lightness_seen(original, (width, height))
-    predict = partial(mean_over_views, partial(_predict, colorizer), num=colorizer.views)
+    predict = partial(mean_over_views, partial(_predict, colorizer), num=colorizer.predictor.views)
     true, gray = _to_rgb(original), _to_rgb(without_color(original))
     rgb = _to_rgb(colored)
     return {

@@ -1,0 +1,170 @@
+"""A model asked for the colours of photos, at the sizes and in the views in which it is shown them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from core.device import is_out_of_memory
+from core.errors import UserError
+from inference.confidence import confidence, most_consistent
+from inference.guidance import Guidance
+from inference.model_view import lightness_seen, size_seen
+from inference.views import mean_over_views
+from media.picture import Picture
+from models.base import ColorizationModel
+from models.layers import STRIDE
+
+log = logging.getLogger(__name__)
+
+Answer = TypeVar("Answer")
+
+# Render sizes that 'auto' compares, as multiples of the side that the model was trained at.
+_RENDER_SIZES = (1, 0.75, 1.25, 1.5)
+# Where memory runs out the model sees half the size, but no less than this.
+_SMALLEST_SIDE = 32
+
+
+@dataclass(frozen=True)
+class Predictor:
+    """A model with the way in which it is shown photos.
+
+    Where memory runs out it is asked again at half the size, and a warning says so.
+
+    Attributes:
+        model: ready to predict, on `device`.
+        image_size: side that it was trained at, pixels.
+        resize: 'squash' or 'crop', as of --resize.
+        render_size: side at which it sees photos instead; 'auto' compares several; None: `image_size`.
+        views: of each photo, whose colours are averaged; see `mean_over_views`.
+    """
+
+    model: ColorizationModel
+    device: torch.device
+    image_size: int
+    resize: str
+    render_size: str | None
+    views: int
+    # Several threads may share a model, but not every kind of GPU.
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    @torch.inference_mode()
+    def predict(self, photos: Sequence[Picture], told: Guidance) -> list[tuple[Tensor, Tensor]]:
+        """L* (1, 1, h, w) of each photo as the model saw it, and ab (1, 2, h, w): its colours.
+
+        Photos of one size are seen together where each is looked at once.
+
+        Args:
+            photos: of one size.
+            told: what a person says about them.
+        Raises:
+            UserError: no size fits into memory, or such guidance is not for this model.
+        """
+        sides = self._sides()
+        if len(photos) > 1 and len(sides) == self.views == 1:
+            seen = [self._seen(photo, sides[0]) for photo in photos]
+            ab = _if_it_fits(lambda: self._told(told)(torch.cat(seen)))
+            if ab is not None:
+                return list(zip(seen, ab.split(1), strict=True))
+        return [_within_memory(sides, partial(self._predict_at, photo, told)) for photo in photos]
+
+    @torch.inference_mode()
+    def confidence(self, photo: Picture, L: Tensor, told: Guidance) -> Tensor:
+        """How sure the model is of the colours that it gave: (1, 1, h, w) in [0, 1].
+
+        As it says itself where it can, else by how far it agrees with itself.
+
+        Args:
+            photo: in its own size.
+            L: (1, 1, h, w), of the photo as the model saw it.
+            told: as of `predict`.
+        """
+        side = min(L.shape[-2:])
+
+        def sure_at(sides: list[int]) -> Tensor:
+            return self._confidence_at(L if sides == [side] else self._seen(photo, sides[0]), told)
+
+        return _within_memory([side], sure_at)
+
+    def _confidence_at(self, L: Tensor, told: Guidance) -> Tensor:
+        inputs = told.at(L, self._shape_seen).to(self.device)
+        with self._one_at_a_time:
+            sure = self.model.confidence(self.model.outputs(inputs), inputs.L)
+        if sure is not None:
+            return sure.float().cpu()
+        return confidence(self._told(told), L, self._told(told.mirrored()))
+
+    def _predict_at(self, photo: Picture, told: Guidance, sides: list[int]) -> tuple[Tensor, Tensor]:
+        predict = self._told(told)
+        seen = [self._seen(photo, side) for side in sides]
+        candidates = [predict(L) for L in seen] if len(seen) > 1 or self.views == 1 else []
+        best = most_consistent(candidates) if len(seen) > 1 else 0
+        if self.views == 1:
+            return seen[best], candidates[best]
+        hints = told.at(seen[best], self._shape_seen).hints
+        shown = seen[best] if hints is None else torch.cat((seen[best], hints), dim=1)
+        return seen[best], mean_over_views(predict, shown, self.views)
+
+    def _told(self, told: Guidance) -> Callable[[Tensor], Tensor]:
+        """L* (N, 1, h, w) -> ab (N, 2, h, w), with what a person says about the photo.
+
+        Where more channels follow L* they are the hints, moved along with the photo.
+        """
+
+        def predict(seen: Tensor) -> Tensor:
+            inputs = told.at(seen[:, :1], self._shape_seen)
+            if seen.shape[1] > 1:
+                inputs = dataclasses.replace(inputs, hints=seen[:, 1:])
+            with self._one_at_a_time:
+                return self.model.predict(inputs.to(self.device)).float().cpu()
+
+        return predict
+
+    def _sides(self) -> list[int]:
+        """The sides at which the model is shown a photo; the colours at the most consistent one are taken."""
+        if self.render_size != "auto":
+            return [int(self.render_size or self.image_size)]
+        sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
+        return list(dict.fromkeys(sides))  # no size twice: it would agree with itself
+
+    def _seen(self, photo: Picture, side: int) -> Tensor:
+        return lightness_seen(photo, size_seen(photo.size, side, self.resize))
+
+    def _shape_seen(self, size: tuple[int, int]) -> tuple[int, int]:
+        return size_seen(size, self.image_size, self.resize)
+
+    @property
+    def _one_at_a_time(self) -> contextlib.AbstractContextManager[object]:
+        return contextlib.nullcontext() if self.device.type == "cpu" else self._lock
+
+
+def _within_memory(sides: list[int], use: Callable[[list[int]], Answer]) -> Answer:
+    """`use` of the sides at which the model may see a photo; of half of them where memory runs out."""
+    while (answer := _if_it_fits(partial(use, sides))) is None:
+        smaller = [side // 2 for side in sides]
+        if min(smaller) < _SMALLEST_SIDE:
+            raise UserError(
+                f"out of memory even at {max(sides)} pixels: free memory, or use another --device"
+            )
+        log.warning("out of memory at %d pixels: the model sees %d instead", max(sides), max(smaller))
+        sides = smaller
+    return answer
+
+
+def _if_it_fits(use: Callable[[], Answer]) -> Answer | None:
+    """None where memory ran out, and is free again: the error, which holds on to it, is gone by then."""
+    try:
+        return use()
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+    return None
