@@ -16,6 +16,7 @@ from inference.chroma import Chroma, load_chroma
 from inference.colorizer import Colorizer
 from inference.guidance import Guidance
 from inference.hints import Hints, parse_points
+from inference.predictor import Predictor
 from inference.sheet import photos_on_page, turned_photo
 from media.picture import Picture, load_picture
 
@@ -210,11 +211,11 @@ def test_confidence_is_that_of_each_photo(vivid, monkeypatch):
     colorizer = Colorizer.load(vivid, device="cpu")
     asked = []
 
-    def confidence_at(L, _):
+    def confidence_at(_, L, told):
         asked.append(L)
         return torch.full_like(L, 0.1 * len(asked))
 
-    monkeypatch.setattr(colorizer, "_confidence_at", confidence_at)
+    monkeypatch.setattr(Predictor, "_confidence_at", confidence_at)
     for pixels in (scan(WHITE), scan(WHITE)[:280, :260]):
         asked.clear()
         page = Picture(pixels)
