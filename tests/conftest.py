@@ -42,6 +42,21 @@ MAIN = Path(main.__file__)
 NUM_PHOTOS = 16
 SETTINGS = ("--image_size=32", "--batch_size=4", "--epochs=2", "--num_workers=2", "--device=cpu")
 
+# A process runs a whole file: one that takes a minute and is begun last keeps the others waiting.
+_LONGEST = (
+    "test_export",
+    "test_resuming",
+    "test_browser",
+    "test_distributed",
+    "test_models",
+    "test_page_samples",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first."""
+    items.sort(key=lambda item: item.path.stem not in _LONGEST)
+
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport() -> Iterator[None]:
