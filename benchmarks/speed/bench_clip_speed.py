@@ -62,15 +62,17 @@ def run(program: Path, clip: Path, output: Path, *flags: str) -> np.ndarray:
     return np.array(list(map(float, done.stdout.split()[-3:])))
 
 
-def measure_speed(programs: dict[str, Path], num_frames: int, rounds: int, *flags: str) -> dict[str, Any]:
+def measure_speed(
+    programs: dict[str, Path], num_frames: int, rounds: int, *flags: str, sizes: Sequence[str] = tuple(SIZES)
+) -> dict[str, Any]:
     """Frames per second and processor time of a frame, by size and program."""
     found: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        for label, size in SIZES.items():
+        for label in sizes:
             clips = [folder / f"{num}.mp4" for num in (_START_FRAMES, num_frames)]
             for clip, num in zip(clips, (_START_FRAMES, num_frames), strict=True):
-                write_clip(clip, size, num)
+                write_clip(clip, SIZES[label], num)
             figures: dict[str, list[np.ndarray]] = {program: [] for program in programs}
             for _ in range(rounds):
                 for program, path in programs.items():

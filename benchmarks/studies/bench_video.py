@@ -91,7 +91,7 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
         if number % EVERY_SCORE == 0:
             for name, values_of in scores.items():
                 colored = steps.color(frame, seen.L, now.get(name, torch.zeros_like(off)))
-                values_of.append(_score(colored, own, clip))
+                values_of.append(score_frame(colored, own, clip))
         before = now
     flickers = {name: float(np.nanmean(values)) for name, values in changes.items()}
     if not is_color:  # there is no truth
@@ -107,7 +107,7 @@ def own_colors(clip: Clip) -> Iterator[np.ndarray]:
         yield _to_rgb(picture, clip)
 
 
-def _score(colored: ColoredFrame, own: np.ndarray, clip: Clip) -> tuple[float, float]:
+def score_frame(colored: ColoredFrame, own: np.ndarray, clip: Clip) -> tuple[float, float]:
     """PSNR and ΔE76 of a whole frame against the clip's own."""
     pixels = _to_rgb(to_library(colored, clip), clip)
     error = delta_e_76(to_lab(pixels), to_lab(own))
