@@ -70,6 +70,11 @@ def check_mode(item: dataclasses.Field[Any], mode: str) -> None:
         raise UserError(f"--{item.name} is for {in_words(modes)}, not for {mode}: {advice}")
 
 
+def names_for(settings: Any, mode: str) -> list[str]:
+    """The settings of an object that are for this mode, in the order of their declaration."""
+    return [item.name for item in dataclasses.fields(settings) if mode in item.metadata.get("modes", ())]
+
+
 def check_kind(settings: Any, kind: str, path: Path) -> None:
     """Check that only settings for such an input differ from their defaults.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,6 +12,7 @@ from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import DEFAULT, find_weights
 from config import Config
 from core.runs import BEST
+from core.settings import names_for
 from models.base import ColorizationModel
 from models.inputs import Inputs
 from models.registry import find_model
@@ -56,10 +58,13 @@ def _load(config: Config, path: Path, why: str, *, may_extend: bool = False) -> 
 
 
 def describe(config: Config, model: ColorizationModel) -> str:
-    """What --dry_run prints: the resolved configuration, and the model's size on a line."""
+    """What --dry_run prints: the resolved settings of the mode, and the model's size on a line."""
     from torch.utils.flop_counter import FlopCounterMode  # here: it takes long to import
 
-    values = config.to_dict() | {"model_settings": vars(model.settings)}
+    every = config.to_dict()
+    values: dict[str, Any] = {name: every[name] for name in names_for(config, config.mode)}
+    of_model = names_for(model.settings, config.mode)
+    values["model_settings"] = {name: getattr(model.settings, name) for name in of_model}
     total = sum(p.numel() for p in model.parameters())
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     was_training = model.training

@@ -1,8 +1,11 @@
 """Which weights a mode takes when nobody names any, and what it says of them."""
 
+import json
 from pathlib import Path
 
 import pytest
+from conftest import crops
+from PIL import Image
 
 from checkpoint import shipped
 from checkpoint.file import save_weights
@@ -52,3 +55,13 @@ def test_a_run_and_named_weights_come_first(files, capsys):
     choose_weights(Config(mode="predict", weights=best.parent))
     lines = [f"weights of the run: {best} (model1)", f"weights: {best} (model1)"]
     assert capsys.readouterr().out.splitlines() == lines
+
+
+def test_a_dry_run_shows_the_settings_of_its_mode(cli, tmp_path):
+    path = tmp_path / "photo.png"
+    Image.fromarray(crops(1)[0]).save(path)
+    outcome = cli("--mode=predict", f"--image_path={path}", "--weights=model1", "--dry_run", "--quality=50")
+    shown, _ = json.JSONDecoder().raw_decode(outcome.out[outcome.out.index("{") :])
+    assert shown["quality"] == 50
+    assert "gamma_mode" in shown["model_settings"]
+    assert not shown.keys() & {"lr", "epochs", "port", "split"}
