@@ -15,10 +15,10 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from core.errors import UserError
-from web.clips import Clips
-from web.corrections import Corrections
+from web.clips import ClipHandlers
+from web.corrections import CorrectionHandlers
 from web.desk import Desk
-from web.page import Page
+from web.photos import PhotoHandlers
 from web.request_limits import TooLong
 from web.security import Guard
 from web.sessions import Busy, Gone, Sessions
@@ -47,9 +47,9 @@ def build_app(desk: Desk, *, hosts: frozenset[str]) -> Starlette:
         routes=[
             Route("/", lambda _: FileResponse(STATIC / "index.html")),
             Mount("/static", StaticFiles(directory=STATIC)),
-            *Page(desk).routes(),
-            *Corrections(desk).routes(),
-            *Clips(desk).routes(),
+            *PhotoHandlers(desk).routes(),
+            *CorrectionHandlers(desk).routes(),
+            *ClipHandlers(desk).routes(),
         ],
         middleware=[Middleware(Guard, hosts=hosts)],
         exception_handlers={UserError: _say, MemoryError: _say_too_large},

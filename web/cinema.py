@@ -17,9 +17,9 @@ from inference.colorizer import Colorizer
 from media.clip import Clip, open_clip
 from media.encode_clip import CONTAINERS, endings_for, write_preview
 from video.color_clip import Watch, color_clip
-from web.photo import Photo
 from web.sessions import Busy, Gone, Sessions
 from web.studio import Studio, by_name
+from web.upload import Upload
 from web.wish import Wish
 
 log = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ class Stopped(Exception):
 
 
 @dataclass
-class Job:
+class QueuedClip:
     """A clip that is colored or waits for it.
 
     Attributes:
@@ -53,15 +53,15 @@ class Job:
 
 
 class Cinema:
-    """Colors clips in a thread of its own. Clips are files, as photos are; only the jobs are in memory."""
+    """Colors clips in a thread of its own. Clips are files, as photos are; only the queue is in memory."""
 
     def __init__(self, studio: Studio, sessions: Sessions) -> None:
         self._studio, self._sessions = studio, sessions
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="clips")
-        self._jobs: dict[Path, Job] = {}
+        self._queue: dict[Path, QueuedClip] = {}
         self._lock = threading.Lock()
 
-    def take(self, upload: Photo) -> dict[str, Any]:
+    def take(self, upload: Upload) -> dict[str, Any]:
         """Look through a clip, and say its size as it is shown, its frames and its seconds.
 
         Raises:
@@ -72,7 +72,7 @@ class Cinema:
         seconds = float(clip.num_frames / clip.rate)
         return {"width": width, "height": height, "frames": clip.num_frames, "seconds": seconds}
 
-    def begin(self, upload: Photo, wish: Wish) -> None:
+    def begin(self, upload: Upload, wish: Wish) -> None:
         """Color a clip as soon as those before it are done.
 
         Raises:
@@ -80,20 +80,22 @@ class Cinema:
             Busy: too many wait.
         """
         clip, colorizer = self._open(upload), self._studio.colorizer(wish)
-        job = Job(clip.num_frames)
+        queued = QueuedClip(clip.num_frames)
         with self._lock:
-            if upload.folder in self._jobs:
+            if upload.folder in self._queue:
                 raise UserError("this clip is being colored: cancel that first")
-            if len(self._jobs) > _MAX_WAITING:
+            if len(self._queue) > _MAX_WAITING:
                 raise Busy("too many clips wait here just now: try again in some minutes")
-            self._jobs[upload.folder] = job
+            self._queue[upload.folder] = queued
             _outcome(upload).unlink(missing_ok=True)
             _preview(upload).unlink(missing_ok=True)
-            job.turn = self._pool.submit(
-                self._work, upload, job, self._color_of(upload, clip, colorizer, job)
+            queued.turn = self._pool.submit(
+                self._work, upload, queued, self._color_of(upload, clip, colorizer, queued)
             )
 
-    def _color_of(self, upload: Photo, clip: Clip, colorizer: Colorizer, job: Job) -> Callable[[], None]:
+    def _color_of(
+        self, upload: Upload, clip: Clip, colorizer: Colorizer, queued: QueuedClip
+    ) -> Callable[[], None]:
         """The work itself, to be called when it is the clip's turn."""
 
         def color() -> None:
@@ -101,7 +103,7 @@ class Cinema:
             output = upload.full(endings_for(clip.path)[0])
             output.parent.mkdir(exist_ok=True)
             watch = Watch(
-                lambda num: self._check(upload, job, num),
+                lambda num: self._check(upload, queued, num),
                 lambda part: write_preview(_preview(upload), clip, part),
                 max(1, round(_PREVIEW_SECONDS * clip.rate)),
             )
@@ -117,46 +119,46 @@ class Cinema:
 
         return color
 
-    def progress(self, upload: Photo) -> dict[str, Any]:
+    def progress(self, upload: Upload) -> dict[str, Any]:
         """How far a clip is: state, frames that are done, all, whether there is a preview, name, error."""
-        job, found = self._jobs.get(upload.folder), {"state": "new", "done": 0, "total": 0}
-        if job is not None:
-            state = "waiting" if job.done is None else "coloring"
-            found = {"state": state, "done": job.done or 0, "total": job.total}
+        queued, found = self._queue.get(upload.folder), {"state": "new", "done": 0, "total": 0}
+        if queued is not None:
+            state = "waiting" if queued.done is None else "coloring"
+            found = {"state": state, "done": queued.done or 0, "total": queued.total}
         elif _outcome(upload).exists():
             found |= read_json(_outcome(upload))
         return found | {"preview": _preview(upload).exists()}
 
-    def cancel(self, upload: Photo) -> None:
+    def cancel(self, upload: Upload) -> None:
         """Stop a clip after the frame that it is at; what is finished is taken up when it is begun again."""
         with self._lock:
-            job = self._jobs.get(upload.folder)
-        if job is None:
+            queued = self._queue.get(upload.folder)
+        if queued is None:
             return
-        job.stop.set()
-        if job.turn and job.turn.cancel():  # it has not begun
+        queued.stop.set()
+        if queued.turn and queued.turn.cancel():  # it has not begun
             self._end(upload, {"state": "cancelled"})
 
-    def result(self, upload: Photo) -> Path | None:
+    def result(self, upload: Upload) -> Path | None:
         """The colored clip."""
         places = (upload.full(ending) for ending in CONTAINERS)
         return next((path for path in places if path.exists()), None)
 
-    def preview(self, upload: Photo) -> Path:
+    def preview(self, upload: Upload) -> Path:
         """Where its first seconds are."""
         return _preview(upload)
 
     def close(self) -> None:
-        """Stop all jobs."""
-        for job in list(self._jobs.values()):
-            job.stop.set()
+        """Stop all of them."""
+        for queued in list(self._queue.values()):
+            queued.stop.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _work(self, upload: Photo, job: Job, color: Callable[[], None]) -> None:
+    def _work(self, upload: Upload, queued: QueuedClip, color: Callable[[], None]) -> None:
         outcome: dict[str, Any] = {"state": "done"}
         try:
-            self._check(upload, job, 0)
-            with self._sessions.reserve(_ROOM * upload.upload.stat().st_size):
+            self._check(upload, queued, 0)
+            with self._sessions.reserve(_ROOM * upload.file.stat().st_size):
                 color()
         except Stopped:
             outcome = {"state": "cancelled"}
@@ -171,7 +173,7 @@ class Cinema:
         finally:
             self._end(upload, outcome)
 
-    def _end(self, upload: Photo, outcome: dict[str, Any]) -> None:
+    def _end(self, upload: Upload, outcome: dict[str, Any]) -> None:
         try:
             if _is_here(upload):
                 write_json(_outcome(upload), outcome)
@@ -179,41 +181,41 @@ class Cinema:
                 upload.delete()
         finally:
             with self._lock:
-                del self._jobs[upload.folder]
+                del self._queue[upload.folder]
 
-    def _check(self, upload: Photo, job: Job, num: int) -> None:
+    def _check(self, upload: Upload, queued: QueuedClip, num: int) -> None:
         """
         Raises:
             Stopped: the clip was deleted or cancelled.
             Busy: there is no room for it.
         """
-        if job.stop.is_set() or not _is_here(upload):
+        if queued.stop.is_set() or not _is_here(upload):
             raise Stopped
-        job.done = num
+        queued.done = num
         if num % _ROOM_ASKED_EVERY == 0:
             with self._sessions.reserve(0):
                 pass
 
-    def _open(self, upload: Photo) -> Clip:
-        path = upload.upload
+    def _open(self, upload: Upload) -> Clip:
+        path = upload.file
         try:
             return open_clip(path, max_pixels=self._studio.config.max_pixels)
         except UserError as error:
             raise by_name(error, path) from error
 
 
-def _outcome(upload: Photo) -> Path:
+def _outcome(upload: Upload) -> Path:
     """How it ended, as JSON."""
     return upload.folder / "outcome.json"
 
 
-def _preview(upload: Photo) -> Path:
+def _preview(upload: Upload) -> Path:
     """Its first seconds in colour."""
     return upload.folder / "preview.mp4"
 
 
-def _is_here(upload: Photo) -> bool:
+def _is_here(upload: Upload) -> bool:
     try:
-        return upload.upload.exists()
+        return upload.file.exists()
     except Gone:
         return False

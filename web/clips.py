@@ -9,14 +9,14 @@ from starlette.routing import Route
 
 from core.errors import UserError
 from web.desk import Desk
-from web.page import MAX_PHOTOS, download
-from web.photo import Photo
+from web.photos import MAX_PHOTOS, download
 from web.request_limits import length, save
 from web.sessions import Gone
+from web.upload import Upload
 
 
-class Clips:
-    """The handlers."""
+class ClipHandlers:
+    """The handlers of clips."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -40,52 +40,52 @@ class Clips:
         session = self.desk.session(request)
         size = await length(request, "the clip", self.desk.max_upload)
         with self.desk.sessions.reserve(size):
-            clip = Photo.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
+            clip = Upload.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
             try:
-                await save(request, clip.upload)
+                await save(request, clip.file)
                 about = await self.desk.photos.do(request, lambda: self.desk.cinema.take(clip))
             except (UserError, MemoryError, ClientDisconnect):
                 clip.delete()
                 raise
-        return JSONResponse({"id": clip.id, "name": clip.upload.name, **about})
+        return JSONResponse({"id": clip.id, "name": clip.file.name, **about})
 
     async def delete(self, request: Request) -> Response:
         """Delete a clip, which ends its coloring."""
-        clip = self.desk.photo(request)
+        clip = self.desk.upload(request)
         self.desk.cinema.cancel(clip)
         clip.delete()
         return Response(status_code=204)
 
     async def begin(self, request: Request) -> Response:
         """Color it; the answer does not wait for that."""
-        clip, wish = self.desk.photo(request), self.desk.wish(request)
+        clip, wish = self.desk.upload(request), self.desk.wish(request)
         await anyio.to_thread.run_sync(lambda: self.desk.cinema.begin(clip, wish))
         return Response(status_code=202)
 
     async def progress(self, request: Request) -> Response:
         """How far it is."""
-        return JSONResponse(self.desk.cinema.progress(self.desk.photo(request)))
+        return JSONResponse(self.desk.cinema.progress(self.desk.upload(request)))
 
     async def cancel(self, request: Request) -> Response:
         """Stop coloring it."""
-        self.desk.cinema.cancel(self.desk.photo(request))
+        self.desk.cinema.cancel(self.desk.upload(request))
         return Response(status_code=204)
 
     async def preview(self, request: Request) -> Response:
         """Its first seconds, to be played on the page."""
-        path = self.desk.cinema.preview(self.desk.photo(request))
+        path = self.desk.cinema.preview(self.desk.upload(request))
         if not path.exists():
             raise Gone("there is no preview yet")
         return FileResponse(path)
 
     async def full(self, request: Request) -> Response:
         """All of it, to be played on the page."""
-        path = self.desk.cinema.result(self.desk.photo(request))
+        path = self.desk.cinema.result(self.desk.upload(request))
         if path is None:
             raise Gone("there is no such file: color it again")
         return FileResponse(path)
 
     async def download(self, request: Request) -> Response:
         """All of it, to be kept."""
-        clip = self.desk.photo(request)
+        clip = self.desk.upload(request)
         return download(self.desk.cinema.result(clip) or clip.full(".mp4"))

@@ -12,12 +12,12 @@ from starlette.routing import Route
 
 from web.desk import Desk
 from web.guiding import keep_points, keep_strokes
-from web.photo import Photo
-from web.request_limits import length, number, read_json, save
+from web.request_limits import json_body, length, number, save
+from web.upload import Upload
 
 
-class Corrections:
-    """The handlers."""
+class CorrectionHandlers:
+    """The handlers of corrections."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -34,31 +34,31 @@ class Corrections:
 
     async def points(self, request: Request) -> Response:
         """Take hints: a list of points."""
-        photo = self.desk.photo(request)
-        points = await read_json(request)
+        photo = self.desk.upload(request)
+        points = await json_body(request)
         await self.desk.previews.do(request, lambda: keep_points(photo, points))
         return Response(status_code=204)
 
     async def strokes(self, request: Request) -> Response:
         """Take hints: a picture, or nothing in its place."""
-        photo = self.desk.photo(request)
+        photo = self.desk.upload(request)
         limit = self.desk.studio.config.max_pixels
         return await self._keep(request, photo, lambda path: keep_strokes(photo, path, max_pixels=limit))
 
     async def reference(self, request: Request) -> Response:
         """Take a reference, or nothing in its place."""
-        photo = self.desk.photo(request)
+        photo = self.desk.upload(request)
         return await self._keep(request, photo, lambda path: self.desk.studio.refer(photo, path))
 
     async def likely(self, request: Request) -> Response:
         """Colours to suggest at a place of the photo."""
-        photo = self.desk.photo(request)
+        photo = self.desk.upload(request)
         width, height = photo.size
         x, y = (number(request, name, 0, side) for name, side in (("x", width), ("y", height)))
         place = min(x, width - 1) / width, min(y, height - 1) / height
         return JSONResponse(await self.desk.photos.do(request, lambda: self.desk.studio.likely(photo, place)))
 
-    async def _keep(self, request: Request, photo: Photo, keep: Callable[[Path], None]) -> Response:
+    async def _keep(self, request: Request, photo: Upload, keep: Callable[[Path], None]) -> Response:
         """Receive a file about a photo, hand it to `keep`, and delete it where `keep` did not move it."""
         path = photo.folder / f"received-{secrets.token_hex(8)}"
         with self.desk.sessions.reserve(await length(request, "the file", self.desk.max_upload)):

@@ -8,10 +8,10 @@ from starlette.requests import Request
 
 from inference.chroma import Chroma
 from web.cinema import Cinema
-from web.photo import Photo
-from web.request_limits import Line, choice, number, whole_number
+from web.request_limits import WorkQueue, choice, number, whole_number
 from web.sessions import Sessions
 from web.studio import Studio
+from web.upload import Upload
 from web.wish import Wish
 
 _MAX_SATURATION, _MAX_VIVIDNESS = 3.0, 1.0
@@ -31,8 +31,8 @@ class Desk:
         self.studio, self.sessions, self.max_upload = studio, sessions, max_upload
         self.cinema = Cinema(studio, sessions)
         # One photo is decoded at a time.
-        self.photos = Line(at_once=1, max_waiting=_MAX_WAITING)
-        self.previews = Line(at_once=2, max_waiting=_MAX_WAITING)
+        self.photos = WorkQueue(at_once=1, max_waiting=_MAX_WAITING)
+        self.previews = WorkQueue(at_once=2, max_waiting=_MAX_WAITING)
 
     @property
     def max_vividness(self) -> float:
@@ -52,13 +52,13 @@ class Desk:
         """
         return self.sessions.get(request.path_params["session"])
 
-    def photo(self, request: Request) -> Photo:
-        """A photo of that person.
+    def upload(self, request: Request) -> Upload:
+        """A photo or a clip of that person.
 
         Raises:
             Gone: there is none.
         """
-        return Photo.find(self.session(request), request.path_params["photo"])
+        return Upload.find(self.session(request), request.path_params["photo"])
 
     def wish(self, request: Request) -> Wish:
         """How a photo is to be colored.
@@ -73,7 +73,7 @@ class Desk:
         is_plain = request.query_params.get("plain") == "true"
         return Wish(model, vividness, saturation, seed=seed, is_plain=is_plain)
 
-    async def chroma(self, request: Request, photo: Photo, wish: Wish) -> Chroma:
+    async def chroma(self, request: Request, photo: Upload, wish: Wish) -> Chroma:
         """The colours that the model sees, which is asked only for what it was not asked before."""
         known = self.studio.known(photo, wish)
         if known is not None:

@@ -36,7 +36,7 @@ def doubt_layer(sure: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def pack(pictures: Iterable[Path], path: Path) -> Path:
+def zip_pictures(pictures: Iterable[Path], path: Path) -> Path:
     """Put pictures into a zip file, not compressed again, under names of their own."""
     taken: set[str] = set()
     with zipfile.ZipFile(path, "w") as archive:

@@ -15,11 +15,11 @@ from core.files import sha256, write_json
 from inference.guidance import Guidance
 from inference.hints import Hints, parse_points, read_hints
 from media.picture import Picture, load_picture
-from web.photo import Photo
 from web.sessions import Gone
+from web.upload import Upload
 
 
-def keep_points(photo: Photo, points: Any) -> None:
+def keep_points(photo: Upload, points: Any) -> None:
     """Take a list of points in place of the one before.
 
     Raises:
@@ -29,7 +29,7 @@ def keep_points(photo: Photo, points: Any) -> None:
     write_json(photo.points, points)
 
 
-def keep_strokes(photo: Photo, upload: Path, *, max_pixels: int) -> None:
+def keep_strokes(photo: Upload, upload: Path, *, max_pixels: int) -> None:
     """Take a transparent picture in place of the one before; an empty file takes that away.
 
     Raises:
@@ -57,7 +57,7 @@ def read_reference(upload: Path, *, max_pixels: int) -> Picture:
         raise _about(upload, "the reference", error) from error
 
 
-def keep_reference(photo: Photo, upload: Path, matched: np.ndarray) -> None:
+def keep_reference(photo: Upload, upload: Path, matched: np.ndarray) -> None:
     """Take a reference, and what was matched of it, in place of those before.
 
     Previews are made meanwhile: both files are whole before either has its name.
@@ -79,13 +79,13 @@ def keep_reference(photo: Photo, upload: Path, matched: np.ndarray) -> None:
         written.unlink(missing_ok=True)
 
 
-def remove_reference(photo: Photo) -> None:
+def remove_reference(photo: Upload) -> None:
     """Delete the reference, but first what was matched of it, which says that there is one."""
     photo.matched.unlink(missing_ok=True)
     photo.reference.unlink(missing_ok=True)
 
 
-def fingerprint(photo: Photo, accepts: frozenset[str]) -> str:
+def fingerprint(photo: Upload, accepts: frozenset[str]) -> str:
     """Hashes of the files about a photo that a model takes itself: hints, a reference, both or neither.
 
     Args:
@@ -96,7 +96,7 @@ def fingerprint(photo: Photo, accepts: frozenset[str]) -> str:
     return " ".join(sha256(path) for path in paths)
 
 
-def guidance_of(photo: Photo, accepts: frozenset[str], *, max_pixels: int) -> Guidance:
+def guidance_of(photo: Upload, accepts: frozenset[str], *, max_pixels: int) -> Guidance:
     """The hints and the reference of a photo, as far as a model takes them itself; as of `fingerprint`."""
     hints = hints_of(photo) if "hints" in accepts else None
     has_reference = "reference" in accepts and photo.reference.exists()
@@ -104,7 +104,7 @@ def guidance_of(photo: Photo, accepts: frozenset[str], *, max_pixels: int) -> Gu
     return Guidance(hints=hints or None, reference=reference)
 
 
-def hints_of(photo: Photo) -> Hints:
+def hints_of(photo: Upload) -> Hints:
     """All hints for a photo."""
     hints = Hints(photo.size)
     if photo.strokes.exists():

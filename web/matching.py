@@ -10,7 +10,7 @@ from inference.corrector import Scribbler, solve_size
 from inference.reference import Reference, encoder_features
 from inference.shipped_encoder import shipped_encoder
 from media.picture import Picture, from_array, load_picture
-from web.photo import Photo
+from web.upload import Upload
 
 _SOLVED_PIXELS = 10**5
 
@@ -31,7 +31,7 @@ def match(reference: Picture, small: Picture) -> np.ndarray:
     return _scribbler(reference)(small, height, width).numpy()
 
 
-def preview_scribbler(photo: Photo) -> Scribbler | None:
+def preview_scribbler(photo: Upload) -> Scribbler | None:
     """What `match` found, and was kept; None: there is no reference."""
     try:
         matched = torch.from_numpy(np.load(photo.matched))
@@ -40,7 +40,7 @@ def preview_scribbler(photo: Photo) -> Scribbler | None:
     return lambda *_: matched
 
 
-def full_scribbler(photo: Photo, *, max_pixels: int) -> Scribbler | None:
+def full_scribbler(photo: Upload, *, max_pixels: int) -> Scribbler | None:
     """As `predict` matches the reference; None: there is none."""
     if not photo.matched.exists():
         return None

@@ -97,7 +97,7 @@ async def save(request: Request, path: Path) -> None:
         raise Busy(f"there is no room ({error.strerror}): try again later") from error
 
 
-async def read_json(request: Request) -> Any:
+async def json_body(request: Request) -> Any:
     """A body as JSON.
 
     Raises:
@@ -111,7 +111,7 @@ async def read_json(request: Request) -> Any:
         raise UserError("this is no JSON") from error
 
 
-class Line:
+class WorkQueue:
     """A queue for work that takes memory: few pieces are worked on at once, however many people are here."""
 
     def __init__(self, *, at_once: int, max_waiting: int) -> None:

@@ -41,8 +41,8 @@ from web.guiding import (
 )
 from web.likely import likely_colors
 from web.matching import full_scribbler, match, preview_scribbler, small_enough
-from web.photo import Photo
 from web.sessions import Gone
+from web.upload import Upload
 from web.wish import Wish
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
@@ -86,11 +86,11 @@ class Studio:
         """Whether a model draws its colours at random, so that every seed gives others."""
         return self._colorizer(model).model.is_random
 
-    def take(self, photo: Photo) -> list[str]:
+    def take(self, photo: Upload) -> list[str]:
         """Decode a photo, keep its size and its preview without colour; returns what is odd about it."""
         with keeping_remarks(is_quiet=True) as remarks:
             original = self._open(photo)
-            self._remark_on(original, photo.upload)
+            self._remark_on(original, photo.file)
         image = original.preview(_PREVIEW_SIDE)
         image.thumbnail((_PREVIEW_SIDE, _PREVIEW_SIDE))
         gray = without_color(from_array(np.asarray(image)))
@@ -107,12 +107,12 @@ class Studio:
         if wrong := suspicion(original, torch.zeros(1, 2, 1, 1)):
             keep(f"is {wrong}")
 
-    def known(self, photo: Photo, wish: Wish) -> Chroma | None:
+    def known(self, photo: Upload, wish: Wish) -> Chroma | None:
         """The colours that a model predicted before; None: it was not asked yet."""
         path = self._chroma_path(photo, wish)
         return load_chroma(path) if path.exists() else None
 
-    def predict_chroma(self, photo: Photo, wish: Wish) -> Chroma:
+    def predict_chroma(self, photo: Upload, wish: Wish) -> Chroma:
         """Ask a model for the colours of a photo, and keep them.
 
         A model that takes hints or a reference itself is given those of the photo.
@@ -135,14 +135,14 @@ class Studio:
             old.unlink(missing_ok=True)
         return replace(chroma, L=None)  # as it is read back, so that a preview is the same every time
 
-    def preview(self, photo: Photo, chroma: Chroma, wish: Wish) -> bytes:
+    def preview(self, photo: Upload, chroma: Chroma, wish: Wish) -> bytes:
         """A small colored picture, a JPEG, without the network."""
         gray = _gray(photo)
         scribbler = None if self._takes_references(wish) else preview_scribbler(photo)
         colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, small_enough(gray))
         return jpeg(colored.pixels, quality=self.config.quality)
 
-    def refer(self, photo: Photo, upload: Path) -> None:
+    def refer(self, photo: Upload, upload: Path) -> None:
         """Match another photo as the reference, and take it; an empty file takes the reference away.
 
         Raises:
@@ -154,7 +154,7 @@ class Studio:
         reference = read_reference(upload, max_pixels=self.config.max_pixels)
         keep_reference(photo, upload, match(reference, small_enough(_gray(photo))))
 
-    def likely(self, photo: Photo, place: tuple[float, float]) -> list[str]:
+    def likely(self, photo: Upload, place: tuple[float, float]) -> list[str]:
         """Colours to suggest at a place, by all models; see `likely_colors`.
 
         They see the preview, and once: what they predicted is kept.
@@ -169,11 +169,11 @@ class Studio:
                 predicted.append(load_chroma(path))
         return likely_colors(gray, predicted, place)
 
-    def doubt(self, photo: Photo, wish: Wish) -> bytes:
+    def doubt(self, photo: Upload, wish: Wish) -> bytes:
         """A transparent PNG that lays magenta over what a model is unsure of."""
         return doubt_layer(self._asked(wish).confidence(_gray(photo)))
 
-    def develop(self, photo: Photo, chroma: Chroma, wish: Wish, ending: str) -> Path:
+    def develop(self, photo: Upload, chroma: Chroma, wish: Wish, ending: str) -> Path:
         """Write the colored photo at its own size and depth, with its metadata, and say where.
 
         Raises:
@@ -239,7 +239,7 @@ class Studio:
             said.append(f"seed {wish.seed}")
         return " ".join(said)
 
-    def _chroma_path(self, photo: Photo, wish: Wish) -> Path:
+    def _chroma_path(self, photo: Upload, wish: Wish) -> Path:
         accepts = self._colorizer(wish.model).model.accepts
         said = "" if wish.is_plain else fingerprint(photo, accepts)
         return photo.chroma_path(f"{self._about(wish)} {said}")
@@ -252,18 +252,18 @@ class Studio:
                 self._loaded[model] = Colorizer.from_config(self.config, load_weights(self.choices[model]))
             return self._loaded[model]
 
-    def _open(self, photo: Photo) -> Picture:
-        path = photo.upload
+    def _open(self, photo: Upload) -> Picture:
+        path = photo.file
         try:
             return load_picture(path, max_pixels=self.config.max_pixels)
         except UserError as error:
             raise by_name(error, path) from error
 
 
-def _gray(photo: Photo) -> Picture:
+def _gray(photo: Upload) -> Picture:
     try:
         with Image.open(photo.gray) as image:
-            return from_image(image, photo.upload.name)
+            return from_image(image, photo.file.name)
     except FileNotFoundError as error:
         raise Gone("this photo is here no more: drop it again") from error
 

@@ -18,9 +18,9 @@ from media.encode import save_picture
 from media.picture import Picture
 from web.guiding import hints_of, keep_points, keep_strokes
 from web.matching import match
-from web.photo import Photo
 from web.sessions import Gone
 from web.studio import Studio
+from web.upload import Upload
 from web.wish import Wish
 
 LIMIT = 10**6
@@ -34,8 +34,8 @@ def studio(vivid):
 
 @pytest.fixture
 def photo(studio, tmp_path):
-    photo = Photo.new(tmp_path, "old.png", at_most=1)
-    save_picture(photo.upload, Picture(skimage.data.coffee()[100:260, 100:340]), quality=95)
+    photo = Upload.new(tmp_path, "old.png", at_most=1)
+    save_picture(photo.file, Picture(skimage.data.coffee()[100:260, 100:340]), quality=95)
     studio.take(photo)
     return photo
 
@@ -108,7 +108,7 @@ def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, tmp_path):
     file, expected = tmp_path / "hints.json", tmp_path / "expected.png"
     file.write_text(json.dumps(POINTS))
     flags = [f"--weights={vivid}", f"--hints={file}", f"--reference={reference}", "--device=cpu"]
-    command = ["--mode=predict", f"--image_path={photo.upload}", f"--output_path={expected}"]
+    command = ["--mode=predict", f"--image_path={photo.file}", f"--output_path={expected}"]
     assert cli(*command, *flags).code == 0
     wish = Wish(studio.first)
     chroma = studio.predict_chroma(photo, wish)

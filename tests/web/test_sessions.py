@@ -5,8 +5,8 @@ import re
 import pytest
 
 from core.errors import UserError
-from web.photo import Photo, safe_name
 from web.sessions import Busy, Gone, Sessions
+from web.upload import Upload, safe_name
 
 
 @pytest.fixture
@@ -84,27 +84,27 @@ def test_room_is_limited(sessions):
 
 def test_a_photo_has_a_folder_of_its_own(sessions):
     session = sessions.get(sessions.new())
-    photo, other = (Photo.new(session, "../x.png", at_most=2) for _ in range(2))
-    assert photo.upload.name == "x.png"
-    assert photo.upload != other.upload
-    assert photo.upload.is_relative_to(session)
-    assert Photo.find(session, photo.id) == photo
+    photo, other = (Upload.new(session, "../x.png", at_most=2) for _ in range(2))
+    assert photo.file.name == "x.png"
+    assert photo.file != other.file
+    assert photo.file.is_relative_to(session)
+    assert Upload.find(session, photo.id) == photo
     with pytest.raises(UserError, match="2 photos are here"):
-        Photo.new(session, "y.png", at_most=2)
+        Upload.new(session, "y.png", at_most=2)
     photo.delete()
     for name in (photo.id, "..", "", ".", f"../{session.name}/{other.id}", f"{other.id}/upload", "0" * 16):
         with pytest.raises(Gone):
-            Photo.find(session, name)
-    assert re.fullmatch("[0-9a-f]{16}", Photo.new(session, "y.png", at_most=2).id)
+            Upload.find(session, name)
+    assert re.fullmatch("[0-9a-f]{16}", Upload.new(session, "y.png", at_most=2).id)
 
 
 def test_a_photo_of_somebody_who_left(sessions):
     token = sessions.new()
     session = sessions.get(token)
-    photo = Photo.new(session, "x.png", at_most=2)
+    photo = Upload.new(session, "x.png", at_most=2)
     sessions.forget(token)
     with pytest.raises(Gone):
-        Photo.new(session, "x.png", at_most=2)
-    for name in ("upload", "size"):
+        Upload.new(session, "x.png", at_most=2)
+    for name in ("file", "size"):
         with pytest.raises(Gone):
             getattr(photo, name)

@@ -15,10 +15,10 @@ from config import Config
 from core.errors import UserError
 from media.encode import save_picture
 from media.picture import Picture, load_picture
-from web.files import pack
-from web.photo import Photo
+from web.files import zip_pictures
 from web.sessions import Gone
 from web.studio import ENDINGS, Studio
+from web.upload import Upload
 from web.wish import Wish
 
 COFFEE = skimage.data.coffee()[100:300, 100:400]
@@ -31,8 +31,8 @@ def studio(vivid):
 
 @pytest.fixture
 def photo(studio, tmp_path):
-    photo = Photo.new(tmp_path, "old.png", at_most=1)
-    save_picture(photo.upload, Picture(COFFEE.astype(np.uint16) * 257), quality=95)
+    photo = Upload.new(tmp_path, "old.png", at_most=1)
+    save_picture(photo.file, Picture(COFFEE.astype(np.uint16) * 257), quality=95)
     assert studio.take(photo) == ["has colours of its own, in whose place others come here"]
     assert photo.size == (300, 200)
     return photo
@@ -60,7 +60,7 @@ def test_full_size_is_what_predict_writes(cli, vivid, studio, photo, chroma, tmp
     expected = tmp_path / f"expected{ending}"
     flags = [f"--weights={vivid}", "--saturation=0.7", f"--output_path={expected}", "--device=cpu"]
     flags += ["--keep_color=no"]
-    assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
+    assert cli("--mode=predict", f"--image_path={photo.file}", *flags).code == 0
     for colors in (chroma, studio.known(photo, Wish(studio.first))):
         found = studio.develop(photo, colors, Wish(studio.first, saturation=0.7), ending)
         assert found.name == f"old_colorized{ending}"
@@ -72,13 +72,13 @@ def test_borders_and_pages_are_what_predict_writes(cli, vivid, studio, tmp_path,
     """As they are shown to the model, and told to be sure of."""
     framed = np.pad(COFFEE, ((30, 30), (40, 40), (0, 0)), constant_values=250)
     pixels = framed if kind == "border" else scan()
-    photo, expected = Photo.new(tmp_path, "old.png", at_most=1), tmp_path / "expected.png"
-    save_picture(photo.upload, Picture(pixels), quality=95)
+    photo, expected = Upload.new(tmp_path, "old.png", at_most=1), tmp_path / "expected.png"
+    save_picture(photo.file, Picture(pixels), quality=95)
     studio.take(photo)
     wish = Wish(studio.first)
     found = studio.develop(photo, studio.predict_chroma(photo, wish), wish, ".png")
     flags = [f"--weights={vivid}", f"--output_path={expected}", "--device=cpu", "--keep_color=no"]
-    assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
+    assert cli("--mode=predict", f"--image_path={photo.file}", *flags).code == 0
     assert found.read_bytes() == expected.read_bytes()
     preview = chroma_of(studio.preview(photo, studio.known(photo, wish), wish))
     assert preview[:20].max() < 4 < preview[60:100, 60:100].mean()
@@ -119,8 +119,8 @@ def test_doubt_is_magenta_as_far_as_the_model_is_unsure(studio, photo, monkeypat
 
 
 def test_errors_name_the_photo_without_its_folder(studio, tmp_path):
-    photo = Photo.new(tmp_path, "x.jpg", at_most=1)
-    photo.upload.write_text("no photo")
+    photo = Upload.new(tmp_path, "x.jpg", at_most=1)
+    photo.file.write_text("no photo")
     with pytest.raises(UserError, match=r"^x\.jpg is not a photo"):
         studio.take(photo)
 
@@ -141,7 +141,7 @@ def test_pack_keeps_namesakes_apart(tmp_path):
     for path in paths:
         path.parent.mkdir()
         path.write_text(str(path))
-    with zipfile.ZipFile(pack(paths, tmp_path / "x.zip")) as archive:
+    with zipfile.ZipFile(zip_pictures(paths, tmp_path / "x.zip")) as archive:
         assert archive.namelist() == ["a.png", "A (2).png", "b.png"]
         assert archive.read("A (2).png").decode() == str(paths[1])
 
@@ -154,10 +154,10 @@ def test_it_keeps_depth_and_size(studio, photo, chroma):
 
 def test_what_is_odd_about_a_photo_is_told(studio, tmp_path, caplog):
     """As predict tells it, but not to the log of the server: names of files are people's own."""
-    photo = Photo.new(tmp_path, "page.tif", at_most=1)
+    photo = Upload.new(tmp_path, "page.tif", at_most=1)
     page, white = Image.fromarray(scan()), Image.new("L", (90, 60), 255)
-    page.save(photo.upload, save_all=True, append_images=[white])
+    page.save(photo.file, save_all=True, append_images=[white])
     assert studio.take(photo) == ["4 photos found on the page", "holds 2 pictures: the first is colored here"]
-    white.save(photo.upload)
+    white.save(photo.file)
     assert "is nearly all white" in studio.take(photo)
     assert caplog.messages == []

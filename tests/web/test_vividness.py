@@ -12,8 +12,8 @@ from core.errors import UserError
 from media.encode import save_picture
 from media.picture import Picture
 from models.registry import build_model
-from web.photo import Photo
 from web.studio import Studio
+from web.upload import Upload
 from web.wish import Wish
 
 
@@ -35,8 +35,8 @@ def studio(unet):
 
 @pytest.fixture
 def photo(studio, tmp_path):
-    photo = Photo.new(tmp_path, "old.png", at_most=1)
-    save_picture(photo.upload, Picture(skimage.data.coffee()[100:160, 100:180]), quality=95)
+    photo = Upload.new(tmp_path, "old.png", at_most=1)
+    save_picture(photo.file, Picture(skimage.data.coffee()[100:160, 100:180]), quality=95)
     studio.take(photo)
     return photo
 
@@ -49,7 +49,7 @@ def test_it_is_what_predict_writes(cli, unet, studio, photo, tmp_path):
     expected = tmp_path / "expected.png"
     flags = [f"--weights={unet}", "--vividness=0.5", f"--output_path={expected}", "--device=cpu"]
     flags += ["--keep_color=no"]
-    assert cli("--mode=predict", f"--image_path={photo.upload}", *flags).code == 0
+    assert cli("--mode=predict", f"--image_path={photo.file}", *flags).code == 0
     assert studio.develop(photo, lively, wishes[1], ".png").read_bytes() == expected.read_bytes()
     assert studio.develop(photo, plain, wishes[0], ".png").read_bytes() != expected.read_bytes()
     assert np.asarray(Image.open(expected)).shape == (60, 80, 3)
@@ -69,5 +69,5 @@ def test_a_model_without_it(studio, photo):
 
 
 def test_the_flag_for_a_model_without_it(cli, vivid, photo):
-    outcome = cli("--mode=predict", f"--image_path={photo.upload}", f"--weights={vivid}", "--vividness=1")
+    outcome = cli("--mode=predict", f"--image_path={photo.file}", f"--weights={vivid}", "--vividness=1")
     assert (outcome.code, outcome.error) == (2, "error: --vividness is not a setting of model1: leave it out")

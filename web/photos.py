@@ -15,18 +15,18 @@ from core.errors import UserError
 from media.clip import SUFFIXES
 from media.formats import PHOTOS
 from web.desk import Desk
-from web.files import pack
-from web.photo import Photo
-from web.request_limits import choice, length, read_json, save
+from web.files import zip_pictures
+from web.request_limits import choice, json_body, length, save
 from web.sessions import Gone
 from web.studio import ENDINGS
+from web.upload import Upload
 
 MAX_PHOTOS = 50
 """Of one person."""
 
 
-class Page:
-    """The handlers."""
+class PhotoHandlers:
+    """The handlers of sessions and photos."""
 
     def __init__(self, desk: Desk) -> None:
         self.desk = desk
@@ -86,45 +86,45 @@ class Page:
         session = self.desk.session(request)
         size = await length(request, "the photo", self.desk.max_upload)
         with self.desk.sessions.reserve(size):
-            photo = Photo.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
+            photo = Upload.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
             try:
-                await save(request, photo.upload)
+                await save(request, photo.file)
                 notes = await self.desk.photos.do(request, lambda: self.desk.studio.take(photo))
             except (UserError, MemoryError, ClientDisconnect):
                 photo.delete()
                 raise
         width, height = photo.size
-        about = {"id": photo.id, "name": photo.upload.name, "width": width, "height": height}
+        about = {"id": photo.id, "name": photo.file.name, "width": width, "height": height}
         return JSONResponse({**about, "notes": notes})
 
     async def delete(self, request: Request) -> Response:
         """Delete a photo."""
-        self.desk.photo(request).delete()
+        self.desk.upload(request).delete()
         return Response(status_code=204)
 
     async def gray(self, request: Request) -> Response:
         """The preview without colour."""
-        path = self.desk.photo(request).gray
+        path = self.desk.upload(request).gray
         if not path.exists():
             raise Gone("there is no such photo: drop it again")
         return FileResponse(path)
 
     async def color(self, request: Request) -> Response:
         """The preview in colour; the network is asked only for what it was not asked before."""
-        photo, wish = self.desk.photo(request), self.desk.wish(request)
+        photo, wish = self.desk.upload(request), self.desk.wish(request)
         chroma = await self.desk.chroma(request, photo, wish)
         content = await self.desk.previews.do(request, lambda: self.desk.studio.preview(photo, chroma, wish))
         return Response(content, media_type="image/jpeg")
 
     async def doubt(self, request: Request) -> Response:
         """What the model is unsure of, as a layer for the preview."""
-        photo, wish = self.desk.photo(request), self.desk.wish(request)
+        photo, wish = self.desk.upload(request), self.desk.wish(request)
         content = await self.desk.photos.do(request, lambda: self.desk.studio.doubt(photo, wish))
         return Response(content, media_type="image/png")
 
     async def develop(self, request: Request) -> Response:
         """Write a photo at full size; its file's name."""
-        photo, wish = self.desk.photo(request), self.desk.wish(request)
+        photo, wish = self.desk.upload(request), self.desk.wish(request)
         ending = choice(request, "format", ENDINGS)
         chroma = await self.desk.chroma(request, photo, wish)
         with self.desk.sessions.reserve(3 * math.prod(chroma.size)):
@@ -135,17 +135,17 @@ class Page:
 
     async def download(self, request: Request) -> Response:
         """The file that `develop` wrote."""
-        return download(self.desk.photo(request).full(choice(request, "format", ENDINGS)))
+        return download(self.desk.upload(request).full(choice(request, "format", ENDINGS)))
 
     async def pack(self, request: Request) -> Response:
         """Put what `develop` wrote of several photos into a zip."""
         session, ending = self.desk.session(request), choice(request, "format", ENDINGS)
-        ids = await read_json(request)
+        ids = await json_body(request)
         if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
             raise UserError("name the photos in a list")
-        paths = [path for name in ids if (path := Photo.find(session, name).full(ending)).exists()]
+        paths = [path for name in ids if (path := Upload.find(session, name).full(ending)).exists()]
         with self.desk.sessions.reserve(sum(path.stat().st_size for path in paths)):
-            await self.desk.photos.do(request, lambda: pack(paths, session / "colorized.zip"))
+            await self.desk.photos.do(request, lambda: zip_pictures(paths, session / "colorized.zip"))
         return JSONResponse({"name": "colorized.zip"})
 
     async def download_zip(self, request: Request) -> Response:

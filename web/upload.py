@@ -1,4 +1,4 @@
-"""A photo on the page: its folder, and the names of the files in it."""
+"""A photo or a clip that was uploaded: its folder, and the names of the files in it."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True)
-class Photo:
-    """A photo of a person, and where the files about it are.
+class Upload:
+    """What a person has uploaded, a photo or a clip, and where the files about it are.
 
     Attributes:
-        folder: in the part of that person.
+        folder: within the folder of that person's session.
     """
 
     folder: Path
 
     @classmethod
-    def new(cls, session: Path, name: str, *, at_most: int) -> Photo:
-        """Make room for a photo that somebody sends under any name at all.
+    def new(cls, session: Path, name: str, *, at_most: int) -> Upload:
+        """Make room for a file that somebody sends under any name at all.
 
         Raises:
             UserError: as many photos are there already.
@@ -44,22 +44,22 @@ class Photo:
             raise Gone("your photos are here no more: drop them again")
         if sum(1 for _ in session.glob("*/upload")) >= at_most:
             raise UserError(f"{at_most} photos are here: remove some first")
-        photo = cls(session / secrets.token_hex(8))
-        (photo.folder / "upload").mkdir(parents=True)
-        (photo.folder / "upload" / safe_name(name)).touch()
-        return photo
+        upload = cls(session / secrets.token_hex(8))
+        (upload.folder / "upload").mkdir(parents=True)
+        (upload.folder / "upload" / safe_name(name)).touch()
+        return upload
 
     @classmethod
-    def find(cls, session: Path, photo_id: str) -> Photo:
-        """A photo by the name of its folder.
+    def find(cls, session: Path, photo_id: str) -> Upload:
+        """What was uploaded, by the name of its folder.
 
         Raises:
             Gone: there is none.
         """
-        photo = cls(session / photo_id)
-        if not _ID.fullmatch(photo_id) or not photo.folder.is_dir():
+        upload = cls(session / photo_id)
+        if not _ID.fullmatch(photo_id) or not upload.folder.is_dir():
             raise Gone(_GONE)
-        return photo
+        return upload
 
     @property
     def id(self) -> str:
@@ -67,8 +67,8 @@ class Photo:
         return self.folder.name
 
     @property
-    def upload(self) -> Path:
-        """The file as it came.
+    def file(self) -> Path:
+        """The uploaded file itself, unchanged.
 
         Raises:
             Gone: it was deleted.
@@ -134,7 +134,7 @@ class Photo:
 
     def full(self, ending: str) -> Path:
         """The colored photo at full size."""
-        return self.folder / "full" / f"{self.upload.stem}_colorized{ending}"
+        return self.folder / "full" / f"{self.file.stem}_colorized{ending}"
 
     def delete(self) -> None:
         """Delete it and all that was made of it."""
