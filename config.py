@@ -10,7 +10,7 @@ from typing import Any
 from core.data_config import DataConfig
 from core.errors import UserError
 from core.predict_config import PredictConfig
-from core.settings import LISTING, MODES, setting, validate
+from core.settings import LISTING, MODES, check_ranges, setting
 from core.train_config import TrainConfig
 
 VERSION = "0.1.0"
@@ -118,7 +118,7 @@ class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig)
     given: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
-        validate(self)
+        check_ranges(self)
         DataConfig.__post_init__(self)
         PredictConfig.__post_init__(self)
         if self.render_sizes and self.mode != "predict":

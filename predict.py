@@ -18,10 +18,10 @@ from core.remarks import keeping_remarks
 from core.settings import check_kind
 from inference.colorizer import Colorizer
 from inference.corrector import Corrector
-from inference.folder import Job, color_photos, default_output, files_to_color
+from inference.folder import FolderJob, color_photos, default_output, files_to_color
 from inference.painter import Painter
-from inference.photo import run_photo
 from inference.pipes import PIPE, through_pipes
+from inference.predict_photo import run_photo
 from inference.prompt import check_prompt
 from inference.report import Report, Result, warn_of_mixture
 from inference.variants import check_one_size, check_variants
@@ -32,7 +32,7 @@ from media.walk import Files, count_endings
 from models.registry import WITHOUT_WEIGHTS
 from video.color_clips import clip_targets
 from video.parts import work_folder
-from video.predict import color_clips_of, run_clip
+from video.predict_clips import color_clips_of, run_clip
 from video.remains import sweep, work_folders
 
 __all__ = ["Colorizer", "run"]
@@ -111,9 +111,9 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     report = Report(output, tell)
     painter = Painter(config, corrector, colorizer, files.photos)
 
-    def job(*names: str, **more: Any) -> Job:
+    def job(*names: str, **more: Any) -> FolderJob:
         settings = painter.settings(*names)
-        return Job(folder, output, config.overwrite, report, painter.about, settings, **more)
+        return FolderJob(folder, output, config.overwrite, report, painter.about, settings, **more)
 
     of_clips = job("temporal", "every", "deinterlace")
     if painter.album:
@@ -135,7 +135,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     return _sum_up(results, files, (of_photos, of_clips))
 
 
-def _sum_up(results: Sequence[Result], files: Files, jobs: Sequence[Job]) -> int:
+def _sum_up(results: Sequence[Result], files: Files, jobs: Sequence[FolderJob]) -> int:
     """Say what became of a folder; returns the exit code."""
     if files.others:
         print(count_endings(files.others))

@@ -116,7 +116,7 @@ _ACCEPTED: dict[Any, Any] = {int: int, float: (int, float), bool: bool, str: str
 """What a declared type takes; everything else is a tuple of numbers."""
 
 
-def validate(settings: Any) -> None:
+def check_ranges(settings: Any) -> None:
     """Check every declared setting of a dataclass instance against its own range.
 
     Raises:

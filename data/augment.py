@@ -16,7 +16,7 @@ CROP_ASPECT = (3 / 4, 4 / 3)
 """Width over height of a crop, before it is stretched back to the photo's shape."""
 
 
-def warp(rgb: Tensor, theta: Tensor) -> Tensor:
+def warp_affine(rgb: Tensor, theta: Tensor) -> Tensor:
     """Sample photos (N, 3, S, S) where the maps (N, 2, 3) of `random_affine` say, once for all that they do.
 
     What a rotation brings in from outside the photo is its mirror image, so there are no black corners to

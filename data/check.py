@@ -22,7 +22,7 @@ from data.inspection import each
 from data.listing import Listing, list_folder
 from data.near import groups_of, near_duplicates
 from data.pipeline import open_listing
-from data.split import draw
+from data.split import draw_manifest
 
 COLUMNS = (
     *("name", "split", "class", "width", "height", "kind", "border"),
@@ -64,8 +64,8 @@ def run(config: Config) -> int:
     start = time.monotonic()
     checked = _inspect(config, listing)
     tested = _inspect(config, test) if test else None
-    rows, groups = describe(checked, tested, _splits(config, checked))
-    summary = summarize(rows, groups)
+    rows, groups = tabulate(checked, tested, _splits(config, checked))
+    summary = count_findings(rows, groups)
     if world().is_main:
         write_csv(folder / "check.csv", rows, COLUMNS)
         write_json(folder / "check.json", {"data_dir": listing.root, **summary, "near_groups": groups})
@@ -89,7 +89,7 @@ def _splits(config: Config, checked: Checked) -> dict[str, str]:
     photos = checked.listing.photos
     seen = {photo.name: (f.sha256, f.fault) for photo, f in zip(photos, checked.findings, strict=True)}
     try:
-        manifest = draw(
+        manifest = draw_manifest(
             checked.listing,
             seed=config.seed,
             subset_size=config.subset_size,
@@ -105,7 +105,7 @@ def _splits(config: Config, checked: Checked) -> dict[str, str]:
     return {entry.photo.name: entry.split for entry in manifest.entries}
 
 
-def describe(
+def tabulate(
     checked: Checked, tested: Checked | None, splits: dict[str, str]
 ) -> tuple[list[dict[str, Any]], list[list[str]]]:
     """A row for every photo, by `COLUMNS`, and the groups of near-duplicates.
@@ -147,8 +147,8 @@ def _near(findings: Sequence[Finding]) -> np.ndarray:
     return np.array(known)[near_duplicates(hashes, copies)]
 
 
-def summarize(rows: Sequence[dict[str, Any]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """What was found, in numbers; rows and groups are those of `describe`."""
+def count_findings(rows: Sequence[dict[str, Any]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
+    """What was found, in numbers; rows and groups are those of `tabulate`."""
     sides = [min(row["width"], row["height"]) for row in rows if row["kind"]] or [0]
     split_of = {row["name"]: row["split"] for row in rows}
     across = [group for group in groups if len({split_of[name] for name in group} - {""}) > 1]

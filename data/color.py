@@ -153,7 +153,7 @@ def join(L: Tensor, ab: Tensor) -> Tensor:
     return torch.cat((L, ab), dim=-3)
 
 
-def chroma(ab: Tensor) -> Tensor:
+def cie_chroma(ab: Tensor) -> Tensor:
     """C*ab, the distance from gray.
 
     Args:

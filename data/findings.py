@@ -9,7 +9,7 @@ from PIL import Image
 
 from data.inspection import fault_of, read
 from data.listing import Photo
-from data.near import fingerprint
+from data.near import hashes_and_copy
 from data.own_color import is_toned, small_lab
 from inference.borders import find_photo
 from media.picture import Picture
@@ -27,7 +27,7 @@ class Finding:
         size: (width, height).
         kind: 'color'; 'gray'; 'toned', in one hue; '' where it cannot be read.
         has_border: whether there is a near-constant border around it.
-        marks: its `fingerprint`, without its border; None where it cannot be read.
+        marks: its `hashes_and_copy`, without its border; None where it cannot be read.
     """
 
     sha256: str
@@ -51,7 +51,7 @@ def inspect_photo(photo: Photo, max_pixels: int) -> Finding:
     fault = fault_of(photo, pixels)
     kind = "gray" if fault else "toned" if is_toned(small_lab(pixels)) else "color"
     inside = _within_border(pixels)
-    return Finding(digest, fault, pixels.size, kind, inside is not pixels, fingerprint(inside))
+    return Finding(digest, fault, pixels.size, kind, inside is not pixels, hashes_and_copy(inside))
 
 
 def _within_border(pixels: Image.Image) -> Image.Image:

@@ -14,7 +14,7 @@ from core.distributed import gather, num_cores, share
 from data.listing import Photo
 from media.decode import PhotoError, is_gray
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 
 def read(photo: Photo, max_pixels: int) -> tuple[str, Image.Image | None, str]:
@@ -40,8 +40,8 @@ def fault_of(photo: Photo, pixels: Image.Image) -> str:
 
 
 def each(
-    photos: Sequence[Photo], inspect: Callable[[Photo], Answer], num_workers: int
-) -> Iterator[tuple[Photo, Answer]]:
+    photos: Sequence[Photo], inspect: Callable[[Photo], T], num_workers: int
+) -> Iterator[tuple[Photo, T]]:
     """`inspect` in threads (Pillow decodes outside Python's lock) of all processes, results in order.
 
     Args:

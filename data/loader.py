@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from core.distributed import share, world
-from data.augment import MIN_CROP, random_affine, warp
+from data.augment import MIN_CROP, random_affine, warp_affine
 from data.batch import Batch
 from data.color import rgb_to_lab
 from data.film import draw_film, film_lab
@@ -87,7 +87,7 @@ class PhotoLoader:
         for batch, (indices, rgb) in zip(batches, shares, strict=True):
             mine = list(share(range(len(batch))))
             theta = random_affine(len(batch), generator, self.min_crop)[mine]
-            rgb = warp(rgb.float().div_(255), theta)
+            rgb = warp_affine(rgb.float().div_(255), theta)
             film = None
             if self.film_augment:
                 film = draw_film(len(batch), film_generator, self.film_augment)[mine]

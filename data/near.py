@@ -10,14 +10,14 @@ from PIL import Image
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-DISTANCE = 6
+MAX_DISTANCE = 6
 """Bits by which the hashes of near-duplicates differ at most."""
 _ALIKE = 0.95  # correlation of their small copies, at least
 _SIDE = 16  # pixels of a small copy
 _BITS = 64
 
 
-def fingerprint(photo: Image.Image) -> tuple[np.ndarray, np.ndarray]:
+def hashes_and_copy(photo: Image.Image) -> tuple[np.ndarray, np.ndarray]:
     """What a photo is found again by, whatever its size, format and quality.
 
     Returns:
@@ -35,7 +35,7 @@ def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
     """Pairs of photos that are nearly the same, as they are or mirrored.
 
     Args:
-        hashes: (n, 2) uint64, of `fingerprint`.
+        hashes: (n, 2) uint64, of `hashes_and_copy`.
         copies: (n, 16, 16) uint8.
     Returns:
         (m, 2) int64, indices, the smaller first.
@@ -46,7 +46,7 @@ def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
     shown -= shown.mean(axis=1, keepdims=True)
     shown /= np.linalg.norm(shown, axis=1, keepdims=True) + 1e-6
     found = [np.empty((0, 2), np.int64)]
-    for first, second in near_pairs(both, DISTANCE):
+    for first, second in near_pairs(both, MAX_DISTANCE):
         first, second = np.minimum(first, second), np.maximum(first, second)
         # Numbers from `num` on are mirror images. Two mirror images are left out, for their two photos were
         # found as well; so is a photo with its own mirror image.

@@ -18,7 +18,7 @@ from data.loader import PhotoLoader
 from data.manifest import Entry, Manifest, read_manifest
 from data.pack import Packer
 from data.protocols import check_number, photos_of
-from data.split import draw
+from data.split import draw_manifest
 from media.decode import PhotoError
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Mani
     if num < config.subset_size and not whole:
         print(f"{listing.root} holds {num} photos, fewer than --subset_size: all are used")
     rejected = config.run_path / ("rejected_all.csv" if whole else REJECTED)
-    return draw(
+    return draw_manifest(
         listing,
         seed=config.seed,
         subset_size=None if whole else config.subset_size,

@@ -20,7 +20,7 @@ class Protocol:
     Attributes:
         about: which photos, whose protocol, and what is not checked or not the same; for metrics.json.
         settings: of the configuration, by name.
-        metrics: what is printed, names of `scoring.scorecard.METRICS`.
+        metrics: what is printed, names of `scoring.scorecard.METRIC_NAMES`.
         num_photos: that are scored.
         file_name: what the photos' files are called; its group is their number.
         changeable: names of those settings that a flag may change.

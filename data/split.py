@@ -63,7 +63,7 @@ def share_out(total: int, ratios: Sequence[float]) -> list[int]:
     return counts
 
 
-def draw(
+def draw_manifest(
     listing: Listing,
     *,
     seed: int,

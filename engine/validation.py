@@ -11,7 +11,7 @@ from core.device import autocast
 from core.distributed import gather, sum_over_processes
 from core.errors import UserError
 from core.figures import progress_bar
-from data.color import chroma, join, lab_to_rgb
+from data.color import cie_chroma, join, lab_to_rgb
 from data.loader import PhotoLoader
 from engine.guard import DIVERGED
 from models.base import ColorizationModel
@@ -49,8 +49,8 @@ def validate(
                     torch.stack(list(losses.values())).sum() * len(batch),
                     metrics.psnr(lab_to_rgb(join(batch.L, ab)), target).sum(),
                     metrics.psnr(gray, target).sum(),
-                    chroma(ab).mean(dim=(1, 2)).sum(),
-                    chroma(batch.ab).mean(dim=(1, 2)).sum(),
+                    cie_chroma(ab).mean(dim=(1, 2)).sum(),
+                    cie_chroma(batch.ab).mean(dim=(1, 2)).sum(),
                 )
             )
             num_photos += len(batch)

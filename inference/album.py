@@ -27,7 +27,7 @@ from inference.transfer import Impression, nearest, places_of, pull, remember
 from media.pages import find_pages
 from media.picture import Picture, count_pixels
 
-Predict = Callable[[Picture], Chroma]
+PredictChroma = Callable[[Picture], Chroma]
 """Gives a model's colours for a photo."""
 
 _SIDE = 224  # pixels of the square in which photos are compared
@@ -42,7 +42,9 @@ class Album:
         first: photo -> the first by name of its series; those of a series of one are left out.
     """
 
-    def __init__(self, paths: Iterable[Path], predict: Predict, read: Callable[[Path], Picture]) -> None:
+    def __init__(
+        self, paths: Iterable[Path], predict: PredictChroma, read: Callable[[Path], Picture]
+    ) -> None:
         """
         Args:
             paths: of all photos; what cannot be read, and files of several pictures, stay alone.

@@ -22,7 +22,7 @@ from inference.model_view import lightness_seen
 from inference.own_color import Own
 from inference.upsample import UPSAMPLERS, Rows
 from media.metadata import mark_inferred
-from media.picture import FULL, Box, Picture, check_size
+from media.picture import WHITE, Box, Picture, check_size
 
 _METADATA_KEY = "chroma"
 # Joined at a time: what one operation writes the next finds in the cache.
@@ -133,7 +133,7 @@ def without_color(original: Picture) -> Picture:
 def _join_full_size(pixels: np.ndarray, colors: Rows, own: Own | None = None) -> np.ndarray:
     """L* of a photo (H, W, 3), and the colours of each of its rows but its own; in the photo's dtype."""
     height, width = pixels.shape[:2]
-    full = FULL[pixels.dtype.name]
+    full = WHITE[pixels.dtype.name]
     # A float photo keeps its lightness to 1e-3, which takes more digits than float32 has.
     dtype = torch.float64 if pixels.dtype.kind == "f" else torch.float32
     result = np.empty(pixels.shape, pixels.dtype)

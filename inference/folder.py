@@ -32,7 +32,7 @@ PIXELS_PER_CORE = 25_000_000
 
 
 @dataclass(frozen=True)
-class Job:
+class FolderJob:
     """What is the same for all files of one kind in a folder.
 
     Attributes:
@@ -108,7 +108,7 @@ def default_output(folder: Path) -> Path:
     return folder.with_name(f"{folder.name}_colorized")
 
 
-def color_photos(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
+def color_photos(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Result]:
     """Color the photos of a folder under the same names.
 
     A photo that cannot be read costs a line and does not end the run. What is there already is skipped,

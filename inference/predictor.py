@@ -26,7 +26,7 @@ from models.layers import STRIDE
 
 log = logging.getLogger(__name__)
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 # Render sizes that 'auto' compares, as multiples of the side that the model was trained at.
 _RENDER_SIZES = (1, 0.75, 1.25, 1.5)
@@ -147,7 +147,7 @@ class Predictor:
         return contextlib.nullcontext() if self.device.type == "cpu" else self._lock
 
 
-def _within_memory(sides: list[int], use: Callable[[list[int]], Answer]) -> Answer:
+def _within_memory(sides: list[int], use: Callable[[list[int]], T]) -> T:
     """`use` of the sides at which the model may see a photo; of half of them where memory runs out."""
     while (answer := _if_it_fits(partial(use, sides))) is None:
         smaller = [side // 2 for side in sides]
@@ -160,7 +160,7 @@ def _within_memory(sides: list[int], use: Callable[[list[int]], Answer]) -> Answ
     return answer
 
 
-def _if_it_fits(use: Callable[[], Answer]) -> Answer | None:
+def _if_it_fits(use: Callable[[], T]) -> T | None:
     """None where memory ran out, and is free again: the error, which holds on to it, is gone by then."""
     try:
         return use()

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from data.color import L_SCALE
 
-EPSILON = 0.02**2
+REGULARIZATION = 0.02**2
 """Variance of L* / 100 in a window of 3x3 pixels below which the guided upsampling sees no edge."""
 
 Rows = Callable[[Tensor, slice], Tensor]
@@ -44,7 +44,7 @@ def guided_filter(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
     guide = L / L_SCALE
     mean_guide, mean_ab = _box(guide), _box(ab)
     variance = _box(guide * guide) - mean_guide * mean_guide
-    slope = (_box(guide * ab) - mean_guide * mean_ab) / (variance + EPSILON)
+    slope = (_box(guide * ab) - mean_guide * mean_ab) / (variance + REGULARIZATION)
     stretched = Stretched(torch.cat((ab, slope, guide), dim=1), height, width)
 
     def colors(L_rows: Tensor, rows: slice) -> Tensor:

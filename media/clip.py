@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from media.clip_times import read_times
-from media.ffmpeg import MATRICES, ClipError, decoded, opened, reading, video_stream
-from media.ycbcr import FULL, LIMITED, Coding
+from media.ffmpeg import MATRICES, ClipError, clip_errors, decoded, opened_clip, video_stream
+from media.ycbcr import FULL_RANGE, LIMITED_RANGE, Coding
 
 SUFFIXES = (
     *(".mp4", ".m4v", ".mov", ".3gp", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".vob"),
@@ -110,7 +110,7 @@ def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip
     Raises:
         ClipError: missing, no clip, without frames, cut short, HDR, or too large.
     """
-    with opened(path) as container, reading(path):
+    with opened_clip(path) as container, clip_errors(path):
         stream = video_stream(container, path)
         width, height = stream.codec_context.width, stream.codec_context.height
         if width * height > max_pixels:
@@ -155,16 +155,16 @@ def _field_order(context: Any) -> str:
 
 
 def range_of(frame: Any) -> int:
-    """`LIMITED` or `FULL`: as a frame of the library says, or else its pixel format."""
-    if frame.color_range in (LIMITED, FULL):
+    """`LIMITED_RANGE` or `FULL_RANGE`: as a frame of the library says, or else its pixel format."""
+    if frame.color_range in (LIMITED_RANGE, FULL_RANGE):
         return int(frame.color_range)
-    return FULL if frame.format.name.startswith(_FULL_BY_NATURE) else LIMITED
+    return FULL_RANGE if frame.format.name.startswith(_FULL_BY_NATURE) else LIMITED_RANGE
 
 
 def _range_to_write(frame: Any) -> int:
     """The same, so that luma keeps its codes; limited, as is usual, of what has no luma."""
     is_rgb = frame.colorspace == _RGB or frame.format.is_rgb
-    return LIMITED if is_rgb else range_of(frame)
+    return LIMITED_RANGE if is_rgb else range_of(frame)
 
 
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:

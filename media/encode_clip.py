@@ -17,7 +17,7 @@ from core.remarks import remark
 from media.aac import ConvertedSound
 from media.clip import Clip
 from media.encode_part import write_sample, writing_to
-from media.ffmpeg import ClipError, opened, pyav, reading
+from media.ffmpeg import ClipError, clip_errors, opened_clip, pyav
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Ending -> FFmpeg's name of the format."""
@@ -60,7 +60,7 @@ def endings_for(path: Path) -> list[str]:
     Raises:
         ClipError: the clip cannot be opened.
     """
-    with opened(path) as source:
+    with opened_clip(path) as source:
         holds = {ending: not _to_convert(source, name) for ending, name in CONTAINERS.items()}
     return sorted(CONTAINERS, key=lambda ending: not holds[ending])
 
@@ -79,7 +79,7 @@ def plan_target(clip: Clip, output: Path, quality: int) -> Target:
         write_sample(part, clip, quality)
     except (av.error.FFmpegError, OverflowError) as error:
         raise ClipError(f"{clip.path} cannot be encoded ({size}, {clip.rate} frames/s: {error})") from error
-    with opened(clip.path) as source:
+    with opened_clip(clip.path) as source:
         target = Target(output)
         target = replace(target, converted=_to_convert(source, target.container))
         for index in target.converted:
@@ -138,7 +138,7 @@ def _join(
     av = pyav()
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(av.open(file, "w", format=plan.container))
-        source = stack.enter_context(opened(clip.path))
+        source = stack.enter_context(opened_clip(clip.path))
         video = _add_video(target, clip, parts[0])
         copies = {s.index: _add_copy(target, s, plan) for s in _to_copy(source, target)}
         _copy_metadata(source, target, comment, plan.left_out)
@@ -257,7 +257,7 @@ def _other_packets(source: Any, clip: Clip, copies: dict[int, Any]) -> Iterator[
     """The packets of sound and subtitles, from the beginning of the clip on."""
     streams = [stream for stream in source.streams if stream.index in copies]
     latest: dict[int, int] = {}
-    with reading(clip.path):
+    with clip_errors(clip.path):
         for packet in source.demux(streams):
             if packet.is_corrupt:  # the last of a clip that was cut short
                 continue

@@ -44,7 +44,7 @@ def pyav() -> ModuleType:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[Any]:
+def opened_clip(path: Path) -> Iterator[Any]:
     """An input container.
 
     Raises:
@@ -67,7 +67,7 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[None]:
+def clip_errors(path: Path) -> Iterator[None]:
     """Turn what the library says of a broken clip into an error that names it.
 
     Raises:
@@ -122,7 +122,7 @@ def decoded(path: Path, max_pixels: int, *, deinterlace: bool = False) -> Iterat
 
 
 def _decoded(path: Path, max_pixels: int, *, deinterlace: bool) -> Iterator[Any]:
-    with opened(path) as container, reading(path):
+    with opened_clip(path) as container, clip_errors(path):
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         # A net under a size that changes on the way; the library counts more than what is shown.

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from data.color import lab_to_rgb, lightness
 
-LIMITED, FULL = 1, 2
+LIMITED_RANGE, FULL_RANGE = 1, 2
 """Black and white of 8 bits: 16 and 235, or 0 and 255."""
 
 _WEIGHTS = {
@@ -34,7 +34,7 @@ class Coding:
 
     Attributes:
         matrix: its number in H.273, one of `media.ffmpeg.MATRICES`.
-        color_range: `LIMITED` or `FULL`.
+        color_range: `LIMITED_RANGE` or `FULL_RANGE`.
         bits: 8 or 10.
     """
 
@@ -55,7 +55,7 @@ class Coding:
 
     def levels(self) -> tuple[float, float, float]:
         """The codes of black and white of the luma, and how many a range of 1 of Cb or Cr takes."""
-        if self.color_range == FULL:
+        if self.color_range == FULL_RANGE:
             return 0, 2**self.bits - 1, 2**self.bits - 1
         unit = 2 ** (self.bits - 8)
         return 16 * unit, 235 * unit, 224 * unit

@@ -17,13 +17,13 @@ from core.errors import UserError
 from core.extras import installing
 
 NUM_TIMES = 1000
-LAST = NUM_TIMES - 1
+LAST_TIME = NUM_TIMES - 1
 """The time at which there is noise alone."""
 MIN_SNR_GAMMA = 5.0
 _BETAS = (0.00085, 0.012)
 
 
-class Schedule(nn.Module):
+class NoiseSchedule(nn.Module):
     """alpha and sigma of each time; alpha^2 + sigma^2 = 1."""
 
     alpha: Tensor

@@ -22,7 +22,7 @@ from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
 from models.base import ColorizationModel, one_by_one
 from models.denoiser import Denoiser, Guider
-from models.diffusion import LAST, Schedule, check_diffusers, draw
+from models.diffusion import LAST_TIME, NoiseSchedule, check_diffusers, draw
 from models.inputs import Inputs
 from models.settings import Liu2023Settings
 from models.timm_encoder import TimmEncoder
@@ -85,7 +85,7 @@ class Liu2023(ColorizationModel):
         self.guider = Guider(self.encoder.channels, preset.widths)
         self.denoiser = Denoiser(preset.widths, preset.num_blocks, preset.c_words)
         self.words = WordEmbedding(preset.c_words)
-        self.schedule = Schedule()
+        self.schedule = NoiseSchedule()
 
     def inputs(self, batch: Batch) -> Inputs:
         """Without seeds: trainings and tests look at the best guess, which takes one pass and repeats."""
@@ -122,7 +122,7 @@ class Liu2023(ColorizationModel):
         guess = partial(self._guess, guides=guides, prompt=prompt)
         shape = (2, *guides[0].shape[-2:])
         if seeds is None:
-            clean = guess(L.new_zeros(L.shape[0], *shape), LAST)
+            clean = guess(L.new_zeros(L.shape[0], *shape), LAST_TIME)
         else:
             noise = normal(generators_of(seeds), shape).to(L)
             settings = self.settings
@@ -174,7 +174,7 @@ class Liu2023(ColorizationModel):
         self, noisy: Tensor, times: Tensor, guides: list[Tensor], words: tuple[Tensor, Tensor | None]
     ) -> Tensor:
         """What the denoiser says. At the last time it is shown nothing: what it says repeats."""
-        shown = noisy * (times < LAST)[:, None, None, None]
+        shown = noisy * (times < LAST_TIME)[:, None, None, None]
         v: Tensor = self.denoiser(shown, times, guides, words)
         return v.to(noisy)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from data.batch import Batch
 from models.base import ColorizationModel
-from models.diffusion import LAST
+from models.diffusion import LAST_TIME
 from models.layers import pad_to_stride
 from models.liu2023 import AB_UNIT, Lesson, Liu2023, Output, generators_of, normal
 from models.objective import Criterion, Objective
@@ -56,7 +56,7 @@ class Liu2023Objective(Objective):
         generators = generators_of(batch.seeds)
         last, time, silent = torch.stack([torch.rand(3, generator=g) for g in generators]).unbind(dim=1)
         noise = normal(generators, clean.shape[1:]).to(clean)
-        times = torch.where(last < SHARE_LAST, LAST, (time * LAST).long()).to(clean.device)
+        times = torch.where(last < SHARE_LAST, LAST_TIME, (time * LAST_TIME).long()).to(clean.device)
         prompts = self._prompts(batch, silent < SHARE_SILENT)
         lesson = Lesson(model.schedule.noisy(clean, noise, times), times, prompts)
         return lesson, model.schedule.velocity(clean, noise, times)

@@ -11,7 +11,7 @@ from torch import Tensor
 import metrics
 from core.errors import UserError
 from data.batch import Batch
-from data.color import AB_SCALE, chroma, join, lab_to_rgb
+from data.color import AB_SCALE, cie_chroma, join, lab_to_rgb
 from models.objective import Criterion
 from models.perceptual import FeatureLoss, PerceptualLoss
 
@@ -65,7 +65,7 @@ def chroma_error(ab: Tensor, batch: Batch) -> Tensor:
     Where the hue is uncertain the mean of the colours, which `mse` asks for, is nearly gray. This
     term asks for their mean distance from gray instead.
     """
-    return F.mse_loss(_length(ab) / AB_SCALE, chroma(batch.ab)[:, None] / AB_SCALE)
+    return F.mse_loss(_length(ab) / AB_SCALE, cie_chroma(batch.ab)[:, None] / AB_SCALE)
 
 
 def colorfulness_error(ab: Tensor, batch: Batch) -> Tensor:

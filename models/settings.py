@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from core.settings import setting, validate
+from core.settings import check_ranges, setting
 
 # Of those that take one model: a plain state dict does not say what its model is like.
 _MODES = ("train", "test", "predict", "export", "serve")
@@ -24,7 +24,7 @@ class ModelSettings:
     )
 
     def __post_init__(self) -> None:
-        validate(self)
+        check_ranges(self)
 
 
 @dataclass(frozen=True, kw_only=True)

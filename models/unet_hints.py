@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import gray_to_rgb
-from data.hints import simulate_hints
+from data.simulated_hints import simulate_hints
 from models.base import ColorizationModel
 from models.inputs import Inputs
 from models.layers import pad_to_stride

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import join
-from data.hints import simulate_hints
+from data.simulated_hints import simulate_hints
 from models.base import ColorizationModel
 from models.global_hints import GlobalHints, draw_known
 from models.inputs import Inputs

@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from scoring.scorecard import METRICS, interval, resampled_means
+from scoring.scorecard import METRIC_NAMES, interval, resampled_means
 
-COMPARED = (*METRICS, "colorfulness_gap", "chroma_ratio")
+COMPARED = (*METRIC_NAMES, "colorfulness_gap", "chroma_ratio")
 DEFINITIONS = {
     "colorfulness_gap": "absolute difference of the colourfulness to that of the truth, per photo",
     "differences": "of minus the other, photo by photo, with a 95 % percentile bootstrap interval over "
@@ -54,7 +54,7 @@ def estimate(scores: Scores, *, seed: int, minus: Scores | None = None) -> dict[
 
 def of_floor(scores: Scores, floor: str) -> dict[str, Sequence[float]]:
     """The scores of a floor or an oracle, as if it were a model."""
-    own = {name: scores[f"{floor}_{name}"] for name in METRICS}
+    own = {name: scores[f"{floor}_{name}"] for name in METRIC_NAMES}
     truth = {name: scores[name] for name in ("truth_colorfulness", "truth_chroma")}
     chroma = {"chroma": [0.0] * len(own["psnr"])} if floor == "gray" else {}  # the oracles' is not kept
     return own | truth | chroma
@@ -62,7 +62,7 @@ def of_floor(scores: Scores, floor: str) -> dict[str, Sequence[float]]:
 
 def _rows(scores: Scores) -> dict[str, np.ndarray]:
     """Name of `COMPARED` -> a value for each photo; of the chroma ratio its numerator."""
-    rows = {name: np.asarray(scores[name], dtype=np.float64) for name in METRICS}
+    rows = {name: np.asarray(scores[name], dtype=np.float64) for name in METRIC_NAMES}
     rows["colorfulness_gap"] = np.abs(rows["colorfulness"] - np.asarray(scores["truth_colorfulness"]))
     if "chroma" in scores:
         rows["chroma_ratio"] = np.asarray(scores["chroma"], dtype=np.float64)

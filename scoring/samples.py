@@ -18,14 +18,14 @@ from models.inputs import Inputs
 from scoring.scorecard import bootstrap, print_rows
 
 SCORES = ("best_psnr", "mean_psnr", "diversity", "within_spread")
-FEATURES = "feature_diversity"
+FEATURE_DIVERSITY = "feature_diversity"
 """A score beside `SCORES` where a network looks at the samples."""
 DEFINITIONS = {
     "best_psnr": "PSNR of the sample nearest to the truth, which has to be known to find it",
     "mean_psnr": "mean PSNR of the samples of a photo",
     "diversity": "mean CIEDE2000 of two samples of a photo, over pixels and pairs",
-    FEATURES: "mean Euclidean distance of what the network of the set scores sees in two samples of a photo, "
-    "over pairs; only with --set_scores",
+    FEATURE_DIVERSITY: "mean Euclidean distance of what the network of the set scores sees in two samples of "
+    "a photo, over pairs; only with --set_scores",
     "within_spread": "share of photos whose truth is not the one farthest from the others, in mean "
     "CIEDE2000, among the samples and itself; `expected` where it is like one more sample: K / (K + 1)",
 }
@@ -56,9 +56,9 @@ def score_samples(
     Args:
         batch: N photos with their true colours.
         samples: two or more, (N, 2, H, W) each, CIELAB units.
-        see: sRGB (N, 3, H, W) in [0, 1] -> features (N, d); None: there is no score `FEATURES`.
+        see: sRGB (N, 3, H, W) in [0, 1] -> features (N, d); None: there is no score `FEATURE_DIVERSITY`.
     Returns:
-        Name of `SCORES`, and `FEATURES` -> (N,); `within_spread` is 0 or 1.
+        Name of `SCORES`, and `FEATURE_DIVERSITY` -> (N,); `within_spread` is 0 or 1.
     """
     truth_lab = join(batch.L, batch.ab)
     rgb = [lab_to_rgb(join(batch.L, ab)) for ab in samples]
@@ -70,7 +70,7 @@ def score_samples(
         apart[i, j] = apart[j, i] = metrics.delta_e_2000(lab[i], lab[j])
     to_others = apart.sum(dim=1)  # of each sample, and of the truth, which is the last
     pairs = (num - 1) * (num - 2)
-    seen = {} if see is None else {FEATURES: _mean_distance([see(picture) for picture in rgb])}
+    seen = {} if see is None else {FEATURE_DIVERSITY: _mean_distance([see(picture) for picture in rgb])}
     return {
         "best_psnr": psnr.amax(dim=0),
         "mean_psnr": psnr.mean(dim=0),
@@ -89,11 +89,11 @@ def summarize_samples(scores: Mapping[str, Sequence[float]], num: int, *, seed: 
     """Means with 95 % bootstrap intervals, in the layout of metrics.json.
 
     Args:
-        scores: one value per photo for each of `SCORES`, maybe for `FEATURES`, whatever else there is.
+        scores: one value per photo for each of `SCORES`, maybe for `FEATURE_DIVERSITY`, and others.
         num: of samples for each photo.
         seed: of the bootstrap.
     """
-    names = [name for name in (*SCORES, FEATURES) if name in scores]
+    names = [name for name in (*SCORES, FEATURE_DIVERSITY) if name in scores]
     table = np.array([scores[name] for name in names], dtype=np.float64)
     low, high = bootstrap(table, seed)
     rows = zip(names, table.mean(axis=1), low, high, strict=True)
@@ -111,4 +111,4 @@ def print_samples(cards: Mapping[str, Mapping[str, Any]]) -> None:
     print(
         f"\n{first['num']} samples of each photo, mean [95 % interval]; within spread expected {expected:.2f}"
     )
-    print_rows(cards, [name for name in (*SCORES, FEATURES) if name in first])
+    print_rows(cards, [name for name in (*SCORES, FEATURE_DIVERSITY) if name in first])

@@ -14,9 +14,9 @@ from torch import Tensor
 
 import metrics
 from data.batch import Batch
-from data.color import chroma, join, lab_to_rgb, rgb_to_lab
+from data.color import cie_chroma, join, lab_to_rgb, rgb_to_lab
 
-METRICS = ("mse", "psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness")
+METRIC_NAMES = ("mse", "psnr", "ssim", "delta_e_76", "delta_e_2000", "colorfulness")
 FLOORS = ("gray", "mean_color", "half_chroma")
 DEFINITIONS = {
     "protocol": "per photo, then averaged; float sRGB in [0, 1] at image_size, L* of the truth kept, "
@@ -90,9 +90,9 @@ def score_each(batch: Batch, predictions: Sequence[Tensor]) -> list[dict[str, Te
     for name, ab in floors_of(batch.ab).items():
         shared |= score(ab, f"{name}_")
     shared["truth_colorfulness"] = metrics.colorfulness(target)
-    truth_chroma = chroma(batch.ab).mean(dim=(1, 2))
+    truth_chroma = cie_chroma(batch.ab).mean(dim=(1, 2))
     return [
-        score(ab) | shared | {"chroma": chroma(ab).mean(dim=(1, 2)), "truth_chroma": truth_chroma}
+        score(ab) | shared | {"chroma": cie_chroma(ab).mean(dim=(1, 2)), "truth_chroma": truth_chroma}
         for ab in predictions
     ]
 
@@ -122,7 +122,7 @@ def summarize(scores: dict[str, list[float]], *, seed: int) -> dict[str, Any]:
     }
 
     def collect(prefix: str) -> dict[str, Any]:
-        values: dict[str, Any] = {name: stats[prefix + name] for name in METRICS}
+        values: dict[str, Any] = {name: stats[prefix + name] for name in METRIC_NAMES}
         values["psnr"]["num_capped"] = sum(v >= metrics.PSNR_CAP for v in scores[f"{prefix}psnr"])
         return values
 
@@ -163,7 +163,7 @@ def interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def print_table(card: dict[str, Any]) -> None:
     """Print the scorecard: the model, then its floor and oracles."""
     print(f"\n{card['manifest']['split']}: {card['num_photos']} photos, mean [95 % interval]")
-    shown = card["protocol"]["metrics"] if "protocol" in card else METRICS
+    shown = card["protocol"]["metrics"] if "protocol" in card else METRIC_NAMES
     print_rows({card["model"]: card, **card["floors"]}, shown)
     print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
     print(f"predicted over true chroma: {card['chroma_ratio']:.2f}")

@@ -32,10 +32,10 @@ DEFINITIONS = {
 }
 
 
-Features = frechet.PhotoFeatures | InceptionFeatures
+FeatureNetwork = frechet.PhotoFeatures | InceptionFeatures
 
 
-def features_by_name(kind: str) -> Features:
+def features_by_name(kind: str) -> FeatureNetwork:
     """What looks at pictures, by a word of --set_scores.
 
     Raises:
@@ -52,7 +52,7 @@ class SetFeatures:
         rows: after `gather`, name -> (N, d) float32 on the CPU; `TRUTH` and the floors are among them.
     """
 
-    def __init__(self, see: Features) -> None:
+    def __init__(self, see: FeatureNetwork) -> None:
         self.see = see
         self.rows: dict[str, Tensor] = {}
         self._parts: dict[str, list[Tensor]] = {}

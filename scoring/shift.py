@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch.nn.functional as F
 from torch import Tensor
 
-from data.color import chroma
+from data.color import cie_chroma
 
 SHIFT = 16
 """Pixels by which the photo is moved, to the right and down: half of what the deepest features stand for."""
@@ -39,4 +39,4 @@ def shift(predict: Callable[[Tensor], Tensor], L: Tensor, ab: Tensor) -> Tensor:
     if min(height, width) <= SHIFT:
         raise ValueError(f"expected photos of more than {SHIFT} pixels, got {tuple(L.shape)}")
     moved = predict(F.pad(L, (SHIFT, 0, SHIFT, 0), mode="reflect")[..., :height, :width].contiguous())
-    return chroma(moved[..., SHIFT:, SHIFT:] - ab[..., :-SHIFT, :-SHIFT]).mean(dim=(1, 2))
+    return cie_chroma(moved[..., SHIFT:, SHIFT:] - ab[..., :-SHIFT, :-SHIFT]).mean(dim=(1, 2))

@@ -16,7 +16,7 @@ from checkpoint.file import load_weights
 from core.runs import BEST, MANIFEST, PACK, REJECTED
 from data.color import lab_to_rgb
 from models.inputs import Inputs
-from scoring.scorecard import FLOORS, METRICS
+from scoring.scorecard import FLOORS, METRIC_NAMES
 
 
 def read(path):
@@ -32,7 +32,7 @@ def run_dir(trained, trainee, tmp_path):
 
 def test_layout_of_the_results(run_dir, photos, trainee):
     card = json.loads((run_dir / "metrics.json").read_text())
-    assert set(METRICS) <= set(card)
+    assert set(METRIC_NAMES) <= set(card)
     assert set(card["floors"]) == set(FLOORS)
     assert card["model"] == trainee
     assert card["num_photos"] == 2
@@ -42,7 +42,7 @@ def test_layout_of_the_results(run_dir, photos, trainee):
     rows = read(run_dir / "per_image.csv")
     tested = {row["name"] for row in read(run_dir / MANIFEST) if row["split"] == "test"}
     assert {row["name"] for row in rows} == tested
-    for name in METRICS:
+    for name in METRIC_NAMES:
         assert float(card[name]["mean"]) == pytest.approx(np.mean([float(row[name]) for row in rows]))
     assert (run_dir / "examples.png").exists()
 

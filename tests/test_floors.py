@@ -33,7 +33,7 @@ FLOORS = [
     {"main", "benchmarks"},
 ]
 # The models' only sight of the data: what a batch is, the colour scales, and hints made of true colours.
-MODELS_MAY_USE = {"data.color", "data.batch", "data.hints"}
+MODELS_MAY_USE = {"data.color", "data.batch", "data.simulated_hints"}
 
 
 def name_of(path: Path) -> str:

@@ -11,7 +11,7 @@ from PIL import Image
 from checkpoint import shipped
 from checkpoint.file import save_weights
 from core.runs import BEST
-from data.color import chroma
+from data.color import cie_chroma
 from media.photo import load_photo
 from media.picture import from_image
 from models.registry import build_model
@@ -51,7 +51,7 @@ def test_colours_are_those_of_the_model(vivid):
     with torch.no_grad():
         expected = colorizer.model(torch.from_numpy(lab[..., :1]).permute(2, 0, 1)[None].float())
     assert (ab - expected).abs().max() < 0.05
-    assert chroma(ab).mean() > 20
+    assert cie_chroma(ab).mean() > 20
 
 
 @pytest.mark.parametrize("as_type", [str, "path", "image", "array", "gray array"])
@@ -82,7 +82,7 @@ def test_saturation(vivid):
     lab = skimage.color.rgb2lab(pale)
     inside = (lab[..., 0] > 30) & (lab[..., 0] < 80)  # where sRGB has such colours
     assert inside.mean() > 0.5
-    assert chroma(expected).max() < 15
+    assert cie_chroma(expected).max() < 15
     assert np.abs(lab[..., 1:] - expected[0].permute(1, 2, 0).numpy())[inside].max() < 2
 
 

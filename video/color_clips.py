@@ -8,14 +8,14 @@ from pathlib import Path
 
 from core.distributed import gather, share, world
 from core.errors import UserError
-from inference.folder import Color, Job
+from inference.folder import Color, FolderJob
 from inference.report import Result
 from media.encode_clip import CONTAINERS, endings_for
 from video.parts import work_folder
 from video.remains import remove
 
 
-def color_clips(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
+def color_clips(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Result]:
     """Color the clips of a folder.
 
     They keep their names; where clips of that ending are not written, one that can hold the audio is added.
@@ -50,7 +50,7 @@ def color_clips(color: Color, paths: Sequence[Path], job: Job) -> list[Result]:
     return [result for part in gather(results) for result in part]
 
 
-def leave_out_clips(paths: Sequence[Path], job: Job, error: UserError) -> list[Result]:
+def leave_out_clips(paths: Sequence[Path], job: FolderJob, error: UserError) -> list[Result]:
     """Clips of which none can be colored here, for one reason that is told once."""
     if paths and world().is_main:
         print(f"{len(paths)} clips are left out: {error}", file=sys.stderr)

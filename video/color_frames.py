@@ -27,7 +27,7 @@ from video.planes import chroma_planes, mix_planes
 from video.temporal import Motion, SteadyChroma, follow
 
 Item = TypeVar("Item")
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 TOGETHER = 2
 """Frames that the model sees at once: faster than one by one; more gain little."""
@@ -162,13 +162,13 @@ def color_frames(
 
 
 def in_order(
-    pool: ThreadPoolExecutor, work: Callable[[Item], Answer], items: Iterable[Item], ahead: int
-) -> Iterator[Answer]:
+    pool: ThreadPoolExecutor, work: Callable[[Item], T], items: Iterable[Item], ahead: int
+) -> Iterator[T]:
     """`work` of each item, in order, while the next `ahead` of them are at work already.
 
     Unlike `pool.map` it takes no more items than that, so that a long clip does not fill the memory.
     """
-    waiting: deque[Future[Answer]] = deque()
+    waiting: deque[Future[T]] = deque()
     for item in items:
         waiting.append(pool.submit(work, item))
         if len(waiting) > ahead:

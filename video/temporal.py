@@ -40,7 +40,7 @@ def follow(now: Tensor, before: Tensor) -> Motion | None:
     Args:
         now, before: L* (1, 1, h, w) of one size, in [0, 100].
     """
-    return None if is_cut(now, before) else explain(now, before, motion(now, before))
+    return None if is_cut(now, before) else explain(now, before, flow_between(now, before))
 
 
 def explain(now: Tensor, before: Tensor, flow: Tensor) -> Motion:
@@ -110,7 +110,7 @@ class SteadyChroma:
         return None if shift is None else warp(shift, moved.flow) * (2 * moved.agreement).clamp_max(1)
 
 
-def motion(now: Tensor, before: Tensor) -> Tensor:
+def flow_between(now: Tensor, before: Tensor) -> Tensor:
     """Optical flow (1, 2, h, w) between two frames, L* (1, 1, h, w), looked for in smaller copies."""
     height, width = now.shape[-2:]
     size = size_within((height, width), _FLOW_SIDE)

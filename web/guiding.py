@@ -85,7 +85,7 @@ def remove_reference(photo: Upload) -> None:
     photo.reference.unlink(missing_ok=True)
 
 
-def fingerprint(photo: Upload, accepts: frozenset[str]) -> str:
+def guidance_hashes(photo: Upload, accepts: frozenset[str]) -> str:
     """Hashes of the files about a photo that a model takes itself: hints, a reference, both or neither.
 
     Args:
@@ -97,7 +97,7 @@ def fingerprint(photo: Upload, accepts: frozenset[str]) -> str:
 
 
 def guidance_of(photo: Upload, accepts: frozenset[str], *, max_pixels: int) -> Guidance:
-    """The hints and the reference of a photo, as far as a model takes them itself; as of `fingerprint`."""
+    """The hints and the reference of a photo, as far as a model takes them itself."""
     hints = hints_of(photo) if "hints" in accepts else None
     has_reference = "reference" in accepts and photo.reference.exists()
     reference = load_picture(photo.reference, max_pixels=max_pixels) if has_reference else None

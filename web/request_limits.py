@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from core.errors import UserError
 from web.sessions import Busy
 
-Answer = TypeVar("Answer")
+T = TypeVar("T")
 
 _MAX_JSON = 4 * 10**6  # bytes
 
@@ -118,7 +118,7 @@ class WorkQueue:
         self.max_waiting = max_waiting
         self._turn = anyio.Semaphore(at_once)
 
-    async def do(self, request: Request, work: Callable[[], Answer]) -> Answer:
+    async def do(self, request: Request, work: Callable[[], T]) -> T:
         """Wait for a turn, and work in a thread.
 
         Raises:

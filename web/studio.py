@@ -32,7 +32,7 @@ from media.pages import find_pages
 from media.picture import Picture, from_array, from_image, load_picture
 from web.files import doubt_layer, jpeg
 from web.guiding import (
-    fingerprint,
+    guidance_hashes,
     guidance_of,
     hints_of,
     keep_reference,
@@ -241,7 +241,7 @@ class Studio:
 
     def _chroma_path(self, photo: Upload, wish: Wish) -> Path:
         accepts = self._colorizer(wish.model).model.accepts
-        said = "" if wish.is_plain else fingerprint(photo, accepts)
+        said = "" if wish.is_plain else guidance_hashes(photo, accepts)
         return photo.chroma_path(f"{self._about(wish)} {said}")
 
     def _colorizer(self, model: str) -> Colorizer:

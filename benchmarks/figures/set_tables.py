@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from scoring.samples import FEATURES
+from scoring.samples import FEATURE_DIVERSITY
 from scoring.scorecard import FLOORS
 from scoring.sets import REAL
 
@@ -75,7 +75,7 @@ def _drawings(cards: Mapping[str, dict[str, Any]]) -> list[str]:
     """The scores of several drawings of a photo."""
     first = next(iter(cards.values()))
     num = first["samples"]["num"]
-    names = {"best_psnr": 2, "mean_psnr": 2, "diversity": 2, FEATURES: 3, "within_spread": 2}
+    names = {"best_psnr": 2, "mean_psnr": 2, "diversity": 2, FEATURE_DIVERSITY: 3, "within_spread": 2}
     head = ["", "best guess, PSNR ↑ dB", f"best of {num}", "mean of them", "ΔE2000 of two", "features of two"]
     head.append(f"truth within (as one more: {first['samples']['within_spread']['expected']:.2f})")
     lines = {

@@ -26,7 +26,7 @@ from data.pipeline import draw_split, make_loader, open_listing
 from models.inputs import Inputs
 from models.registry import build_model
 from scoring.models import score_models
-from scoring.scorecard import METRICS
+from scoring.scorecard import METRIC_NAMES
 
 IMAGE_SIZE = 224
 Scores = dict[str, list[float]]
@@ -125,7 +125,7 @@ def main() -> None:
 
             rates = alternate({"per-photo loop": theirs, "ours": ours}, args.rounds)
     speedup = ratio(rates["ours"], rates["per-photo loop"])
-    difference = {m: abs(float(np.mean(last["ours"][m]) - np.mean(last["theirs"][m]))) for m in METRICS}
+    difference = {m: abs(float(np.mean(last["ours"][m]) - np.mean(last["theirs"][m]))) for m in METRIC_NAMES}
     figures: dict[str, Any] = {
         "speedup": speedup,
         "photos_per_s": {name: summary(values) for name, values in rates.items()},

@@ -25,7 +25,7 @@ from benchmarks.speed.bench_predict import MAIN
 from checkpoint import shipped
 from config import Config
 from inference.colorizer import Colorizer
-from inference.folder import Job, color_photos
+from inference.folder import FolderJob, color_photos
 from inference.report import Report
 from media.encode import save_picture
 from media.picture import load_picture
@@ -80,7 +80,7 @@ class Sides:
     def warm_folder(self) -> None:
         """Several at a time, in this process."""
         report = Report(self.output, lambda _: None)
-        color_photos(self._color, self.paths, Job(self.photos, self.output, False, report, "", ""))
+        color_photos(self._color, self.paths, FolderJob(self.photos, self.output, False, report, "", ""))
 
     def _color(self, path: Path, target: Path) -> None:
         picture = self.colorizer.color(load_picture(path, max_pixels=Config.max_pixels))

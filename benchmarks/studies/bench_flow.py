@@ -36,7 +36,7 @@ from media.frames import read_frames
 from media.walk import sort_files
 from video.color_frames import ClipColors, SeenFrame
 from video.flow import resize_flow, warp
-from video.temporal import SteadyChroma, explain, is_cut, motion
+from video.temporal import SteadyChroma, explain, flow_between, is_cut
 
 Flow = Callable[[Tensor, Tensor], Tensor]
 """L* (1, 1, h, w) of a frame and of the one before -> (1, 2, h, w)."""
@@ -55,7 +55,7 @@ def flows() -> dict[str, Flow]:
     except ImportError:
         raise SystemExit("OpenCV is not installed: pip install opencv-python-headless") from None
     cv2.setNumThreads(1)
-    found: dict[str, Flow] = {"ours": motion}
+    found: dict[str, Flow] = {"ours": flow_between}
     for preset, side in itertools.product(("ULTRAFAST", "FAST", "MEDIUM"), _SIDES):
         method = cv2.DISOpticalFlow_create(getattr(cv2, f"DISOPTICAL_FLOW_PRESET_{preset}"))
         found[f"DIS {preset.lower()} {side}"] = partial(_dis, method, side)

@@ -22,8 +22,8 @@ from config import Config
 from core.figures import progress_bar
 from core.files import write_json
 from data.color import join, lab_to_rgb
-from data.hints import give_patch
 from data.listing import find_photos
+from data.simulated_hints import give_patch
 from inference.colorizer import Colorizer
 from inference.model_view import lab_seen
 from inference.solve import spread

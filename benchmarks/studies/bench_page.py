@@ -24,7 +24,7 @@ from checkpoint import shipped
 from config import Config
 from core.figures import progress_bar
 from core.files import write_json
-from data.color import chroma, rgb_to_lab
+from data.color import cie_chroma, rgb_to_lab
 from data.listing import find_photos
 from inference.chroma import without_color
 from inference.colorizer import Colorizer
@@ -110,7 +110,7 @@ def _ratio(colorizer: Colorizer, picture: Picture, boxes: Sequence[Box]) -> list
 
 def _chroma(picture: Picture) -> float:
     rgb = torch.from_numpy(picture.pixels.astype(np.float32) / 255).permute(2, 0, 1)[None]
-    return chroma(rgb_to_lab(rgb)[:, 1:]).mean().item()
+    return cie_chroma(rgb_to_lab(rgb)[:, 1:]).mean().item()
 
 
 def _are_same(found: Sequence[Box], boxes: Sequence[Box]) -> bool:

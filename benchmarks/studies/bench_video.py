@@ -32,7 +32,7 @@ from media.clip import Clip, open_clip
 from media.ffmpeg import MATRICES, decoded, exact_scaling
 from media.frames import ColoredFrame, read_frames, to_library
 from media.walk import sort_files
-from media.ycbcr import FULL
+from media.ycbcr import FULL_RANGE
 from metrics import delta_e_76, psnr
 from video.color_frames import ClipColors
 from video.flow import resize_flow, warp
@@ -122,7 +122,7 @@ def _to_rgb(picture: Any, clip: Clip) -> np.ndarray:
             src_colorspace=matrix,
             dst_colorspace=matrix,
             src_color_range=clip.coding.color_range,
-            dst_color_range=FULL,
+            dst_color_range=FULL_RANGE,
             interpolation=exact_scaling(),
         )
     )

@@ -14,13 +14,13 @@ from torch import Tensor
 
 from config import Config
 from core.figures import progress_bar
-from data.color import chroma, rgb_to_lab
+from data.color import cie_chroma, rgb_to_lab
 from data.listing import find_photos
 from inference.chroma import apply_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.model_view import lightness_seen
 from inference.views import mean_over_views
-from media.picture import FULL, Picture, load_picture
+from media.picture import WHITE, Picture, load_picture
 from metrics import psnr
 from scoring.scorecard import bootstrap
 from scoring.shift import DEFINITION, shift
@@ -85,9 +85,9 @@ def _observe(colorizer: Colorizer, original: Picture) -> dict[str, float]:
     return {
         "gain": (psnr(rgb, true) - psnr(gray, true)).item(),
         "distance": shift(predict, L, found.ab).item(),
-        "own_chroma": chroma(found.ab).mean().item(),
-        "chroma": chroma(rgb_to_lab(rgb)[:, 1:]).mean().item(),
-        "true_chroma": chroma(rgb_to_lab(true)[:, 1:]).mean().item(),
+        "own_chroma": cie_chroma(found.ab).mean().item(),
+        "chroma": cie_chroma(rgb_to_lab(rgb)[:, 1:]).mean().item(),
+        "true_chroma": cie_chroma(rgb_to_lab(true)[:, 1:]).mean().item(),
         "seconds": seconds,
     }
 
@@ -100,5 +100,5 @@ def _predict(colorizer: Colorizer, L: Tensor) -> Tensor:
 def _to_rgb(picture: Picture) -> Tensor:
     """(1, 3, H, W) in [0, 1]."""
     pixels = picture.pixels
-    values = torch.from_numpy(pixels.astype(np.float32) / FULL[pixels.dtype.name])
+    values = torch.from_numpy(pixels.astype(np.float32) / WHITE[pixels.dtype.name])
     return values.permute(2, 0, 1)[None]

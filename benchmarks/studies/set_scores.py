@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from core.figures import progress_bar
-from data.color import chroma, join, lab_to_rgb
+from data.color import cie_chroma, join, lab_to_rgb
 from data.loader import PhotoLoader
 from models.base import ColorizationModel
 from models.inputs import Inputs
@@ -64,7 +64,7 @@ def look_at(
             ab = model.predict(model.inputs(batch))
             moves.append(
                 torch.stack(
-                    (shift(lambda L: model.predict(Inputs(L)), batch.L, ab), chroma(ab).mean(dim=(1, 2)))
+                    (shift(lambda L: model.predict(Inputs(L)), batch.L, ab), cie_chroma(ab).mean(dim=(1, 2)))
                 )
             )
             features.append(see(lab_to_rgb(join(batch.L, ab))))

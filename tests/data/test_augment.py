@@ -7,7 +7,7 @@ import torchvision.transforms.v2.functional as TF
 from conftest import crops
 
 from data import augment as module
-from data.augment import MIN_CROP, random_affine, sampling_grid, warp
+from data.augment import MIN_CROP, random_affine, sampling_grid, warp_affine
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def generator(seed=0):
 
 
 def augment(photos, generator, min_crop=MIN_CROP):
-    return warp(photos, random_affine(len(photos), generator, min_crop))
+    return warp_affine(photos, random_affine(len(photos), generator, min_crop))
 
 
 def test_follows_the_generator(photos):
@@ -92,4 +92,4 @@ def test_identity(photos, monkeypatch):
 
 def test_only_squares():
     with pytest.raises(ValueError, match="square"):
-        warp(torch.zeros(1, 3, 8, 9), random_affine(1, generator()))
+        warp_affine(torch.zeros(1, 3, 8, 9), random_affine(1, generator()))

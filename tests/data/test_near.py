@@ -9,7 +9,7 @@ import skimage.data
 from conftest import crops
 from PIL import Image, ImageOps
 
-from data.near import fingerprint, groups_of, near_duplicates, near_pairs
+from data.near import groups_of, hashes_and_copy, near_duplicates, near_pairs
 
 
 @pytest.mark.parametrize("distance", [0, 3, 6])
@@ -35,13 +35,13 @@ def test_a_photo_is_found_in_other_forms():
     photo.resize((150, 100)).save(buffer, "JPEG", quality=30)
     forms = [photo, Image.open(buffer), photo.convert("L"), ImageOps.mirror(photo)]
     photos = [*forms, *map(Image.fromarray, crops(12, 120))]
-    hashes, copies = (np.stack(part) for part in zip(*map(fingerprint, photos), strict=True))
+    hashes, copies = (np.stack(part) for part in zip(*map(hashes_and_copy, photos), strict=True))
     pairs = near_duplicates(hashes, copies)
     assert groups_of(pairs, len(photos)) == [[0, 1, 2, 3]]
 
 
 def test_plain_pictures_are_no_duplicates():
     photos = [Image.new("L", (40, 30), level) for level in (10, 200)]
-    hashes, copies = (np.stack(part) for part in zip(*map(fingerprint, photos), strict=True))
+    hashes, copies = (np.stack(part) for part in zip(*map(hashes_and_copy, photos), strict=True))
     assert len(near_duplicates(hashes, copies)) == 0
     assert len(near_duplicates(hashes[:0], copies[:0])) == 0

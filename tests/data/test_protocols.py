@@ -16,7 +16,7 @@ from core.runs import BEST
 from data import protocols
 from data.listing import Listing, Photo
 from data.protocols import PROTOCOLS, photos_of, with_protocol
-from scoring.scorecard import METRICS
+from scoring.scorecard import METRIC_NAMES
 
 
 def parse(*argv):
@@ -32,7 +32,7 @@ def test_rows_fit_the_configuration():
     assert declared["protocol"].metadata["choices"] == tuple(PROTOCOLS)
     for protocol in PROTOCOLS.values():
         assert set(protocol.settings) <= set(declared)
-        assert set(protocol.metrics) <= set(METRICS)
+        assert set(protocol.metrics) <= set(METRIC_NAMES)
 
 
 @pytest.mark.parametrize("name", PROTOCOLS)

@@ -13,7 +13,7 @@ from core.runs import MANIFEST
 from data.listing import list_folder
 from data.pack import Packer
 from data.shards import list_members
-from data.split import draw
+from data.split import draw_manifest
 from media.decode import PhotoError
 
 
@@ -63,7 +63,7 @@ def unpacked(shards, tmp_path):
 
 
 def draw_from(folder):
-    return draw(
+    return draw_manifest(
         list_folder(folder),
         seed=1,
         subset_size=None,

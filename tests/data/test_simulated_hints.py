@@ -4,7 +4,7 @@ import pytest
 import torch
 from scipy.ndimage import label
 
-from data.hints import give_patch, simulate_hints
+from data.simulated_hints import give_patch, simulate_hints
 
 
 def photos(num, height=64, width=48):

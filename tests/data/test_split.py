@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.files import read_csv
 from data.listing import Listing, Photo, list_photos
 from data.manifest import SPLITS
-from data.split import draw, order, share_out
+from data.split import draw_manifest, order, share_out
 
 RATIOS = (0.7, 0.15, 0.15)
 
@@ -29,7 +29,7 @@ def draw_from(folder, **changes):
         "rejected_path": None,
     }
     listing = folder if isinstance(folder, Listing) else list_photos(str(folder))
-    return draw(listing, **(options | changes))
+    return draw_manifest(listing, **(options | changes))
 
 
 def names(manifest, split="all"):

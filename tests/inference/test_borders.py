@@ -5,7 +5,7 @@ import pytest
 import skimage.data
 import torch
 
-from data.color import chroma
+from data.color import cie_chroma
 from inference.borders import find_photo, predict_within
 from inference.chroma import Chroma, apply_chroma
 from inference.colorizer import Colorizer
@@ -76,7 +76,7 @@ def test_chroma_is_that_of_the_photo_alone(vivid, value):
     assert np.ptp(border, axis=2).mean() < 1
 
     found = predict_within(picture, [find_photo(picture)], predict)
-    assert float(chroma(found.ab).sum() / chroma(whole.ab).sum()) == pytest.approx(1, abs=0.1)
+    assert float(cie_chroma(found.ab).sum() / cie_chroma(whole.ab).sum()) == pytest.approx(1, abs=0.1)
 
 
 def test_without_borders_the_model_sees_the_picture_itself():
@@ -89,5 +89,5 @@ def test_without_borders_the_model_sees_the_picture_itself():
     picture = Picture(PHOTO)
     predict_within(picture, [(0, 0, 300, 200)], predict)
     assert seen == [picture]
-    assert float(chroma(predict_within(picture, [(10, 10, 290, 190)], predict).ab).max()) == 0
+    assert float(cie_chroma(predict_within(picture, [(10, 10, 290, 190)], predict).ab).max()) == 0
     assert seen[1].size == (280, 180)

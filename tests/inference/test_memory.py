@@ -81,7 +81,7 @@ def test_other_errors_are_not_taken_for_it(vivid, monkeypatch):
 def color_all(color, folder, output):
     """By the sorted photos of a folder."""
     output.mkdir(exist_ok=True)
-    job = folders.Job(folder, output, False, Report(output, lambda _: None), "weights", "{}")
+    job = folders.FolderJob(folder, output, False, Report(output, lambda _: None), "weights", "{}")
     return folders.color_photos(color, sorted(folder.glob("*.png")), job)
 
 

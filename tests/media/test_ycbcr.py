@@ -6,7 +6,7 @@ import torch
 
 from data.color import rgb_to_lab
 from media.ffmpeg import MATRICES
-from media.ycbcr import FULL, LIMITED, Coding
+from media.ycbcr import FULL_RANGE, LIMITED_RANGE, Coding
 
 av = pytest.importorskip("av")
 
@@ -14,7 +14,7 @@ COLORS = [(200, 60, 30), (30, 160, 60), (40, 50, 190), (230, 220, 40), (128, 128
 
 
 @pytest.mark.parametrize("bits", [8, 10])
-@pytest.mark.parametrize("color_range", [LIMITED, FULL])
+@pytest.mark.parametrize("color_range", [LIMITED_RANGE, FULL_RANGE])
 @pytest.mark.parametrize("matrix", [1, 5, 6])
 def test_flat_colors_as_ffmpeg_converts_them(matrix, color_range, bits):
     coding = Coding(matrix, color_range, bits)
@@ -24,7 +24,7 @@ def test_flat_colors_as_ffmpeg_converts_them(matrix, color_range, bits):
             format="yuv444p" if bits == 8 else "yuv444p10le",
             src_colorspace=MATRICES[matrix],
             dst_colorspace=MATRICES[matrix],
-            src_color_range=FULL,
+            src_color_range=FULL_RANGE,
             dst_color_range=color_range,
         )
         Y, Cb, Cr = (int(np.frombuffer(plane, coding.dtype)[0]) for plane in frame.planes)
@@ -33,7 +33,7 @@ def test_flat_colors_as_ffmpeg_converts_them(matrix, color_range, bits):
         assert codes == pytest.approx([Cb, Cr], abs=1 if bits == 8 else 4), color
 
 
-@pytest.mark.parametrize(("color_range", "black", "white"), [(LIMITED, 16, 235), (FULL, 0, 255)])
+@pytest.mark.parametrize(("color_range", "black", "white"), [(LIMITED_RANGE, 16, 235), (FULL_RANGE, 0, 255)])
 def test_black_and_white(color_range, black, white):
     coding = Coding(1, color_range, 8)
     assert coding.gray(np.array([black, white])).tolist() == [0, 255]
@@ -46,7 +46,7 @@ def test_black_and_white(color_range, black, white):
 
 def test_colours_that_do_not_fit_a_luma_give_up_chroma():
     """Cb and Cr on any luma stay in R'G'B' of [0, 1], in the hue of the colour."""
-    coding = Coding(1, FULL, 10)
+    coding = Coding(1, FULL_RANGE, 10)
     luma = torch.linspace(0, 1, 21).view(1, 1, 1, 21)
     lab = torch.tensor([50.0, 60, 40]).view(1, 3, 1, 1).expand(1, 3, 1, 21)
     Cb, Cr = (coding.chroma(luma, lab) - 512).div(1023).unbind(1)

@@ -8,15 +8,15 @@ import torch
 
 from core.errors import UserError
 from core.extras import installing
-from models.diffusion import LAST, MIN_SNR_GAMMA, NUM_TIMES, Schedule, draw
+from models.diffusion import LAST_TIME, MIN_SNR_GAMMA, NUM_TIMES, NoiseSchedule, draw
 
-TIMES = torch.tensor([0, 1, 250, 500, 900, 998, LAST])
+TIMES = torch.tensor([0, 1, 250, 500, 900, 998, LAST_TIME])
 SAMPLERS = ("dpm", "ddim")
 
 
 @pytest.fixture(scope="module")
 def schedule():
-    return Schedule()
+    return NoiseSchedule()
 
 
 @pytest.fixture(scope="module")
@@ -42,8 +42,8 @@ def test_noise_and_velocity_are_those_of_diffusers(schedule, published, colors):
 
 
 def test_nothing_is_left_at_the_last_time(schedule, colors):
-    assert schedule.alpha[LAST] == 0
-    assert schedule.sigma[LAST] == 1
+    assert schedule.alpha[LAST_TIME] == 0
+    assert schedule.sigma[LAST_TIME] == 1
     assert torch.equal(schedule.noisy(*colors, TIMES)[-1], colors[1][-1])
     assert torch.equal(schedule.velocity(*colors, TIMES)[-1], -colors[0][-1])
 
@@ -59,7 +59,7 @@ def test_loss_weights_by_the_formula(schedule):
     snr = schedule.alpha.double().square() / schedule.sigma.double().square()
     expected = (snr + 1).clamp(max=MIN_SNR_GAMMA) / (snr + 1)
     assert torch.allclose(schedule.loss_weights(times).double(), expected, rtol=1e-4)
-    assert schedule.loss_weights(times)[LAST] == 1
+    assert schedule.loss_weights(times)[LAST_TIME] == 1
 
 
 @pytest.mark.parametrize("sampler", SAMPLERS)
@@ -80,7 +80,7 @@ def test_who_knows_the_truth_draws_it(schedule, colors, sampler, num_steps):
     found = draw(guess, noise, sampler=sampler, num_steps=num_steps)
     assert (found - truth).abs().max() < 1e-4
     assert len(passes) == num_steps
-    assert passes[0] == LAST
+    assert passes[0] == LAST_TIME
     assert passes == sorted(passes, reverse=True)
 
 

@@ -7,9 +7,9 @@ from conftest import small_model, training_of
 
 from checkpoint.file import load_weights, save_weights
 from data.batch import Batch
-from data.color import chroma, rgb_to_lab
+from data.color import cie_chroma, rgb_to_lab
 from models import liu2023
-from models.diffusion import LAST
+from models.diffusion import LAST_TIME
 from models.inputs import Inputs
 from models.liu2023 import AB_UNIT
 from models.liu_objective import SHARE_LAST, SHARE_SILENT
@@ -77,9 +77,9 @@ def test_shares_of_lessons(model):
     num = 1000
     labels = torch.arange(num) % 2
     lesson, _ = lessons(model, batch_of(num, labels=labels, side=32))
-    is_last = lesson.times == LAST
+    is_last = lesson.times == LAST_TIME
     assert is_last.float().mean().item() == pytest.approx(SHARE_LAST, abs=0.05)
-    assert lesson.times[~is_last].float().mean().item() == pytest.approx(LAST / 2, rel=0.1)
+    assert lesson.times[~is_last].float().mean().item() == pytest.approx(LAST_TIME / 2, rel=0.1)
     assert lesson.prompts.count("") / num == pytest.approx(SHARE_SILENT, abs=0.06)
     assert all(prompt in ("", CLASSES[label]) for prompt, label in zip(lesson.prompts, labels, strict=True))
     for without in (batch_of(4), batch_of(4, labels=torch.full((4,), -1))):
@@ -196,7 +196,7 @@ def test_two_photos_overfitted_are_drawn(monkeypatch):
             drawn = model.predict(Inputs(batch.L, seeds=torch.tensor(seeds)))
         assert batch.ab.square().mean().sqrt() > 31
         assert (drawn - batch.ab).square().mean().sqrt() < 13
-        assert chroma(drawn).mean().item() == pytest.approx(chroma(batch.ab).mean().item(), rel=0.15)
+        assert cie_chroma(drawn).mean().item() == pytest.approx(cie_chroma(batch.ab).mean().item(), rel=0.15)
 
 
 def test_the_best_guess_needs_no_diffusers(monkeypatch, model):

@@ -3,7 +3,7 @@
 import torch
 from conftest import small_model
 
-from data.hints import simulate_hints
+from data.simulated_hints import simulate_hints
 from models.inputs import Inputs
 from models.unet_hints import _pooled
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from checkpoint.file import load_weights
 from data.batch import Batch
-from data.hints import simulate_hints
+from data.simulated_hints import simulate_hints
 from models.inputs import Inputs
 from models.registry import build_model
 from models.zhang2017 import bin_of

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from scoring.paired import COMPARED, estimate, of_floor
-from scoring.scorecard import FLOORS, METRICS
+from scoring.scorecard import FLOORS, METRIC_NAMES
 
 
 def scores_of(num, seed, shift=0.0):
@@ -13,17 +13,19 @@ def scores_of(num, seed, shift=0.0):
     photos, own = np.random.default_rng(0), np.random.default_rng(seed)
     truth = photos.uniform(5, 30, num)
     columns = {
-        name: photos.normal(20, 5, num) + own.normal(shift, 0.3, num) for name in METRICS if name != "mse"
+        name: photos.normal(20, 5, num) + own.normal(shift, 0.3, num)
+        for name in METRIC_NAMES
+        if name != "mse"
     }
     columns |= {"mse": photos.uniform(0, 0.1, num), "truth_chroma": truth}
     columns |= {"chroma": truth * own.uniform(0.3, 0.9, num), "truth_colorfulness": photos.normal(30, 5, num)}
-    columns |= {f"{floor}_{name}": photos.normal(15, 5, num) for floor in FLOORS for name in METRICS}
+    columns |= {f"{floor}_{name}": photos.normal(15, 5, num) for floor in FLOORS for name in METRIC_NAMES}
     return {name: values.tolist() for name, values in columns.items()}
 
 
 def test_by_hand():
     """Of two photos one resample in four is twice the first, one twice the second, the rest are both."""
-    same = {name: [1.0, 1.0] for name in METRICS}
+    same = {name: [1.0, 1.0] for name in METRIC_NAMES}
     truth = {"truth_colorfulness": [5.0, 5.0], "truth_chroma": [10.0, 30.0]}
     first = same | truth | {"psnr": [21.0, 32.0], "colorfulness": [2.0, 9.0], "chroma": [5.0, 12.0]}
     second = same | truth | {"psnr": [20.0, 30.0], "colorfulness": [3.0, 4.0], "chroma": [3.0, 3.0]}

@@ -12,7 +12,7 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb
 from models.gae import GAE
 from scoring import scorecard
-from scoring.samples import FEATURES, SCORES, draw_samples, sample_seeds, score_samples
+from scoring.samples import FEATURE_DIVERSITY, SCORES, draw_samples, sample_seeds, score_samples
 
 
 class Toy(GAE):
@@ -59,8 +59,8 @@ def test_distance_of_features_by_hand():
     seen = [lab_to_rgb(join(batch.L, ab)).mean(dim=(2, 3)) for ab in samples]
     apart = [(seen[i] - seen[j]).norm(dim=1) for i, j in ((0, 1), (0, 2), (1, 2))]
     scores = score_samples(batch, samples, see=lambda rgb: rgb.mean(dim=(2, 3)))
-    assert scores[FEATURES].tolist() == pytest.approx((sum(apart) / 3).tolist())
-    assert FEATURES not in score_samples(batch, samples)
+    assert scores[FEATURE_DIVERSITY].tolist() == pytest.approx((sum(apart) / 3).tolist())
+    assert FEATURE_DIVERSITY not in score_samples(batch, samples)
 
 
 def test_truth_that_is_one_more_sample_lies_within_as_expected():
@@ -124,5 +124,5 @@ def test_features_of_samples_with_the_set_scores(cli, photos, toy, tmp_path):
     outcome = cli("--mode=test", "--weights=model1", *argv, "--samples=2", "--set_scores")
     assert outcome.code == 0
     card = json.loads((tmp_path / "metrics.json").read_text())["samples"]["model1"]
-    assert card[FEATURES]["mean"] > 0
+    assert card[FEATURE_DIVERSITY]["mean"] > 0
     assert "features of samples" in outcome.out

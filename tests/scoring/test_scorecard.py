@@ -6,7 +6,7 @@ import torch
 
 from data.batch import Batch
 from data.color import rgb_to_lab
-from scoring.scorecard import FLOORS, METRICS, bootstrap, print_table, score_batch, summarize
+from scoring.scorecard import FLOORS, METRIC_NAMES, bootstrap, print_table, score_batch, summarize
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_perfect_prediction_and_floors(batch):
     assert scores["delta_e_76"].max() < 0.01
     gray = score_batch(batch, torch.zeros_like(batch.ab))
     mean = batch.ab.mean(dim=(2, 3), keepdim=True).expand_as(batch.ab)
-    for name in METRICS:
+    for name in METRIC_NAMES:
         assert torch.equal(gray[name], scores[f"gray_{name}"])
         assert torch.equal(score_batch(batch, mean)[name], scores[f"mean_color_{name}"])
         assert torch.equal(score_batch(batch, batch.ab / 2)[name], scores[f"half_chroma_{name}"])
@@ -69,7 +69,7 @@ def test_summary(batch, capsys):
     assert card["psnr"]["num_capped"] == 2
     assert set(card["floors"]) == set(FLOORS)
     for values in (card, *card["floors"].values()):
-        for name in METRICS:
+        for name in METRIC_NAMES:
             assert values[name]["low"] <= values[name]["mean"] <= values[name]["high"]
     print_table(card | {"model": "model1", "num_photos": 3, "manifest": {"split": "test"}})
     printed = capsys.readouterr().out

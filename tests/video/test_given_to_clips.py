@@ -12,7 +12,7 @@ import video.color_clip
 from core.files import read_csv
 from media.clip import open_clip
 from media.frames import read_frames
-from media.ycbcr import FULL, LIMITED, Coding
+from media.ycbcr import FULL_RANGE, LIMITED_RANGE, Coding
 
 pytest.importorskip("av")
 
@@ -44,7 +44,9 @@ def mask(path, size=SIZE):
     return path
 
 
-@pytest.mark.parametrize(("bits", "color_range"), [(8, LIMITED), (8, FULL), (10, LIMITED), (10, FULL)])
+@pytest.mark.parametrize(
+    ("bits", "color_range"), [(8, LIMITED_RANGE), (8, FULL_RANGE), (10, LIMITED_RANGE), (10, FULL_RANGE)]
+)
 def test_the_negative_of_codes(bits, color_range):
     coding = Coding(1, color_range, bits)
     black, white, _ = (int(level) for level in coding.levels())

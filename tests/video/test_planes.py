@@ -18,7 +18,7 @@ from media.clip import Clip
 from media.ffmpeg import MATRICES, exact_scaling
 from media.frames import ColoredFrame, to_library
 from media.picture import from_array
-from media.ycbcr import FULL, LIMITED, Coding
+from media.ycbcr import FULL_RANGE, LIMITED_RANGE, Coding
 from video.planes import _at_chroma, chroma_planes
 
 av = pytest.importorskip("av")
@@ -37,7 +37,7 @@ def decoded(frame, coding):
         src_colorspace=MATRICES[coding.matrix],
         dst_colorspace=MATRICES[coding.matrix],
         src_color_range=coding.color_range,
-        dst_color_range=FULL,
+        dst_color_range=FULL_RANGE,
         interpolation=exact_scaling(),
     ).to_ndarray()
 
@@ -53,7 +53,13 @@ def photo():
 
 @pytest.mark.parametrize("size", [(480, 360), (479, 360)])
 @pytest.mark.parametrize(
-    "coding", [Coding(6, LIMITED, 8), Coding(1, LIMITED, 8), Coding(1, FULL, 8), Coding(1, LIMITED, 10)]
+    "coding",
+    [
+        Coding(6, LIMITED_RANGE, 8),
+        Coding(1, LIMITED_RANGE, 8),
+        Coding(1, FULL_RANGE, 8),
+        Coding(1, LIMITED_RANGE, 10),
+    ],
 )
 def test_as_colours_joined_to_the_whole_frame(photo, size, coding):
     gray, ab = photo[0][:, : size[0]], photo[1]
@@ -61,7 +67,7 @@ def test_as_colours_joined_to_the_whole_frame(photo, size, coding):
     conversion = {
         "src_colorspace": MATRICES[coding.matrix],
         "dst_colorspace": MATRICES[coding.matrix],
-        "src_color_range": FULL,
+        "src_color_range": FULL_RANGE,
         "dst_color_range": coding.color_range,
         "format": clip.pixel_format,
         "interpolation": exact_scaling(),
@@ -84,7 +90,7 @@ def test_as_colours_joined_to_the_whole_frame(photo, size, coding):
 def test_a_turned_clip_has_turned_colours(photo):
     gray, ab = photo
     L = lightness_seen(from_array(gray), (112, 112))
-    coding = Coding(1, FULL, 8)
+    coding = Coding(1, FULL_RANGE, 8)
     upright = chroma_planes(clip_of((480, 360), coding), gray[..., 0], L, ab, upsample="bilinear")
     stored = np.rot90(gray[..., 0], -1)
     turned = chroma_planes(clip_of((360, 480), coding, 1), stored, L, ab, upsample="bilinear")
@@ -95,11 +101,11 @@ def test_where_chroma_lies_by_hand():
     """Two rows together; a column and half of each of its neighbours, of which the first has one."""
     luma = np.array([[10, 20, 30, 40], [50, 60, 70, 80]], np.uint8)
     expected = [[3 * 60 + 80, 80 + 2 * 100 + 120]]
-    assert _at_chroma(luma, clip_of((4, 2), Coding(1, FULL, 8))).tolist() == expected
+    assert _at_chroma(luma, clip_of((4, 2), Coding(1, FULL_RANGE, 8))).tolist() == expected
 
 
 def test_chroma_of_fields_by_hand():
     """Rows 0 and 2 are of one field, 1 and 3 of the other."""
     luma = np.repeat(np.array([[10, 20, 30, 40]], np.uint8).T, 2, axis=1)
-    clip = replace(clip_of((2, 4), Coding(1, FULL, 8)), field_order="tff")
+    clip = replace(clip_of((2, 4), Coding(1, FULL_RANGE, 8)), field_order="tff")
     assert _at_chroma(luma, clip).tolist() == [[4 * 10 + 4 * 30], [4 * 20 + 4 * 40]]

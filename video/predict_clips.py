@@ -13,7 +13,7 @@ from core.errors import UserError
 from core.settings import check_kind
 from inference.blend import Blend
 from inference.colorizer import Colorizer
-from inference.folder import Job
+from inference.folder import FolderJob
 from inference.outputs import check_free
 from inference.painter import Painter
 from inference.prompt import check_prompt
@@ -47,7 +47,7 @@ def run_clip(config: Config, path: Path) -> None:
     print(output)
 
 
-def color_clips_of(painter: Painter, paths: Sequence[Path], job: Job) -> list[Result]:
+def color_clips_of(painter: Painter, paths: Sequence[Path], job: FolderJob) -> list[Result]:
     """Color the clips of a folder; where none of them can be colored, one line says why."""
     if not paths:
         return []
