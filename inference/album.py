@@ -1,8 +1,8 @@
-"""Photos of one scene or one series: which of a folder belong together, and share their colours.
+"""Find the photos of a folder that show the same scene (a series), and give them consistent colours.
 
-The series are known before the first photo is colored, and each photo is pulled to the colours of its series'
-first by name: so what comes out depends on the photos alone, not on their order, on what is there already, or
-on how many processes share them.
+All series are found before the first photo is colored, and each photo is pulled to the colours of the first
+photo, by name, of its series. The result thus depends on the photos alone, not on their order, on what is
+colored already, or on the number of processes.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ from media.pages import find_pages
 from media.picture import Picture, count_pixels
 
 PredictChroma = Callable[[Picture], Chroma]
-"""Gives a model's colours for a photo."""
+"""Photo -> a model's colours for it."""
 
 _SIDE = 224  # pixels of the square in which photos are compared
-# A photo may join so many series, the last that began before it: by name, photos of one day are neighbours.
+# A photo is compared only with so many of the latest series: by name, photos of one day are neighbours.
 _OPEN_SERIES = 256
 
 
 class Album:
-    """The photos of a folder by series.
+    """The photos of a folder, grouped by series.
 
     Attributes:
-        first: photo -> the first by name of its series; those of a series of one are left out.
+        first: photo -> first photo, by name, of its series; photos without a series are left out.
     """
 
     def __init__(
@@ -47,21 +47,21 @@ class Album:
     ) -> None:
         """
         Args:
-            paths: of all photos; what cannot be read, and files of several pictures, stay alone.
-            predict: a model.
-            read: a photo; those for which it raises a UserError stay alone.
+            paths: of all photos; files of several pictures are in no series.
+            predict: predicts the colours of a photo.
+            read: reads a photo; those for which it raises a UserError are in no series.
         """
         self._predict, self._read = predict, read
         self._remembered = functools.lru_cache(_OPEN_SERIES)(self._remember)
-        # By every process: each has to know all series.
+        # Every process does this for all photos, since each has to know all series.
         self.first = series(self._places(sorted(paths)))
 
     def pulled(self, path: Path, original: Picture, chroma: Chroma) -> Chroma:
-        """The colours of a photo of the folder, nearer to those of its series.
+        """Pull the colours of a photo to those of its series.
 
         Args:
-            path: the photo.
-            original: the same, read.
+            path: of the photo.
+            original: the photo itself.
             chroma: a model's colours for it.
         """
         first = self.first.get(path, path)
@@ -72,7 +72,7 @@ class Album:
         return dataclasses.replace(chroma, ab=(chroma.ab + difference).half().float())
 
     def _places(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor]]:
-        """What each photo shows, of all photos that may belong to a series."""
+        """The features, as of `places_of`, of each photo that may belong to a series."""
         encoder, budget = shipped_encoder(), PixelBudget(PIXELS_PER_CORE * num_cores())
 
         def shown(path: Path) -> Tensor | None:
@@ -81,7 +81,7 @@ class Album:
                     return None
                 with budget.hold(count_pixels(path)):
                     return places_of(lightness_seen(self._read(path), (_SIDE, _SIDE)), encoder)
-            except UserError:  # which is told when its turn comes
+            except UserError:  # it is reported when the photo is colored
                 return None
 
         with (
@@ -99,12 +99,12 @@ class Album:
 
 
 def series(photos: Iterable[tuple[Path, Tensor]]) -> dict[Path, Path]:
-    """Photo -> first photo of its series, of series of two and more.
+    """Group photos; returns photo -> first photo of its series, for series of at least two.
 
-    Each joins the most alike of the first ones before it, or begins a series of its own.
+    Each photo joins the series whose first photo is most similar, or begins a new one.
 
     Args:
-        photos: and what they show, as of `places_of`; their order counts.
+        photos: pairs of photo and features, as of `places_of`; their order matters.
     """
     first: dict[Path, Path] = {}
     begun: list[tuple[Path, Tensor]] = []

@@ -1,4 +1,4 @@
-"""The colours of two models mixed, by a share or by a mask."""
+"""Blend the colours of two models, by a constant share or by a mask."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from inference.guidance import Guidance
 from inference.own_color import read_mask
 from media.picture import Picture, check_size
 
-# The colon within the share is that of a drive of Windows, as in C:\mask.png.
+# A colon within the share is that of a Windows drive, as in C:\mask.png.
 _FORM = re.compile(r"(?P<source>.+?):(?P<share>(?:[A-Za-z]:[\\/])?[^:]+)")
 
 
 @dataclass(frozen=True)
 class Blend:
-    """Other colours, and how much of them goes into those of a photo or a clip.
+    """Other colours, and their share in the blend with those of a photo or a clip.
 
     Attributes:
-        source: where they come from, as it was named.
-        share: in [0, 1], or a mask of the photo's size, white where they count alone.
-        other: the colours of one photo, or what gives them.
+        source: the other weights or file, as named by the user.
+        share: weight of the other colours in [0, 1], or a mask of the photo's size, white where it is 1.
+        other: the other model, or the kept colours of one photo.
         max_pixels: larger masks are refused.
     """
 
@@ -46,10 +46,10 @@ class Blend:
 
     @classmethod
     def from_config(cls, config: Config) -> Blend | None:
-        """What --blend names: weights, or with --apply_chroma such a file; None where it was not given.
+        """Load what --blend names: weights, or with --apply_chroma a file of colours; None if not given.
 
         Raises:
-            UserError: it names no share, or what it names cannot be read.
+            UserError: the flag has no share, or the file cannot be read.
         """
         if config.blend is None:
             return None
@@ -63,20 +63,20 @@ class Blend:
         return cls(source, share, Colorizer.from_config(config, loaded), config.max_pixels)
 
     def __call__(self, original: Picture, chroma: Chroma) -> Chroma:
-        """The colours of a photo, mixed with the other ones at the size of the former.
+        """Blend the other colours into `chroma`, at the size of `chroma`.
 
         Raises:
-            UserError: the mask, or the file of the other colours, is of a photo of another size.
+            UserError: the mask or the file of the other colours is for a photo of another size.
         """
         other = self.other if isinstance(self.other, Chroma) else self.other.predict_chroma(original)
         check_size(f"the photo of --blend={self.source}", other.size, "the one to color", chroma.size)
         return _mixed(chroma, other, self._share_of(original.size))
 
     def for_clip(self, colorizer: Colorizer, size: tuple[int, int]) -> Colorizer:
-        """What colors a clip with both.
+        """A colorizer for a clip that blends the colours of both.
 
         Args:
-            colorizer: whose colours the others go into.
+            colorizer: into whose colours the others are blended.
             size: (width, height) of the clip, upright.
         Raises:
             UserError: the mask cannot be read, or is of another size.
@@ -91,7 +91,7 @@ class Blend:
 
 
 class _BlendedColorizer(Colorizer):
-    """A colorizer that mixes those of a second into its colours of whole pictures, as frames of clips are."""
+    """A colorizer that blends in the colours of a second one, for whole pictures such as frames of clips."""
 
     def __init__(self, first: Colorizer, second: Colorizer, share: float | np.ndarray) -> None:
         vars(self).update(vars(first))
@@ -119,7 +119,7 @@ class _BlendedColorizer(Colorizer):
 
 
 def _mixed(chroma: Chroma, other: Chroma, share: float | np.ndarray) -> Chroma:
-    """`chroma` with so much of `other`; a share (H, W) uint8 is stretched over both."""
+    """Blend `other` into `chroma`; a mask `share` (H, W) uint8 is resized to the colours."""
     height, width = chroma.ab.shape[-2:]
     ab = interpolate(other.ab, (height, width), mode="bilinear", antialias=True)
     if isinstance(share, float):

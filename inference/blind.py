@@ -1,4 +1,4 @@
-"""A study in a file: a page that shows one photo as two models color it, and asks which is better."""
+"""A blind study in one HTML file: each photo is shown as colored by two models; which is better?"""
 
 from __future__ import annotations
 
@@ -30,19 +30,19 @@ def blind_page(
     max_pixels: int,
     skip_unreadable: bool,
 ) -> str:
-    """One HTML page with all that it needs, which asks nothing of any host.
+    """Write one self-contained HTML page, which makes no network requests.
 
-    Every pair of models is shown once for each photo. The choices stay in the browser, from which they are
-    downloaded; the page counts them, and those of other people who had the same page, by the model of Bradley
-    and Terry. Names of models stand in the page's source, but are not shown before the results are.
+    Every pair of models is shown once for each photo. The choices stay in the browser and can be downloaded;
+    the page evaluates them, together with those of other people who had the same page, by a Bradley-Terry
+    model. Names of models are in the page's source, but are not shown before the results.
 
     Args:
         colorizers: label -> model, two or more.
         paths: of the photos.
-        seed: of the order of the pairs, and of what is left and right.
+        seed: of the order of the pairs, and of which model is on the left.
         quality: of the pictures, JPEG, 1 to 100.
         max_pixels: larger photos are refused.
-        skip_unreadable: a photo that cannot be read costs a warning, unless none can.
+        skip_unreadable: skip a photo that cannot be read, with a warning; an error if none can be read.
     Raises:
         UserError: a photo, or every photo, cannot be read.
     """
@@ -70,17 +70,17 @@ def order_of_pairs(num_photos: int, num_models: int, seed: int) -> list[tuple[in
 
 def _data_uri(pixels: np.ndarray, quality: int) -> str:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)  # colours are what counts
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)  # 4:4:4: colours are judged
     return f"data:image/jpeg;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 def _fill(study: dict[str, Any]) -> str:
-    """The page, with the study and its scripts in their places."""
+    """The page: the template with the study and the scripts filled in."""
     folder = files("inference") / "static"
     page, fit, flow = (
         (folder / name).read_text(encoding="utf-8") for name in ("blind.html", "bradley_terry.js", "blind.js")
     )
-    data = json.dumps(study).replace("<", "\\u003c")  # a name may hold what ends a script
+    data = json.dumps(study).replace("<", "\\u003c")  # a name may contain </script>
     for place, text in {"{fit}": fit, "{flow}": flow, "{study}": data}.items():
         page = page.replace(place, text)
     return page

@@ -1,4 +1,4 @@
-"""What of a picture a model sees: not the borders around a photo, and each photo of a page by itself."""
+"""Which parts of a picture a model is shown: a photo without its borders, or each photo of a page alone."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from inference.model_view import lightness_seen
 from inference.sheet import photos_on_page, turned_photo, turns_on_page
 from media.picture import Box, Picture, size_within
 
-_SIDE = 512  # pixels of the long side at which borders are looked for
-_SPREAD = 3.0  # standard deviation within a row of a border, in codes of 8 bits
-_STEP = 10  # codes by which rows, and sides, of one border differ at most
-_PAPER, _FILM = 215, 40  # borders are lighter or darker: a plain sky is neither
-_SHARE = 0.4  # of the length of the picture: a border is at most so wide on each side
+_SIDE = 512  # long side in pixels of the copy in which borders are searched
+_SPREAD = 3.0  # maximum standard deviation within a row of a border, in 8-bit codes
+_STEP = 10  # maximum difference of the rows of a border, and of opposite borders, in 8-bit codes
+_PAPER, _FILM = 215, 40  # a border is lighter or darker than these; a plain sky is in between
+_SHARE = 0.4  # maximum width of a border on each side, as a share of the picture
 _THINNEST = 0.01
-_REACH = 3  # rows of the small copy by which sides are moved at most
-_MARGIN = 1  # rows next to a border, in which it and the photo are mixed
-_MAX_CELLS = 2**21  # the colours of a page are kept at no more pixels than this
+_REACH = 3  # how far `_snapped` may move a side, in pixels of the small copy
+_MARGIN = 1  # rows next to a border in which border and photo are blurred together
+_MAX_CELLS = 2**21  # the colours of a page have at most so many pixels
 _SMOOTHLY: Any = {"mode": "bilinear", "antialias": True}
 
 
 def find_photo(picture: Picture) -> Box:
-    """Where the photo is within its borders; the whole picture where there are none.
+    """The box of the photo within its borders; the whole picture if there are none.
 
-    A border is near-constant, white or black, and the same at two opposite sides at least: what is so at
+    A border is nearly constant, white or black, and alike on at least two opposite sides: such an area on
     one side alone may be a sky.
     """
     width, height = picture.size
@@ -42,7 +42,7 @@ def find_photo(picture: Picture) -> Box:
     top, bottom, level = _borders_of(codes)
     inner = codes[top : len(codes) - bottom]
     left, right, other = _borders_of(inner.T)
-    if level is None and other is not None:  # sides alone may hide what is above and below
+    if level is None and other is not None:  # borders at the sides may have hidden those above and below
         top, bottom, level = _borders_of(codes[:, left : codes.shape[1] - right])
     box = (left / size[0], top / size[1], 1 - right / size[0], 1 - bottom / size[1])
     lengths = (width, height, width, height)
@@ -51,7 +51,7 @@ def find_photo(picture: Picture) -> Box:
 
 
 def boxes_to_show(picture: Picture, page: str) -> list[Box]:
-    """What of a picture a model is to see, each by itself: the photo, or those of a page, without borders.
+    """The parts of a picture that a model is shown, one by one: its photo or photos, without borders.
 
     Args:
         picture: a photo, or a scan of several.
@@ -69,14 +69,14 @@ def boxes_to_show(picture: Picture, page: str) -> list[Box]:
 
 
 def predict_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Picture, Box], Chroma]) -> Chroma:
-    """The colours of photos in a picture, which has none around them.
+    """Predict the colours of each photo in a picture; around the photos there is no colour.
 
     Args:
-        picture: the whole.
+        picture: the whole picture.
         boxes: of the photos in it.
-        infer: gives the colours of a part of the picture, given it and its box.
+        infer: (part of the picture, its box) -> the colours of that part.
     Returns:
-        Colours of the whole picture, as densely as those of the photo that was looked at most closely.
+        Colours of the whole picture, at the highest resolution of the photos' colours, up to a limit.
     """
     width, height = picture.size
     if list(boxes) == [(0, 0, width, height)]:
@@ -97,7 +97,7 @@ def predict_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Pict
 
 
 def _density(found: Sequence[Chroma], boxes: Sequence[Box], size: tuple[int, int]) -> tuple[float, float]:
-    """Colours for each pixel, across and down."""
+    """Resolution of the colours, relative to the pixels of the picture, in x and y."""
     each = [
         (part.ab.shape[-1] / (right - left), part.ab.shape[-2] / (lower - upper))
         for part, (left, upper, right, lower) in zip(found, boxes, strict=True)
@@ -105,15 +105,15 @@ def _density(found: Sequence[Chroma], boxes: Sequence[Box], size: tuple[int, int
     per_x, per_y = (max(values) for values in zip(*each, strict=True))
     if len(boxes) == 1:
         return per_x, per_y
-    # A small photo on a large page is looked at more closely than anybody can see.
+    # A small photo on a large page has colours at a higher resolution than needed.
     most = min(1.0, math.sqrt(_MAX_CELLS / math.prod(size)))
     return min(per_x, most), min(per_y, most)
 
 
 def _snapped(picture: Picture, box: Box) -> Box:
-    """A box that was found in a small copy, its sides moved to the steepest edge beside them.
+    """Refine a box that was found in a small copy: move its sides to the strongest edge nearby.
 
-    A model may see other colours in a photo for one row of paper more, or of the photo less.
+    A model may predict other colours for a photo with one more row of paper, or one row less of the photo.
     """
     left, upper, right, lower = box
     width, height = picture.size
@@ -125,14 +125,14 @@ def _snapped(picture: Picture, box: Box) -> Box:
 
 
 def _steepest(rows: np.ndarray, place: int, reach: int) -> int:
-    """The row, of those within reach of a place, that differs most from the one before it."""
+    """Of the rows within `reach` of `place`, the one that differs most from the row before it."""
     first = max(0, place - reach - 1)
     near = rows[first : place + reach + 1].mean(axis=2, dtype=np.float32)
     return first + 1 + int(np.abs(np.diff(near, axis=0)).mean(axis=1).argmax())
 
 
 def _borders_of(codes: np.ndarray) -> tuple[int, int, float | None]:
-    """Rows of a border above and below, and its level; (0, 0, None) where there is none on both sides."""
+    """Height of the borders above and below, and their level; (0, 0, None) unless there are both."""
     first, level = _rows_of_border(codes)
     last, other = _rows_of_border(codes[::-1])
     if not first or not last or abs(level - other) > _STEP:
@@ -141,7 +141,7 @@ def _borders_of(codes: np.ndarray) -> tuple[int, int, float | None]:
 
 
 def _rows_of_border(codes: np.ndarray) -> tuple[int, float]:
-    """Rows of a border from the first on, and its level."""
+    """Height of a border that begins at the first row (0: there is none), and its level."""
     means, spreads = codes.mean(axis=1), codes.std(axis=1)
     level = float(means[0])
     is_border = (spreads <= _SPREAD) & (np.abs(means - level) <= _STEP)

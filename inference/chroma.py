@@ -1,4 +1,4 @@
-"""Predicted colours apart from their photo: kept in a small file, and joined to the photo again."""
+"""The colours predicted for a photo, a* and b*: saved in a small file, and applied to the photo."""
 
 from __future__ import annotations
 
@@ -25,21 +25,21 @@ from media.metadata import mark_inferred
 from media.picture import WHITE, Box, Picture, check_size
 
 _METADATA_KEY = "chroma"
-# Joined at a time: what one operation writes the next finds in the cache.
+# Pixels per strip: small enough that each operation finds the result of the last one in the CPU's cache.
 _CACHED_PIXELS = 2**17
 
 
 @dataclass(frozen=True)
 class Chroma:
-    """The colours that a model saw in a photo.
+    """The colours (a*, b*) that a model predicted for a photo.
 
     Attributes:
         ab: (1, 2, h, w) float32 of float16 values, CIELAB units, at the size that the model saw.
         size: (width, height) of the photo.
         by: the program and the weights that inferred them.
-        L: (1, 1, h, w) float32, the photo's lightness as the model saw it; None where it was not kept.
-        boxes: of the photos that the model was shown, each by itself: the one within its borders, or those of
-            a page; elsewhere there is no colour. (): nobody looked for borders.
+        L: (1, 1, h, w) float32, the photo's lightness as the model saw it; None if it was not kept.
+        boxes: of the photos that the model was shown separately: the one within its borders, or those of a
+            page; outside of them there is no colour. (): borders were not searched for.
     """
 
     ab: Tensor
@@ -49,7 +49,7 @@ class Chroma:
     boxes: tuple[Box, ...] = ()
 
     def cells(self, box: Box) -> tuple[slice, slice]:
-        """Rows and columns of `ab` and `L` that are of a part of the photo."""
+        """The rows and columns of `ab` and `L` that belong to a box of the photo."""
         down, across = (n / length for n, length in zip(self.ab.shape[-2:], self.size[::-1], strict=True))
         left, upper, right, lower = box
         y, x = round(upper * down), round(left * across)
@@ -57,14 +57,14 @@ class Chroma:
         return slice(y, y + h), slice(x, x + w)
 
     def resized(self, size: tuple[int, int]) -> Chroma:
-        """The same colours for a smaller or larger copy of the photo, of (width, height)."""
+        """The same colours for a copy of the photo of another `size`, (width, height)."""
         factors = [new / old for new, old in zip(2 * size, 2 * self.size, strict=True)]
         boxes = [tuple(round(f * x) for f, x in zip(factors, box, strict=True)) for box in self.boxes]
         return replace(self, size=size, boxes=cast(tuple[Box, ...], tuple(boxes)))
 
 
 def save_chroma(path: Path, chroma: Chroma) -> None:
-    """Write a file, whole or not at all."""
+    """Write colours to a file, atomically."""
     about = json.dumps({"size": chroma.size, "by": chroma.by, "boxes": chroma.boxes})
     write_bytes(path, safetensors.torch.save({"ab": chroma.ab.half()}, {_METADATA_KEY: about}))
 
@@ -72,7 +72,7 @@ def save_chroma(path: Path, chroma: Chroma) -> None:
 def check_ending(path: Path) -> None:
     """
     Raises:
-        UserError: a file of that name would not be read again.
+        UserError: the ending is not .safetensors, so that the file would not be read again.
     """
     if path.suffix.lower() != ".safetensors":
         raise UserError(f"--save_chroma={path}: the name must end with .safetensors")
@@ -82,7 +82,7 @@ def load_chroma(path: Path) -> Chroma:
     """Read what `save_chroma` wrote.
 
     Raises:
-        UserError: missing, damaged, or something else.
+        UserError: the file is missing, damaged, or not one of colours.
     """
     state, metadata = read_state_and_metadata(path)
     try:
@@ -99,16 +99,16 @@ def load_chroma(path: Path) -> Chroma:
 def apply_chroma(
     original: Picture, chroma: Chroma, *, upsample: str, saturation: float, own: Own | None = None
 ) -> Picture:
-    """Color a photo, at its own size, depth and lightness.
+    """Apply colours to a photo; its size, depth and lightness stay the same.
 
     Args:
         original: the photo.
-        chroma: of the same photo.
+        chroma: colours for the same photo.
         upsample: a name of `UPSAMPLERS`.
         saturation: factor of the chroma.
-        own: where the photo's own colours stay, to the bit; None: nowhere.
+        own: where the photo keeps its own colours, bit for bit; None: nowhere.
     Raises:
-        UserError: the chroma is of a photo of another size.
+        UserError: the colours are for a photo of another size.
     """
     width, height = original.size
     check_size("the photo of the chroma", chroma.size, "the one to color", original.size)
@@ -122,7 +122,7 @@ def apply_chroma(
 
 
 def without_color(original: Picture) -> Picture:
-    """A photo of the same L* without colour."""
+    """A gray photo of the same L*."""
 
     def nothing(L: Tensor, _: slice) -> Tensor:
         return torch.zeros_like(L).expand(-1, 2, -1, -1)
@@ -131,10 +131,10 @@ def without_color(original: Picture) -> Picture:
 
 
 def _join_full_size(pixels: np.ndarray, colors: Rows, own: Own | None = None) -> np.ndarray:
-    """L* of a photo (H, W, 3), and the colours of each of its rows but its own; in the photo's dtype."""
+    """Join L* of a photo (H, W, 3) with new colours, except where it keeps its own; in the photo's dtype."""
     height, width = pixels.shape[:2]
     full = WHITE[pixels.dtype.name]
-    # A float photo keeps its lightness to 1e-3, which takes more digits than float32 has.
+    # The L* of a float photo is kept to 1e-3, for which float32 is not precise enough.
     dtype = torch.float64 if pixels.dtype.kind == "f" else torch.float32
     result = np.empty(pixels.shape, pixels.dtype)
     shares = own.rows(height, width) if own else None
@@ -161,10 +161,10 @@ def _join_full_size(pixels: np.ndarray, colors: Rows, own: Own | None = None) ->
 
 
 def _on_all_cores(work: Callable[[slice], None], strips: Sequence[slice]) -> None:
-    """Do strips side by side, each on one core.
+    """Process strips in parallel, each on one core.
 
-    Sharing out every operation instead would make the cores wait for each other hundreds of times a
-    second, which on a machine that has other things to do costs more than it gains.
+    Splitting each operation among all cores instead would make them wait for each other hundreds of times
+    per second, which costs more than it gains on a machine that has other work to do.
     """
     num_threads = torch.get_num_threads()
     if num_threads == 1 or len(strips) == 1:  # as within a folder, whose photos share the cores already
@@ -173,14 +173,14 @@ def _on_all_cores(work: Callable[[slice], None], strips: Sequence[slice]) -> Non
         return
     try:
         with ThreadPoolExecutor(num_threads, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-            for _ in pool.map(work, strips):  # raises what a strip has raised
+            for _ in pool.map(work, strips):  # re-raises exceptions
                 pass
     finally:
-        torch.set_num_threads(num_threads)  # of threads that are yet to come
+        torch.set_num_threads(num_threads)  # the number for threads started later
 
 
 def _planes(pixels: np.ndarray) -> Tensor:
-    """(H, W, 3) -> (1, 3, H, W), or (1, 1, H, W) where it is gray."""
+    """(H, W, 3) -> (1, 3, H, W), or (1, 1, H, W) if it is gray."""
     is_gray = (pixels[..., 0] == pixels[..., 1]).all() and (pixels[..., 1] == pixels[..., 2]).all()
     channels = pixels[..., :1] if is_gray else pixels
     return torch.from_numpy(np.array(channels.transpose(2, 0, 1), order="C"))[None]

@@ -1,4 +1,4 @@
-"""The library entry: load a model once, color photos of any size many times."""
+"""The entry point of the library: load a model once, then color any number of photos of any size."""
 
 from __future__ import annotations
 
@@ -49,24 +49,25 @@ class Colorizer:
     ) -> None:
         """
         Args:
-            loaded: a model and what its file says of it; made ready to predict, it cannot be trained on.
-            image_size, resize: how the model sees a photo; None: as the weights say, else by the
+            loaded: a model with the metadata of its file. It is changed in place for prediction, and cannot
+                be trained any more.
+            image_size, resize: how a photo is resized for the model; None: as the weights say, else the
                 defaults of the configuration.
             render_size: side at which the model sees photos instead of `image_size`; 'auto' compares several.
-            views: of each photo, whose colours are averaged; see `mean_over_views`.
-            upsample: how its colours get to the photo's own size, a name of `UPSAMPLERS`.
+            views: number of views of each photo whose colours are averaged; see `mean_over_views`.
+            upsample: how the colours are upsampled to the photo's size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
             page: whether a scan may hold several photos: 'auto', 'album' or 'photo', as of --page.
             device: 'auto', 'cpu', 'cuda' or 'mps'.
         Raises:
-            UserError: the device is not there.
+            UserError: the device is not available.
         """
         self.loaded = loaded
         self.device = find_device(device)
         self.model: ColorizationModel = loaded.model.to(self.device).eval()
-        if not self.model.is_random:  # whose drawings follow every rounding
+        if not self.model.is_random:  # folding changes the rounding, and with it what a model draws
             fold_batch_norms(self.model, torch.full((1, 1, 1, 1), 50.0, device=self.device))
-        # Convolutions of one picture are faster so, in bfloat16 on a CPU above all.
+        # Faster for convolutions of a single picture, above all in bfloat16 on a CPU.
         self.model.to(memory_format=torch.channels_last)
         self.predictor = Predictor(
             self.model,
@@ -82,12 +83,12 @@ class Colorizer:
 
     @classmethod
     def from_config(cls, config: Config, loaded: LoadedModel) -> Colorizer:
-        """A model that sees photos as it was trained to, unless flags say otherwise.
+        """A colorizer by a configuration; what no flag sets is as in the model's training.
 
-        A --reference that it cannot take itself is left to `inference.corrector`.
+        If the model does not take a reference, --reference is left to `inference.corrector`.
 
         Raises:
-            UserError: the device is not there, or --reference cannot be read.
+            UserError: the device is not available, or --reference cannot be read.
         """
         seen = {name: getattr(config, name) for name in ("image_size", "resize") if name in config.given}
         names = ("render_size", "views", "upsample", "saturation", "page", "device")
@@ -102,7 +103,7 @@ class Colorizer:
 
     @classmethod
     def load(cls, weights: str | Path = DEFAULT, **options: Any) -> Colorizer:
-        """Load weights that ship, by the name of their file in weights/ without its ending, or any file.
+        """Load weights: the shipped ones by name (file name in weights/ without its ending), or any file.
 
         Args:
             weights: name or file.
@@ -115,7 +116,7 @@ class Colorizer:
         return cls(load_weights(path), **options)
 
     def with_settings(self, **changes: Any) -> Colorizer:
-        """The same network with other settings of its model, such as `vividness`; nothing is loaded again.
+        """A copy with other settings of the model, such as `vividness`, that shares its parameters.
 
         Raises:
             UserError: a value out of range.
@@ -140,11 +141,11 @@ class Colorizer:
         Args:
             photo: a path, the bytes of a file, an open file, a Pillow image, an array or a tensor, as
                 `media.anything.to_picture` takes them; a list or tuple of these, or a batch (N, C, H, W), a
-                tensor. Of its colours only the lightness is looked at.
+                tensor. Its own colours are ignored: only the lightness counts.
             max_pixels: larger files are refused.
         Returns:
-            (H, W, 3) sRGB of the photo's own size, lightness and depth: uint8, uint16 or float32; colours
-            beyond sRGB give up chroma. A list of these of several photos.
+            (H, W, 3) sRGB of the photo's own size, lightness and depth: uint8, uint16 or float32; the chroma
+            of colours outside sRGB is reduced. For several photos a list of these.
         Raises:
             UserError: the file cannot be read.
             ValueError: an array or a tensor of another shape or dtype, an empty one, or a tensor (C, H, W)
@@ -156,27 +157,27 @@ class Colorizer:
         return self.color(to_picture(cast(PhotoLike, photo), max_pixels=max_pixels)).pixels
 
     def color(self, original: Picture) -> Picture:
-        """Color a photo with all that belongs to it; its metadata then says so."""
+        """Color a photo; alpha and metadata are kept, with a mark that the colours are inferred."""
         chroma = self.predict_chroma(original)
         return apply_chroma(original, chroma, upsample=self.upsample, saturation=self.saturation)
 
     def predict_chroma(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
-        """The colours of a photo within its borders, or of each photo of a page; see `predict_whole`."""
+        """Predict the colours of a photo without its borders, or of each photo of a page."""
         told = self.guidance if guidance is None else guidance
         boxes = boxes_to_show(original, self.page)
         return predict_within(original, boxes, lambda photo, box: self.predict_whole(photo, told.within(box)))
 
     def predict_whole(self, original: Picture, guidance: Guidance | None = None) -> Chroma:
-        """The colours of a picture as it is, at the size at which the model sees it.
+        """Predict the colours of a whole picture, at the size at which the model sees it.
 
-        Where memory runs out the model is asked again at half the size, and a warning says so.
+        If memory runs out, the model is asked again at half the size, with a warning.
 
         Args:
             original: the photo.
-            guidance: what a person says about it; None: what the colorizer was made with.
+            guidance: what a person says about it; None: `self.guidance`.
         Raises:
-            UserError: the model's colours are not finite, no size fits into memory, or such guidance is not
-                for this model.
+            UserError: the model's colours are not finite, no size fits into memory, or the model does not
+                take such guidance.
         """
         (chroma,) = self.predict_together([original], guidance)
         return chroma
@@ -184,14 +185,14 @@ class Colorizer:
     def predict_together(
         self, originals: Sequence[Picture], guidance: Guidance | None = None
     ) -> list[Chroma]:
-        """What `predict_whole` gives of each of some pictures of one size, but for rounding, and sooner."""
+        """`predict_whole` of several pictures of one size, in a batch: faster, and the same up to rounding."""
         told = self.guidance if guidance is None else guidance
         by = self.about if told.seed is None else f"{self.about}, seed {told.seed}"
         chromas = []
         for original, (L, ab) in zip(originals, self.predictor.predict(originals, told), strict=True):
             if not ab.isfinite().all():
                 raise UserError(f"weights {self.loaded.path} predict no finite colours: train them again")
-            # As a file keeps them, so that those from a file and from the model are the same bits.
+            # Rounded as in a file, so that colours from a file and from the model are bit-identical.
             chromas.append(Chroma(ab.half().float().contiguous(), original.size, by, L))
         return chromas
 
@@ -200,18 +201,20 @@ class Colorizer:
     ) -> np.ndarray:
         """How sure the model is of the colours of a photo: (H, W) uint8, 255 is sure.
 
-        As it says itself where it can, else by how far it agrees with itself.
+        The model's own estimate if it has one, else the consistency of its predictions under small changes of
+        the photo.
 
         Args:
             original: the photo.
-            chroma: what `predict_chroma` returned for it, and it is seen at that size; None: predict first.
-            guidance: as of `predict_whole`.
+            chroma: the result of `predict_chroma` for it, whose size is used; None: predict first.
+            guidance: as in `predict_whole`.
         """
         told = self.guidance if guidance is None else guidance
         found = self.predict_chroma(original, told) if chroma is None else chroma
         if found.L is None:
             raise ValueError("expected colours that this colorizer inferred")
-        everywhere = np.full(original.pixels.shape[:2], 255, np.uint8)  # that paper has no colour
+        # 255 around the photos: that paper has no colour is certain.
+        everywhere = np.full(original.pixels.shape[:2], 255, np.uint8)
         for box in found.boxes or ((0, 0, *original.size),):
             left, upper, right, lower = box
             photo, L = original.crop(box), found.L[(..., *found.cells(box))]
@@ -223,20 +226,20 @@ class Colorizer:
 
     @property
     def fast_precision(self) -> torch.dtype:
-        """bfloat16 where the network is faster in it: for clips, whose grain moves colours by more.
+        """The precision for clips: bfloat16 if that is faster; film grain changes colours by more than it does.
 
-        A model that draws keeps float32: its drawings follow every rounding.
+        float32 for a model that draws its colours at random, since any rounding changes what it draws.
         """
         return torch.float32 if self.model.is_random else find_precision("auto", self.device)
 
     @property
     def about(self) -> str:
-        """The program and the weights."""
+        """Name and version of the program, and name and hash of the weights."""
         return f"colorizer {VERSION}, {self.loaded.name}, weights sha256 {self.loaded.sha256[:16]}"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """What the colours depend on besides the photo, its hints, a seed and the weights, as JSON values."""
+        """All settings that the colours depend on, as JSON values, but for hints, seed and weights."""
         seen = {
             name: getattr(self.predictor, name) for name in ("image_size", "resize", "render_size", "views")
         }

@@ -1,4 +1,4 @@
-"""How far a model agrees with itself on one photo: at other sizes, mirrored, a little lighter or darker."""
+"""Confidence by consistency: how similar a model's colours are when the photo is slightly changed."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ _SCALE = 10.0
 
 
 def confidence(predict: Predict, L: Tensor, predict_mirrored: Predict | None = None) -> Tensor:
-    """How sure a model is of each pixel's colour, by how much it changes when the photo hardly does.
+    """A model's confidence in the colour of each pixel, from how stable its prediction is.
 
-    The photo is shown as it is, mirrored, smaller, larger, lighter and darker; the root mean square
-    distance of those colours from their mean is the spread, and confidence is exp(-spread / 10).
+    The photo is shown unchanged, mirrored, smaller, larger, lighter and darker. The spread is the root mean
+    square distance of the resulting colours from their mean, and the confidence is exp(-spread / 10).
 
     Args:
         predict: the model.
         L: (1, 1, h, w), in [0, 100].
-        predict_mirrored: the same for the mirror image, where what a person said is mirrored too; None: the
-            model is told nothing that has a place.
+        predict_mirrored: the same for the mirror image, with mirrored hints; None: there are no hints, and
+            `predict` is used.
     Returns:
         (1, 1, h, w) in (0, 1].
     """
@@ -46,7 +46,7 @@ def confidence(predict: Predict, L: Tensor, predict_mirrored: Predict | None = N
 
 
 def most_consistent(candidates: Sequence[Tensor]) -> int:
-    """At which size to show a photo to a model: the one whose colours are nearest to those of the others.
+    """Choose the size at which to show a photo to a model: where its colours are closest to those at others.
 
     Args:
         candidates: ab (1, 2, h, w) of one photo, as a model predicts it at several sizes.

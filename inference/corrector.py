@@ -1,4 +1,4 @@
-"""A photo's colours as a person's hints and references change them, or from these alone."""
+"""Correct a photo's colours by a person's hints and references, or color it by these alone."""
 
 from __future__ import annotations
 
@@ -46,11 +46,11 @@ def with_hints(
 
     Args:
         original: the photo.
-        chroma: the colours that a model sees in the photo, which those given correct where they are and
-            around; None: those given are all there are, as in Levin et al. 2004.
-        hints: of this photo; their a* and b* hold exactly at the size of the solve.
-        scribbler: colours for other places, such as `Reference.scribbles`.
-        max_pixels: of the solve; fewer take proportionally less time, for a first look.
+        chroma: a model's colours for the photo, which the given colours correct at and around their places;
+            None: the photo is colored by the given colours alone, as in Levin et al. 2004.
+        hints: for this photo; their a* and b* are met exactly at the size of the solve.
+        scribbler: gives colours for further places, such as `Reference.scribbles`.
+        max_pixels: of the solve; its time is proportional to this, so that fewer serve for a preview.
     Returns:
         Colours at the size of the solve: that of the photo, or smaller.
     """
@@ -73,15 +73,16 @@ def with_hints(
 
 
 class Corrector:
-    """What a person gives beside photos: handed to a model that takes it, else spread over its colours."""
+    """What a person gives beside photos: passed to a model that takes it, else spread over its colours."""
 
     def __init__(self, config: Config, accepts: frozenset[str] = frozenset()) -> None:
         """
         Args:
-            config: --hints, --reference, --reference_dir, --matching and --saturation count.
-            accepts: what the model takes itself, fields of `Inputs`.
+            config: --hints, --reference, --reference_dir, --matching and --saturation are used.
+            accepts: what the model takes itself, names of fields of `Inputs`.
         Raises:
-            UserError: a reference or a folder of them cannot be read, or there is no model and nothing given.
+            UserError: a reference or a folder of them cannot be read, or there is neither a model nor
+                anything else to color by.
         """
         check_given(config)
         self._hints, self._accepts = config.hints, accepts
@@ -91,14 +92,14 @@ class Corrector:
             self._find = _find_scribbler(config)
 
     def guidance(self, colorizer: Colorizer, original: Picture) -> Guidance:
-        """What a model is told about a photo: the hints too where it takes them."""
+        """The guidance for the model on a photo: the colorizer's, and the hints if the model takes them."""
         if not self._hints or "hints" not in self._accepts:
             return colorizer.guidance
         return replace(colorizer.guidance, hints=self._hints_for(original))
 
     @property
     def saturation(self) -> float:
-        """What the chroma is still to be multiplied by; 1 where a person gives colours, which hold."""
+        """The factor still to be applied to the chroma; 1 if a person gives colours, which are kept."""
         return 1.0 if self._gives_colors else self._saturation
 
     @property
@@ -106,13 +107,13 @@ class Corrector:
         return bool(self._hints) or self._find is not None
 
     def __call__(self, original: Picture, chroma: Chroma | None) -> Chroma:
-        """The colours of a photo, but for `saturation`; `chroma`: a model's, if there is one.
+        """The colours of a photo, before `saturation` is applied; `chroma`: the model's, if there is one.
 
         Raises:
             UserError: the hints do not fit the photo.
         """
         if not self._gives_colors:
-            assert chroma is not None  # as of `check_given`
+            assert chroma is not None  # by `check_given`
             return chroma
         hints = self._hints_for(original)
         if chroma is not None:
@@ -128,7 +129,7 @@ class Corrector:
 def check_given(config: Config) -> None:
     """
     Raises:
-        UserError: there is no model, and nothing else to color by.
+        UserError: there is neither a model nor anything else to color by.
     """
     given = config.hints or config.reference or config.reference_dir or config.apply_chroma
     if config.model in WITHOUT_WEIGHTS and not given:
@@ -136,7 +137,7 @@ def check_given(config: Config) -> None:
 
 
 def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
-    """What finds the reference of a photo, and the way in which its colours are matched."""
+    """Photo -> a scribbler of its reference, whose colours are matched as --matching says."""
     encoder = shipped_encoder() if config.matching == "encoder" or config.reference_dir else None
     features = cosine_features if encoder is None or config.matching == "dct" else encoder_features(encoder)
 
@@ -156,7 +157,7 @@ def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
 
 
 def solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:
-    """(width, height) of a photo in at most so many pixels."""
+    """(width, height) of a photo, scaled down to at most `max_pixels`."""
     scale = min(1.0, math.sqrt(max_pixels / (size[0] * size[1])))
     width, height = (max(1, int(scale * length)) for length in size)
     return width, height

@@ -1,4 +1,4 @@
-"""The screen of a print, or of a scan of 1 bit: found in the spectrum, and averaged out."""
+"""Descreening: find the halftone screen of a print or of a 1-bit scan in the spectrum, and average it out."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from scipy import ndimage
 
 from media.picture import WHITE, Picture
 
-_SIDE = 1024  # pixels of the square at the centre in which it is looked for
+_SIDE = 1024  # side in pixels of the central square in which the screen is searched
 _SMALLEST_SIDE = 64
 _PERIODS = (2.5, 16)  # pixels
 _PEAK = 300
-"""In both directions a screen has at least so many times the power of other frequencies of its period."""
+"""Minimum power of a screen in both its directions, relative to the median at the same frequency."""
 _VISIBLE = 0.01
-"""A screen of less amplitude is left alone; 1 is from black to white."""
+"""A screen of lower amplitude is left alone; 1 is the range from black to white."""
 _SIGMA = 0.6
-"""Standard deviation of the average, in periods of the screen: it leaves a thousandth of the screen."""
-_DITHER = 3.0  # pixels: what is averaged in a scan of 1 bit without a lattice, such as a diffused error
+"""Standard deviation of the blur, in periods of the screen: a thousandth of the screen remains."""
+_DITHER = 3.0  # pixels: blur period for a 1-bit scan without a lattice, such as by error diffusion
 
 
 def descreened(picture: Picture) -> Picture | None:
-    """A photo as it was before it was screened; None where there is no screen."""
+    """Remove the screen from a photo; None if there is none."""
     period = screen_period(picture)
     if period is None:
         if not is_bilevel(picture):
@@ -30,16 +30,16 @@ def descreened(picture: Picture) -> Picture | None:
 
 
 def is_bilevel(picture: Picture) -> bool:
-    """Whether there is nothing but black and white."""
+    """Whether a photo has just two values."""
     pixels = picture.pixels
     return bool(((pixels == pixels.min()) | (pixels == pixels.max())).all())
 
 
 def screen_period(picture: Picture) -> float | None:
-    """Pixels from dot to dot of a screen; None where there is none.
+    """The period of the screen, pixels from dot to dot; None if there is no screen.
 
-    A screen is a square lattice, whose spectrum has peaks in two directions at right angles. What else is
-    regular in photos, such as fences and bricks, mostly has them in one.
+    A screen is a square lattice: its spectrum has peaks in two directions at right angles. Other regular
+    structures in photos, such as fences and bricks, mostly have peaks in one direction.
     """
     side = min(_SIDE, *picture.size)
     if side < _SMALLEST_SIDE:
@@ -49,12 +49,12 @@ def screen_period(picture: Picture) -> float | None:
     square /= WHITE[picture.pixels.dtype.name]
     window = np.hanning(side).astype(np.float32)
     power = np.abs(np.fft.fft2((square - square.mean()) * window[:, None] * window)) ** 2
-    power *= (2 / window.sum() ** 2) ** 2  # of a wave the square of its amplitude
+    power *= (2 / window.sum() ** 2) ** 2  # for a wave this is the square of its amplitude
     frequency = np.fft.fftfreq(side)
     length = np.hypot(frequency[:, None], frequency)
     ring = (length * side).astype(int)
     usual = ndimage.median(power, ring, np.arange(ring.max() + 1))[ring]
-    # By a quarter turn (y, x) -> (-x, y): the screen's other direction.
+    # The spectrum turned by 90 degrees, (y, x) -> (-x, y): the other direction of the screen.
     turned = np.roll(power.T[:, ::-1], 1, axis=1)
     lattice = np.minimum(power, turned)
     is_screen = (lattice > _PEAK * usual) & (lattice > _VISIBLE**2)
@@ -65,7 +65,7 @@ def screen_period(picture: Picture) -> float | None:
 
 
 def _averaged(pixels: np.ndarray, sigma: float) -> np.ndarray:
-    """(H, W, 3) without what is finer than `sigma` pixels, in the same dtype."""
+    """(H, W, 3) blurred by a Gaussian of `sigma` pixels, in the same dtype."""
     is_gray = (pixels[..., :1] == pixels).all()
     result = np.empty_like(pixels)
     for channel in range(1 if is_gray else 3):

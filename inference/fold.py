@@ -1,4 +1,4 @@
-"""Batch norms folded into the convolutions before them: the same colours, in less time."""
+"""Fold batch norms into the convolutions before them: the same colours in less time."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def fold_batch_norms(model: nn.Module, example: Tensor) -> None:
     """Give each convolution the scale and offset of the batch norm that takes its output, in place.
 
-    Which takes which is seen in a pass, and not guessed from the order in which layers are declared.
+    The pairs are observed in a forward pass, not guessed from the order in which layers are declared.
 
     Args:
-        model: in evaluation mode; it cannot be trained any more.
-        example: what the pass is over. A layer that it does not reach, or reaches twice, stays as it is.
+        model: in evaluation mode; it cannot be trained afterwards.
+        example: input of that pass. A layer that it does not reach, or reaches twice, is left unchanged.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
         return
@@ -29,11 +29,11 @@ def fold_batch_norms(model: nn.Module, example: Tensor) -> None:
 
 
 def _pairs(model: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchNorm2d]]:
-    """The convolutions whose output a batch norm takes, each of both run once."""
+    """Pairs of a convolution and the batch norm that takes its output, both run exactly once."""
     made: dict[tuple[int, int], nn.Conv2d] = {}
     pairs: list[tuple[nn.Conv2d, nn.BatchNorm2d]] = []
     runs: Counter[nn.Module] = Counter()
-    alive = []  # an id is given to another tensor once its own is gone
+    alive = []  # kept alive, so that no `id` is reused
 
     def see_output(conv: nn.Conv2d, _: object, out: Tensor) -> None:
         runs[conv] += 1
@@ -56,7 +56,7 @@ def _pairs(model: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchN
 
 
 def _identity(x: Tensor) -> tuple[int, int]:
-    """The version rises with every change in place, as by an activation between the two."""
+    """Identifies a tensor's value: an in-place change, as by an activation in between, raises the version."""
     return id(x), x._version
 
 

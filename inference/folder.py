@@ -1,4 +1,4 @@
-"""Coloring a folder: every photo to the same place below another folder, each process its share."""
+"""Color a folder: each photo goes to the same relative path in another folder; processes share them."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ from media.picture import count_pixels
 from media.walk import Files, sort_files
 
 Color = Callable[[Path, Path], None]
-"""Colors a file, given it and the one to write."""
+"""(source file, file to write): colors one file."""
 
 PIXELS_PER_CORE = 25_000_000
-"""So many pixels of photos are in memory for each core; one takes about 20 bytes from file to file."""
+"""Pixels of photos in memory at once, per core; each takes about 20 bytes while its photo is processed."""
 
 
 @dataclass(frozen=True)
 class FolderJob:
-    """What is the same for all files of one kind in a folder.
+    """What is common to all photos, or to all clips, of a folder that is colored.
 
     Attributes:
-        folder: where they are.
-        output: where they go.
-        overwrite: whether to color also what is there already.
-        report: takes down what became of each.
-        weights, settings: what their colours are made with.
-        series: file -> the one of the folder whose colours it shares, where there is one.
+        folder: of the sources.
+        output: folder of the results.
+        overwrite: whether to color again what is there already.
+        report: records the result of each file.
+        weights, settings: with which they are colored.
+        series: file -> the file of the folder whose colours it is matched to, if there is one.
     """
 
     folder: Path
@@ -53,7 +53,7 @@ class FolderJob:
     series: Mapping[Path, Path] = field(default_factory=dict)
 
     def run(self, color: Color, path: Path, *, target: Path, is_there: bool) -> Result:
-        """Color one file, unless it is there; what is wrong with it costs a line.
+        """Color one file unless its result exists; a faulty file is reported and does not end the run.
 
         Raises:
             PlaceError: the place cannot be written.
@@ -75,7 +75,7 @@ class FolderJob:
 
 
 class PixelBudget:
-    """So many pixels at once are in the hands of several threads; a larger photo has them to itself."""
+    """Limits the total number of pixels that several threads process at once; a larger photo runs alone."""
 
     def __init__(self, total: int) -> None:
         self._total = self._free = total
@@ -83,7 +83,7 @@ class PixelBudget:
 
     @contextlib.contextmanager
     def hold(self, num_pixels: int | None) -> Iterator[None]:
-        """Wait until there is room for a photo, and keep it; None: nobody knows how large it is."""
+        """Wait until the pixels of a photo are free, and hold them; None: its size is unknown, so all are held."""
         num = self._total if num_pixels is None else min(num_pixels, self._total)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= num)
@@ -97,10 +97,10 @@ class PixelBudget:
 
 
 def default_output(folder: Path) -> Path:
-    """Beside the folder: photos -> photos_colorized.
+    """The default output folder, beside the sources: photos -> photos_colorized.
 
     Raises:
-        UserError: there is no place beside it.
+        UserError: the folder is a root directory, and has nothing beside it.
     """
     folder = folder.resolve()
     if not folder.name:
@@ -111,17 +111,17 @@ def default_output(folder: Path) -> Path:
 def color_photos(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Result]:
     """Color the photos of a folder under the same names.
 
-    A photo that cannot be read costs a line and does not end the run. What is there already is skipped,
-    so that a run that was stopped goes on where it was.
+    A photo that cannot be read is reported in one line and does not end the run. Photos whose results exist
+    are skipped, so that an interrupted run can be continued.
 
     Args:
-        color: a photo.
+        color: colors one photo.
         paths: of all photos.
         job: where they go.
     Returns:
-        One result per photo, by name, those of all processes.
+        One result per photo, of all processes.
     Raises:
-        UserError: a place that cannot be written.
+        UserError: a place cannot be written.
     """
     budget = PixelBudget(PIXELS_PER_CORE * num_cores())
 
@@ -138,9 +138,9 @@ def color_photos(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Re
 
 
 def target_of(place: Path) -> Path:
-    """The file that a photo goes to: its own name, and .png where its format is not written, or is GIF.
+    """The file that a photo is written to: its own name; .png is added if its format is not written, or is GIF.
 
-    For the 256 colours of a GIF are few.
+    The 256 colours of a GIF are too few.
     """
     is_kept = WRITTEN.get(place.suffix.lower(), "GIF") != "GIF"
     return place if is_kept else place.with_name(f"{place.name}.png")
@@ -150,7 +150,7 @@ def files_to_color(folder: Path, output: Path, *, recursive: bool) -> Files:
     """The files of a folder, without those of an output folder inside it.
 
     Raises:
-        UserError: there is no photo or clip, or originals would be written over.
+        UserError: there is no photo or clip, or originals would be overwritten.
     """
     folder, output = folder.resolve(), output.resolve()
     if output == folder:
@@ -173,9 +173,9 @@ def files_to_color(folder: Path, output: Path, *, recursive: bool) -> Files:
 
 
 def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[Result]:
-    """Color one photo for each core at a time, from file to file.
+    """Color as many photos in parallel as there are cores.
 
-    So decoding, network and encoding of several overlap, and none of them has to be divided among cores.
+    Decoding, prediction and encoding of several photos overlap, and none has to be split among cores.
     """
     with (
         progress_bar("coloring", len(paths)) as bar,
@@ -187,16 +187,16 @@ def _color_all(color: Callable[[Path], Result], paths: Sequence[Path]) -> list[R
                 bar.update()
                 if reason := future.result().reason:
                     bar.write(reason, file=sys.stderr)
-        finally:  # after a full disk or Ctrl-C what is under way is finished, the rest is not begun
+        finally:  # after a full disk or Ctrl-C: photos in progress are finished, others are not begun
             pool.shutdown(wait=False, cancel_futures=True)
     return [future.result() for future in futures]
 
 
 def _attempt(color: Color, path: Path, target: Path) -> str:
-    """Why it failed, or ''.
+    """Color a file; returns why that failed, or ''.
 
     Raises:
-        PlaceError: the place cannot be written, as with a full disk: no other photo would fare better.
+        PlaceError: the place cannot be written, as with a full disk: other photos would fail too.
     """
     try:
         color(path, target)

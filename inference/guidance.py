@@ -1,4 +1,4 @@
-"""What a person says about one photo, in its own terms; made tensors at the size that the model sees."""
+"""What a person says about one photo; turned into tensors only for the size that the model sees."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from models.inputs import Inputs
 
 @dataclass(frozen=True)
 class Guidance:
-    """What is said about a photo; each part is None where nobody said anything.
+    """What a person says about a photo; what was not given is None.
 
     Attributes:
         hints: colours for some of its places.
-        reference: another photo, in whose style to color.
-        seed: of what a model draws; the same seed gives the same colours.
-        prompt: what it shows, in words.
+        reference: another photo, whose colours it is to have.
+        seed: for a model that draws colours at random; the same seed gives the same colours.
+        prompt: a description in words.
     """
 
     hints: Hints | None = None
@@ -35,7 +35,7 @@ class Guidance:
 
         Args:
             L: (1, 1, h, w), in [0, 100].
-            shape: (width, height) of a picture -> at which the model sees it.
+            shape: (width, height) of a picture -> the size at which the model sees it.
         """
         hints = None if self.hints is None else self.hints.at(*L.shape[-2:])
         reference = None if self.reference is None else lab_seen(self.reference, shape(self.reference.size))
@@ -44,11 +44,11 @@ class Guidance:
         return Inputs(L, hints=hints, reference=reference, seeds=seeds, prompt=prompt)
 
     def within(self, box: Box) -> Guidance:
-        """What is said about a part of the photo."""
+        """The guidance for a part of the photo."""
         return self if self.hints is None else replace(self, hints=self.hints.within(box))
 
     def mirrored(self) -> Guidance:
-        """What is said about the photo's mirror image."""
+        """The guidance for the mirror image of the photo."""
         return self if self.hints is None else replace(self, hints=self.hints.mirrored())
 
 

@@ -1,4 +1,4 @@
-"""A person's colours for places of a photo: strokes in a transparent PNG, or points in a JSON list."""
+"""Hints: colours for places of a photo, as strokes in a transparent picture or as points in a JSON list."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ class Point:
 
 @dataclass(frozen=True)
 class Hints:
-    """What colours a photo is to have where. Of a colour only a* and b* count: the photo has a lightness.
+    """Colours for places of a photo. Only their a* and b* are used, since the lightness is the photo's.
 
     Attributes:
         size: (width, height) of the photo.
-        points: the last one wins where two overlap, and points win over strokes.
-        strokes: (H, W, 4) uint8, sRGB and alpha, of the photo's size, or None; what is at least half opaque
-            counts.
+        points: where two overlap the later one counts; points take precedence over strokes.
+        strokes: (H, W, 4) uint8, sRGB and alpha, of the photo's size, or None; pixels that are at least half
+            opaque count.
     """
 
     size: tuple[int, int]
@@ -59,7 +59,7 @@ class Hints:
         return bool(self.points) or self.strokes is not None
 
     def at(self, height: int, width: int) -> Tensor:
-        """Draw them at another size of the same photo; what is smaller than a pixel there is one pixel.
+        """Draw the hints at another size of the photo; each covers at least one pixel.
 
         Returns:
             (1, 3, height, width) float32: a*, b* in CIELAB units where a hint is, else 0; then 1 where a hint
@@ -74,7 +74,7 @@ class Hints:
         return drawn
 
     def within(self, box: Box) -> Hints:
-        """Those for a part of the photo, of which it is a photo by itself."""
+        """The hints within a box, for that part as a photo of its own."""
         left, upper, right, lower = box
         points = tuple(
             replace(point, x=point.x - left, y=point.y - upper)
@@ -85,7 +85,7 @@ class Hints:
         return Hints((right - left, lower - upper), points, strokes)
 
     def mirrored(self) -> Hints:
-        """Those for the photo's mirror image."""
+        """The hints for the mirror image of the photo."""
         points = tuple(replace(point, x=self.size[0] - 1 - int(point.x)) for point in self.points)
         return Hints(self.size, points, None if self.strokes is None else self.strokes[:, ::-1].copy())
 
@@ -103,14 +103,14 @@ class Hints:
 
 
 def parse_points(points: Any, size: tuple[int, int], *, name: str = "the hints") -> Hints:
-    """Check a list of points, as JSON has it: {"x": 10, "y": 20, "color": "#rrggbb", "radius": 3}.
+    """Check a list of points from JSON, such as {"x": 10, "y": 20, "color": "#rrggbb", "radius": 3}.
 
     Args:
         points: may be empty; "radius" may be absent.
         size: (width, height) of the photo.
         name: what errors call the list.
     Raises:
-        UserError: something else, a point outside the photo, or no colour; names the point.
+        UserError: malformed, a point outside the photo, or one without a colour; the message names the point.
     """
     if not isinstance(points, Sequence) or isinstance(points, str):
         raise UserError(f'{name}: must be a list of points such as {{"x": 10, "y": 20, "color": "#4060c0"}}')
@@ -118,7 +118,7 @@ def parse_points(points: Any, size: tuple[int, int], *, name: str = "the hints")
 
 
 def read_hints(path: Path, size: tuple[int, int], *, max_pixels: int) -> Hints:
-    """Read a file of hints: points where its name ends with .json, else a transparent picture.
+    """Read a file of hints: points if its name ends with .json, else a transparent picture.
 
     Args:
         path: of the file.
@@ -171,7 +171,7 @@ def _to_ab(colors: Sequence[str]) -> Tensor:
 
 
 def _draw_disc(drawn: Tensor, ab: Tensor, center: tuple[int, int], radius: tuple[float, float]) -> None:
-    """Set the pixels of an ellipse in (3, H, W), its centre at least."""
+    """Set the pixels of an ellipse, at least its centre, in (3, H, W)."""
     spans = [
         torch.arange(max(0, c - int(r)), min(side, c + int(r) + 1))
         for c, r, side in zip(center, radius, drawn.shape[1:], strict=True)

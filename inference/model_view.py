@@ -1,4 +1,4 @@
-"""What the model sees of a photo: its lightness, at the size that it takes."""
+"""What the model sees of a photo: its lightness, at the model's size."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from torch import Tensor
 from data.color import rgb_to_lab
 from media.picture import WHITE, Picture
 
-# A panorama is not shown to the model longer than this many times its short side.
+# Maximum aspect ratio at which a photo is shown to the model: longer panoramas are squashed to this.
 _MAX_ASPECT = 4
 
 
 def lightness_seen(original: Picture, size: tuple[int, int]) -> Tensor:
-    """L* (1, 1, h, w) of a photo resized to (w, h): what a model sees."""
+    """L* (1, 1, h, w) of a photo resized to `size` = (w, h)."""
     return lab_seen(original, size)[:, :1]
 
 
 def lab_seen(original: Picture, size: tuple[int, int]) -> Tensor:
-    """CIELAB (1, 3, h, w) of a photo resized to (w, h)."""
+    """CIELAB (1, 3, h, w) of a photo resized to `size` = (w, h)."""
     small = np.array(original.preview(max(size)).resize(size, Image.Resampling.BILINEAR))
     return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / WHITE["uint8"])
 
 
 def size_seen(size: tuple[int, int], side: int, resize: str) -> tuple[int, int]:
-    """(width, height) at which a model sees a photo: whole, and shaped as in its training.
+    """(width, height) at which a model sees a whole photo, with the aspect ratio treated as in training.
 
     Args:
         size: (width, height) of the photo.
-        side: of the square of the training, pixels; that of the short side where photos keep their shape.
+        side: side of the training squares, pixels; the short side if the photo keeps its aspect ratio.
         resize: 'squash' or 'crop', as of --resize.
     """
     if resize == "squash":

@@ -1,4 +1,4 @@
-"""Photos that are negatives: what looks like one, and how it is inverted."""
+"""Negatives: detect and invert them."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from media.picture import WHITE, Picture, size_within
 
 _SIDE = 96  # pixels of the long side
 _WINDOW = 5
-_LEAST_CONTRAST = 20  # 8-bit values, from its 5 % of darkest pixels to those of the lightest
+_LEAST_CONTRAST = 20  # 8-bit values, between the 5th and the 95th percentile
 WEIGHTS = np.array([-5.6, 2.5, 4.9, -8.5, -7.4])
-"""Of `evidence`, by `python -m benchmarks.studies.fit_negative`."""
+"""Weights of `evidence`, fitted by `python -m benchmarks.studies.fit_negative`."""
 THRESHOLD = 2.0
-"""Sum of weighted evidence from which a photo is called a negative: few photos are called so wrongly."""
+"""Weighted sum of evidence above which a photo is taken for a negative; chosen for few false positives."""
 
 
 def invert(picture: Picture) -> Picture:
@@ -25,9 +25,9 @@ def invert(picture: Picture) -> Picture:
 
 
 def looks_negative(picture: Picture) -> bool:
-    """Whether a photo's histogram, borders and smooth parts look like those of a negative.
+    """Whether a photo looks like a negative, by its histogram and by how light some of its parts are.
 
-    A page with hardly anything on it is none, whatever its gray.
+    A nearly uniform picture is never taken for one, whatever its gray.
     """
     photo = picture.preview(_SIDE)
     low, high = np.percentile(np.asarray(photo.convert("L")), [5, 95])
@@ -35,10 +35,11 @@ def looks_negative(picture: Picture) -> bool:
 
 
 def evidence(photo: Image.Image) -> np.ndarray:
-    """Five numbers (5,) that turn their sign where a photo is inverted.
+    """Five numbers (5,) that change their sign when a photo is inverted.
 
-    How far its 5 % and its 1 % of darkest and lightest pixels are from being as dark as they are light; how
-    much lighter it is above than below; how light its smooth parts are, and how much lighter its rough ones.
+    The asymmetry of its 5th and 95th percentiles; how much lighter it is at the top than at the bottom; the
+    asymmetry of its 1st and 99th percentiles; how much lighter its rough parts are than its smooth ones; and
+    how light its smooth parts are.
     """
     size = size_within(photo.size, _SIDE)
     gray = np.asarray(photo.convert("L").resize(size, Image.Resampling.BOX)) / 255

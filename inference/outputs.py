@@ -1,4 +1,4 @@
-"""Where a prediction of a photo writes, and which flags go together: told before any work is done."""
+"""The output files of a prediction, and which flags can be combined: checked before any work is done."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def output_of(config: Config, photo: Path, pages: Pages) -> Path:
 def check_flags(config: Config, photo: Path, pages: Pages) -> None:
     """
     Raises:
-        UserError: a flag is not for what is in the photo's file, or for what colors it.
+        UserError: a flag does not apply to what is in the photo's file, or to what colors it.
     """
     for flag in _ONE_PICTURE:
         if pages.num > 1 and getattr(config, flag):
@@ -53,11 +53,11 @@ def check_flags(config: Config, photo: Path, pages: Pages) -> None:
 def check_places(config: Config, photo: Path, targets: Sequence[Path]) -> None:
     """
     Args:
-        config: of the prediction, whose other files count too.
+        config: of the prediction; the other files that it reads or writes are checked too.
         photo: its file.
         targets: all pictures to write.
     Raises:
-        UserError: what would be written is there, or is a file that is read.
+        UserError: a file to write exists already, or is one that is read.
     """
     taken = {photo.resolve(): "the photo itself"}
     for flag in _READ:
@@ -71,7 +71,7 @@ def check_places(config: Config, photo: Path, targets: Sequence[Path]) -> None:
 def check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Path, str]) -> None:
     """
     Raises:
-        UserError: one of the files to write is one of those that are taken, or there already.
+        UserError: a file to write is one of `taken`, or exists already.
     """
     for flag, path in flags.items():
         if path is None:

@@ -1,4 +1,4 @@
-"""Sound that a container cannot hold as it is, as AAC."""
+"""Convert audio to AAC where the output container cannot hold its codec."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
 
 
 class ConvertedSound:
-    """A stream of AAC in a container, from the packets of one in another codec."""
+    """An AAC stream in the output container, transcoded from a source stream in another codec."""
 
     def __init__(self, target: Any, stream: Any) -> None:
         """
         Args:
-            target: the container to write.
-            stream: of the source, with a codec that is known.
+            target: the output container.
+            stream: audio stream of the source, which FFmpeg can decode.
         """
         context = stream.codec_context
         rate = context.sample_rate if context.sample_rate in _RATES else 48000
@@ -31,14 +31,14 @@ class ConvertedSound:
         self._resampler = pyav().AudioResampler(format="fltp", layout=layout, rate=rate)
 
     def convert(self, packet: Any, start: Fraction) -> Iterator[Any]:
-        """What a packet adds to the stream; one without data, at the end, what is left.
+        """Transcode one packet; the empty packet at the end of the stream flushes the encoder.
 
         Args:
-            packet: of the source.
-            start: seconds that its time is to be less.
+            packet: of the source stream.
+            start: seconds to subtract from its time stamps.
         """
         frames = []
-        with contextlib.suppress(pyav().error.InvalidDataError):  # a click, as a player would give
+        with contextlib.suppress(pyav().error.InvalidDataError):  # a damaged packet is skipped
             frames = packet.decode()
         for frame in frames:
             if frame.pts is not None:

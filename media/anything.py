@@ -1,4 +1,4 @@
-"""Whatever a program has of a photo, or of several, as pictures."""
+"""Convert whatever a caller has in hand, a path, bytes, an array or a tensor, to a `Picture`."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SeveralPhotos: TypeAlias = list[PhotoLike] | tuple[PhotoLike, ...]
 
 
 def to_picture(photo: PhotoLike, *, max_pixels: int) -> Picture:
-    """A path, the bytes of a file, a file that is open for reading, a Pillow image, or an array or tensor.
+    """Convert a path, the bytes of a file, an open binary file, a Pillow image, an array or a tensor.
 
     Args:
         photo: arrays as `media.picture.from_array` takes them. Tensors, on any device, uint8 or floats in
@@ -43,10 +43,10 @@ def to_picture(photo: PhotoLike, *, max_pixels: int) -> Picture:
 
 
 def several(photo: PhotoLike | SeveralPhotos) -> Sequence[PhotoLike] | None:
-    """The photos of a list or tuple, or of a batch (N, C, H, W); None: it is one photo.
+    """Split a list, a tuple or a batch tensor (N, C, H, W) into photos; None if it is one photo.
 
     Raises:
-        ValueError: a batch without a photo.
+        ValueError: the batch is empty.
     """
     if isinstance(photo, (list, tuple)):
         return photo
@@ -58,12 +58,12 @@ def several(photo: PhotoLike | SeveralPhotos) -> Sequence[PhotoLike] | None:
 
 
 def _channels_last(photo: Tensor) -> np.ndarray:
-    """(H, W) or (H, W, C), from these or from (C, H, W).
+    """A tensor (H, W), (H, W, C) or (C, H, W) as an array, its channels last.
 
     Raises:
         ValueError: both the first and the last axis could be the channels.
     """
-    # NumPy knows no bfloat16.
+    # NumPy has no bfloat16.
     samples = (photo.float() if photo.is_floating_point() else photo).numpy(force=True)
     if photo.ndim != 3 or not photo.numel() or photo.shape[0] not in CHANNELS:
         return samples

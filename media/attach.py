@@ -1,4 +1,4 @@
-"""How what belongs to a photo stands in a file of each format, and what a format has no place for."""
+"""How each file format stores the metadata of a photo, and which metadata a format cannot store."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from media.metadata import IPTC_RESOURCE, Metadata
 log = logging.getLogger(__name__)
 
 RAW_IPTC = "Raw profile type iptc"
-"""Keyword under which PNGs keep IPTC, as ImageMagick has introduced it."""
+"""Keyword under which PNGs store IPTC records, a convention of ImageMagick."""
 
-_SEGMENT = 65533  # bytes that a segment of a JPEG holds at most
+_SEGMENT = 65533  # maximum size in bytes of the body of a JPEG segment
 _LOST = {
     "JPEG": ("texts",),
     "TIFF": ("texts",),
@@ -27,7 +27,7 @@ _LOST = {
 
 
 def png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
-    """XMP, texts and IPTC as chunks of a PNG."""
+    """XMP, texts and IPTC as PNG chunks."""
     chunks = PngImagePlugin.PngInfo()
     if metadata.xmp:
         chunks.add_itxt("XML:com.adobe.xmp", metadata.xmp.decode("utf-8", "replace"))
@@ -41,7 +41,7 @@ def png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
 
 
 def jpeg_segment(metadata: Metadata) -> bytes:
-    """IPTC as a segment of a JPEG, or b"" where there is none."""
+    """IPTC as a JPEG segment (APP13), or b"" if there is none."""
     if not metadata.iptc:
         return b""
     body = b"Photoshop 3.0\0" + _photoshop_block(metadata.iptc)
@@ -52,7 +52,7 @@ def jpeg_segment(metadata: Metadata) -> bytes:
 
 
 def warn_of_losses(metadata: Metadata, file_format: str) -> None:
-    """Name, once in a run, what a format has no place for."""
+    """Warn, once per run and format, of metadata that the format cannot store."""
     texts = [key for key, _ in metadata.texts if not (file_format == "JPEG" and key == "Comment")]
     has = {"EXIF": metadata.exif, "XMP": metadata.xmp, "IPTC records": metadata.iptc, "texts": texts}
     for what in _LOST.get(file_format, ()):
@@ -66,5 +66,5 @@ def _warn(file_format: str, what: str) -> None:
 
 
 def _photoshop_block(iptc: bytes) -> bytes:
-    """A resource of Photoshop's."""
+    """IPTC wrapped in a Photoshop image resource block (8BIM)."""
     return struct.pack(">4sH2sI", b"8BIM", IPTC_RESOURCE, b"\0\0", len(iptc)) + iptc + b"\0" * (len(iptc) % 2)

@@ -1,4 +1,4 @@
-"""Clips: what a file is, before its frames are read, by FFmpeg's libraries through PyAV."""
+"""Clips: the properties of a video file, read by FFmpeg's libraries through PyAV before its frames are."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ _FULL_BY_NATURE = ("gray", "rgb", "bgr", "gbr", "yuvj", "pal", "mono", "argb", "
 
 @dataclass(frozen=True)
 class Clip:
-    """What a file says, and shows in its first frame.
+    """Properties of a clip, from its headers, its packets and its first frame.
 
     Attributes:
         path: the file.
         size: (width, height) as stored, before rotation.
-        time_base: seconds of one unit of all its time stamps.
+        time_base: length of one unit of its time stamps, seconds.
         rate: frames per second, on average.
-        start: seconds to take off all times, of pictures and sound.
-        num_frames: how many there are, as far as can be told without decoding.
-        last_duration: of its last frame, in units of `time_base`; 0 where nobody knows.
-        pixel_shape: width over height of a pixel, or None.
-        coding: of its planes, and of those that are written.
-        primaries, curve: numbers in H.273, unspecified as they come.
+        start: seconds to subtract from all time stamps, of video and audio.
+        num_frames: number of frames, as far as it is known without decoding.
+        last_duration: duration of its last frame, in units of `time_base`; 0 if unknown.
+        pixel_shape: pixel aspect ratio, width over height, or None.
+        coding: matrix, range and bit depth of its planes, and of the planes that are written.
+        primaries, curve: colour primaries and transfer function, as numbers of H.273; passed on unchanged.
         display_matrix: 9 numbers that rotate it for display, or None.
-        turns: quarter turns counterclockwise that make it upright.
-        max_pixels: that a frame may have.
-        field_order: of frames of two fields, 'tff' or 'bff' for top or bottom first; '': they are whole.
-        deinterlace: whether its fields are made whole frames as they are read.
-        invert: whether it is a negative, of which the positive is read.
-        own: numbers of the frames whose own colours stay.
-        mask: shares (h, w) float32 in [0, 1] of the chroma planes as stored, 0 where the clip's own colours
-            stay; None: nobody said so.
+        turns: counterclockwise quarter turns that make it upright.
+        max_pixels: upper limit of the pixels of a frame.
+        field_order: 'tff' or 'bff' if it is interlaced, top or bottom field first; '' if it is progressive.
+        deinterlace: whether its frames are deinterlaced as they are read.
+        invert: whether it is a negative, which is inverted as it is read.
+        own: numbers of the frames that keep their own colours.
+        mask: (h, w) float32 in [0, 1], of the size and orientation of the stored chroma planes: 0 where the
+            clip keeps its own colours, 1 where it gets new ones; None: no mask was given.
     """
 
     path: Path
@@ -74,7 +74,7 @@ class Clip:
 
     @property
     def is_subsampled(self) -> bool:
-        """Whether colours are written at half the size, which every player knows; each field in even rows."""
+        """Whether 4:2:0 is written, which every player supports: it takes even sides, also of a field."""
         width, height = self.size
         return width % 2 == 0 and height % (4 if self.field_order else 2) == 0
 
@@ -85,13 +85,13 @@ class Clip:
 
     @property
     def chroma_size(self) -> tuple[int, int]:
-        """(width, height) of the planes of colours."""
+        """(width, height) of the chroma planes."""
         width, height = self.size
         return (width // 2, height // 2) if self.is_subsampled else (width, height)
 
     @property
     def pixel_format(self) -> str:
-        """FFmpeg's name of what is written."""
+        """FFmpeg's name of the pixel format that is written."""
         return ("yuv420p" if self.is_subsampled else "yuv444p") + ("10le" if self.coding.bits == 10 else "")
 
 
@@ -101,14 +101,14 @@ def is_clip(path: Path) -> bool:
 
 
 def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip:
-    """Look through a clip, without decoding more than its beginning.
+    """Read the properties of a clip; all packets are read, but only the first frame is decoded.
 
     Args:
         path: a regular file.
         max_pixels: clips with larger frames are refused before they are decoded.
-        deinterlace: make whole frames of fields.
+        deinterlace: deinterlace the frames as they are read.
     Raises:
-        ClipError: missing, no clip, without frames, cut short, HDR, or too large.
+        ClipError: the file is missing, not a clip, has no frames, is cut short, is HDR or is too large.
     """
     with opened_clip(path) as container, clip_errors(path):
         stream = video_stream(container, path)
@@ -126,7 +126,7 @@ def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip
         kind = _HDR_CURVES[first.color_trc]
         raise ClipError(f"{path} is HDR ({kind}): convert it to SDR first, such as with FFmpeg's tonemap")
     matrix = first.colorspace
-    if matrix not in MATRICES:  # as players guess
+    if matrix not in MATRICES:  # unspecified: guessed from the size, as players do
         matrix = _BT709 if first.width >= 1280 or first.height > 576 else _BT601
     return Clip(
         path,
@@ -149,20 +149,20 @@ def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip
 
 
 def _field_order(context: Any) -> str:
-    """Of a decoder whose frames are fields."""
+    """The field order of an interlaced stream: 'tff' or 'bff'."""
     is_bottom_first = context.field_order in _BOTTOM_FIRST or context.name == "dvvideo"
     return "bff" if is_bottom_first else "tff"
 
 
 def range_of(frame: Any) -> int:
-    """`LIMITED_RANGE` or `FULL_RANGE`: as a frame of the library says, or else its pixel format."""
+    """`LIMITED_RANGE` or `FULL_RANGE`: as the frame says, or else as its pixel format implies."""
     if frame.color_range in (LIMITED_RANGE, FULL_RANGE):
         return int(frame.color_range)
     return FULL_RANGE if frame.format.name.startswith(_FULL_BY_NATURE) else LIMITED_RANGE
 
 
 def _range_to_write(frame: Any) -> int:
-    """The same, so that luma keeps its codes; limited, as is usual, of what has no luma."""
+    """The range of the source, so that luma codes stay the same; limited for RGB, which has no luma."""
     is_rgb = frame.colorspace == _RGB or frame.format.is_rgb
     return LIMITED_RANGE if is_rgb else range_of(frame)
 

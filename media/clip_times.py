@@ -1,4 +1,4 @@
-"""What the packets of a clip say of its times, read through once without decoding."""
+"""Time stamps of a clip, collected from all of its packets without decoding."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from core.remarks import remark
 from media.ffmpeg import ClipError
 from media.use_damaged import is_used
 
-# Headers that say how long a clip is may be a little wrong; a clip that lacks more was cut short.
+# The duration or frame count in a header may be a little wrong; if more is missing, the clip was cut short.
 _TRUNCATED_S = 1.0
 _TRUNCATED_SHARE = 0.02
-# Times of a stream, in order of decoding, never fall; by so little they do in files that are merely sloppy.
+# Decoding time stamps never decrease in a correct file. A decrease up to this is tolerated as sloppiness.
 _FALLS_S = 0.25
-# Formats that are cut out of a broadcast: their clock began when that did.
+# Formats of broadcasts: their time stamps do not begin at 0 but at the time of the broadcast's clock.
 _CLOCKS = ("mpegts", "mpeg")
-# A container's rate of more frames per second is a clock's and not that of frames.
+# A higher frame rate in a container is really the rate of its clock.
 _HIGHEST_RATE = 1000
 
 
@@ -26,12 +26,12 @@ _HIGHEST_RATE = 1000
 class ClipTimes:
     """
     Attributes:
-        num_frames: that are shown.
-        last_duration: of the last of them, in units of the stream; 0 where nobody knows.
-        first, last: time stamps of frames in units of the stream; None: they have none.
-        start: seconds at which sound or pictures begin.
-        end: seconds at which all ends.
-        num_packets: of pictures, also of those that are not shown.
+        num_frames: number of frames that are shown.
+        last_duration: duration of the last of them, in units of the stream; 0 if unknown.
+        first, last: smallest and largest time stamp of a frame, in units of the stream; None: there are none.
+        start: time of the first video or audio packet, seconds.
+        end: time at which the last packet ends, seconds.
+        num_packets: number of video packets, including those that are not shown.
     """
 
     num_frames: int = 0
@@ -43,7 +43,7 @@ class ClipTimes:
     num_packets: int = 0
 
     def rate(self, stream: Any) -> Fraction:
-        """Frames per second: as the container says, or the times of the frames where that is no such rate."""
+        """Frames per second: of the container, or, if that is not plausible, from the frames' time stamps."""
         rate = Fraction(stream.average_rate or stream.guessed_rate or 25)
         if rate <= _HIGHEST_RATE:
             return rate
@@ -54,7 +54,7 @@ class ClipTimes:
     def add(self, packet: Any, *, is_video: bool) -> None:
         """Count a packet."""
         self.num_packets += is_video
-        if packet.is_discard:  # what an edit list leaves out
+        if packet.is_discard:  # excluded by an edit list
             return
         self.num_frames += is_video
         if packet.pts is None:
@@ -70,10 +70,10 @@ class ClipTimes:
 
 
 def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
-    """The times of a clip, whose pictures are those of `stream`.
+    """Collect the times of a clip; `stream` is its video stream.
 
     Raises:
-        ClipError: there is less than the header says, unless that is wanted, or the times begin again.
+        ClipError: the clip is cut short and `media.use_damaged` is off, or its time stamps start over.
     """
     times, latest = ClipTimes(), dict[int, Fraction]()
     for packet in container.demux():
@@ -101,11 +101,11 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
 
 
 def _is_cut_short(container: Any, stream: Any, num_packets: int, end_s: float) -> bool:
-    """Whether there is less of a clip than its header says."""
+    """Whether a clip is shorter than its header says."""
     kind = container.format.name
     if kind.startswith("matroska") and container.duration:
         return bool(container.duration / 1e6 - end_s > _TRUNCATED_S)
-    if kind == "avi" and stream.duration:  # whose header counts frames that were dropped
+    if kind == "avi" and stream.duration:  # its header also counts dropped frames
         duration_s = float(stream.duration * stream.time_base)
         return duration_s - end_s > min(_TRUNCATED_S, max(0.1, _TRUNCATED_SHARE * duration_s))
     expected = len(stream.index_entries) if kind.startswith("mov") else stream.frames

@@ -20,18 +20,18 @@ _RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 
 
 
 def read_coded(data: bytes, max_pixels: int, name: str) -> Deep | None:
-    """A whole file; None where Pillow reads it as it is.
+    """Decode a whole file; None if Pillow reads it without loss of depth.
 
     Raises:
-        Image.DecompressionBombError: larger than `max_pixels`; nothing was decoded then.
+        Image.DecompressionBombError: larger than `max_pixels`; raised before anything is decoded.
     """
-    import imagecodecs  # which loads a codec when it is asked for
+    import imagecodecs  # it loads each codec on first use
 
     if data.startswith((_JXL, _JXL_BOX)):
         _check_size(_jxl_size(data), max_pixels)
         exif, info = _of_boxes(data) if data.startswith(_JXL_BOX) else (Image.Exif(), {})
         deep = _deep(imagecodecs.jpegxl_decode(data), 0, exif, info, name)
-        return Deep(deep.colors, deep.alpha, deep.metadata, 1, None)  # it comes upright
+        return Deep(deep.colors, deep.alpha, deep.metadata, 1, None)  # the decoder applied the orientation
     if data.startswith((_JP2, _J2K)):
         bits, size = _of_codestream(data)
         if bits <= 8:
@@ -65,7 +65,7 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
 
 
 def _of_segments(data: bytes) -> tuple[int, int, tuple[int, int], Image.Exif, dict[str, Any]]:
-    """Of a JPEG: the marker of its frame, bits of a sample, (width, height), and what belongs to it."""
+    """Parse a JPEG: the marker of its frame, bits per sample, (width, height), EXIF, XMP and ICC."""
     exif, info, at = Image.Exif(), {}, 2
     profile: dict[int, bytes] = {}
     while at + 4 <= len(data):
@@ -89,7 +89,7 @@ def _of_segments(data: bytes) -> tuple[int, int, tuple[int, int], Image.Exif, di
 
 
 def _of_codestream(data: bytes) -> tuple[int, tuple[int, int]]:
-    """Of a JPEG 2000: bits of a sample, and (width, height); by ITU-T T.800, A.5.1."""
+    """Parse a JPEG 2000: bits per sample, and (width, height); by ITU-T T.800, A.5.1."""
     at = data.find(_J2K)
     right, bottom, left, top = (int.from_bytes(data[at + i : at + i + 4], "big") for i in (8, 12, 16, 20))
     depth = data[at + 42] if 0 <= at < len(data) - 42 else 0
@@ -97,7 +97,7 @@ def _of_codestream(data: bytes) -> tuple[int, tuple[int, int]]:
 
 
 def _of_boxes(data: bytes) -> tuple[Image.Exif, dict[str, Any]]:
-    """EXIF and XMP of a JPEG XL in a container; compressed ones are left out."""
+    """EXIF and XMP of a JPEG XL in a container; compressed boxes are skipped."""
     exif, info, at = Image.Exif(), {}, 0
     while at + 8 <= len(data):
         length, kind = int.from_bytes(data[at : at + 4], "big"), data[at + 4 : at + 8]
@@ -113,7 +113,7 @@ def _of_boxes(data: bytes) -> tuple[Image.Exif, dict[str, Any]]:
 
 
 def _jxl_size(data: bytes) -> tuple[int, int]:
-    """(width, height) by the size header of a JPEG XL codestream, ISO/IEC 18181-1."""
+    """(width, height) from the size header of a JPEG XL codestream, ISO/IEC 18181-1."""
     at = data.find(_JXL, len(_JXL_BOX) if data.startswith(_JXL_BOX) else 0)
     bits, at_bit = int.from_bytes(data[at + 2 : at + 18], "little"), 0
 

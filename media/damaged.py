@@ -1,4 +1,4 @@
-"""What decodes of a photo that was cut short, for those who want it rather than nothing."""
+"""Decode what can be decoded of a photo that was cut short, if the user asked for that."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ _loading = threading.Lock()
 
 @contextlib.contextmanager
 def loaded(file: BinaryIO, max_pixels: int, number: int, name: str) -> Iterator[Image.Image]:
-    """Picture number `number` of a file, decoded; within `media.decode.decoding_errors`."""
+    """Decode picture `number` of a file; to be used within `media.decode.decoding_errors`."""
     with contextlib.ExitStack() as stack:
         image = stack.enter_context(opened(file, max_pixels))
         try:
             if not is_used():
                 _load(image, number)
             else:
-                with _loading:  # Pillow's switch is for all threads
+                with _loading:  # Pillow's switch below is global to the process
                     _load(image, number)
         except OSError:
             if not is_used():
@@ -51,7 +51,7 @@ def _load(image: Image.Image, number: int) -> None:
 
 
 def _percent(image: Image.Image) -> int:
-    """Of a picture's rows those above the plain rest that decoders leave."""
+    """Percentage of the rows that were decoded: those above the plain area that a decoder leaves below."""
     rows = np.asarray(image).reshape(image.height, -1)
     is_plain = (rows == rows[-1]).all(axis=1) & (np.ptp(rows[-1].reshape(image.width, -1), axis=0) == 0).all()
     filled = np.flatnonzero(~is_plain)

@@ -1,4 +1,4 @@
-"""Files -> pixels by Pillow: what it opens, and how every error names the file."""
+"""Decode photos by Pillow: which formats are allowed, and errors that name the file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from media.formats import HEIF_BRANDS, WRITTEN, kind_of_bytes
 from media.library_lines import reading
 from media.metadata import profile_of
 
-# What Pillow's decoders raise on broken files, each seen on mutated photographs.
+# What Pillow's decoders raise on broken files; each was seen when damaged photos were decoded (fuzzing).
 _DECODER_ERRORS = (
     OSError,
     SyntaxError,
@@ -41,7 +41,7 @@ _DECODER_ERRORS = (
 
 _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
-# A photo whose channels never differ by more is gray: JPEG and 8-bit rounding make up to this much.
+# A photo is gray if its channels never differ by more: JPEG and rounding to 8 bits cause up to this much.
 _GRAY_SPREAD = 2
 
 
@@ -53,11 +53,11 @@ class PhotoError(UserError):
 
 
 class UnknownKind(Exception):
-    """A file that may well be intact, of a kind that nothing here reads; says which."""
+    """A file that may be intact, but is of a kind that cannot be read here; the message says which."""
 
 
 def open_photo(path: Path) -> io.BufferedReader:
-    """Open a regular file for reading; a pipe or a device under a photo's name would never end.
+    """Open a regular file for reading. A pipe or a device is refused: reading it might never end.
 
     Raises:
         PhotoError: missing, not a regular file, or not readable.
@@ -73,9 +73,9 @@ def open_photo(path: Path) -> io.BufferedReader:
 
 @contextlib.contextmanager
 def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
-    """Open a picture of at most so many pixels; within `decoding_errors`."""
+    """Open an image of at most `max_pixels`; to be used within `decoding_errors`."""
     with _opening:
-        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow's own, for the whole process
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None  # Pillow's limit is global
         try:
             picture = Image.open(file, formats=_readable_formats())
         except Image.UnidentifiedImageError as error:
@@ -94,14 +94,14 @@ def opened(file: BinaryIO, max_pixels: int) -> Iterator[Image.Image]:
 
 
 def check_pixels(image: Image.Image, max_pixels: int) -> None:
-    """Refuse a picture that is too large, before it is decoded; within `decoding_errors`."""
+    """Refuse an image that is too large, before it is decoded; to be used within `decoding_errors`."""
     if image.width * image.height > max_pixels:
         raise Image.DecompressionBombError
 
 
 @contextlib.contextmanager
 def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
-    """Turn whatever decoders raise on a broken file into a `PhotoError` that names it."""
+    """Turn whatever decoders raise on a broken file into a `PhotoError` that names the file."""
     try:
         with reading(name):
             yield
@@ -122,9 +122,9 @@ def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
 
 @functools.cache
 def _readable_formats() -> tuple[str, ...]:
-    """Formats of pictures; not all of Pillow's, some of which start other programs (EPS: Ghostscript)."""
+    """The allowed formats; not all of Pillow's, some of which start other programs (EPS: Ghostscript)."""
     wanted = ["JPEG", "MPO", "PNG", "WEBP", "BMP", "DIB", "TIFF", "GIF", "PPM", "JPEG2000", "AVIF", "HEIF"]
-    wanted.append("TGA")  # last: it has no first bytes of its own
+    wanted.append("TGA")  # last: it has no signature, so that others must be tried first
     Image.init()
     with contextlib.suppress(ImportError):
         import pillow_heif  # an extra
@@ -140,16 +140,16 @@ def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image
         image: of any mode; floats are in [0, 1].
         name: what warnings call it.
     """
-    # Pillow inverts such TIFFs of 8 bits, but not of 16. The tag is lost with the first copy.
+    # Pillow inverts white-is-zero TIFFs of 8 bits, but not of 16. Read now: a copy loses the tag.
     inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # for it makes a copy in any case
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # `exif_transpose` always copies
         image = ImageOps.exif_transpose(image)
     profile = profile_of(image.info, is_gray=image.mode in ("1", "L", "LA", "I", "F"))
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
         image = _to_8_bit(image, inverted)
     if image.mode in ("La", "RGBa"):  # premultiplied
         image = image.convert({"La": "LA", "RGBa": "RGBA"}[image.mode])
-    if image.has_transparency_data and image.mode != "LA":  # LA keeps its gray, and a gray profile
+    if image.has_transparency_data and image.mode != "LA":  # LA stays gray, for its profile
         image = image.convert("RGBA")
     elif image.mode in ("P", "1", "PA"):
         image = image.convert("RGB")
@@ -176,7 +176,7 @@ def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:
 
 
 def is_gray(photo: Image.Image) -> bool:
-    """Whether an RGB photo has no chroma beyond the rounding of its file."""
+    """Whether an RGB photo has no colour beyond rounding errors."""
     red, green, blue = photo.split()
     lightest = ImageChops.lighter(ImageChops.lighter(red, green), blue)
     darkest = ImageChops.darker(ImageChops.darker(red, green), blue)
@@ -188,7 +188,7 @@ def photo_format(path: Path) -> str:
     """Pillow's name of the format that a file's ending stands for.
 
     Raises:
-        UserError: the ending is none that the project writes.
+        UserError: files of this ending cannot be written.
     """
     if path.suffix.lower() not in WRITTEN:
         raise UserError(f"cannot write {path}: its ending must be one of {', '.join(WRITTEN)}")
@@ -205,7 +205,7 @@ def _to_8_bit(image: Image.Image, inverted: bool) -> Image.Image:
 
 
 def _apply_profile(image: Image.Image, profile: bytes | None, name: str) -> Image.Image:
-    """Colours as the embedded ICC profile means them; without one they are sRGB already."""
+    """Convert colours from the embedded ICC profile to sRGB; without a profile they are sRGB already."""
     if image.mode != "LAB" and profile is None:
         return image if image.mode == "RGB" else image.convert("RGB")
     try:

@@ -1,4 +1,4 @@
-"""Files that Pillow reads as 8 bits, or not at all, at their own depth."""
+"""Decode at full depth the files that Pillow reduces to 8 bits or cannot read at all."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _BITS_OF_A_SAMPLE = {"I": 16, "F": 32}
 
 
 def read_deep(file: BinaryIO, max_pixels: int, page: int, name: str) -> Deep | None:
-    """None where Pillow reads the file, or its page of that number, as it is.
+    """Decode a file at its full depth; None if Pillow reads it, or this page of it, without loss of depth.
 
     Args:
-        file: at its beginning, where it is again afterwards.
-        max_pixels: that it may have.
-        page: of a TIFF.
-        name: what warnings call it.
+        file: positioned at its beginning, as it is again afterwards.
+        max_pixels: larger pictures are refused.
+        page: number of the page, of a TIFF.
+        name: what warnings call the file.
     """
     start = file.read(_PNG_DEPTH_AT + 1)
     file.seek(0)
@@ -44,7 +44,7 @@ def _read_gray_or_png(file: BinaryIO, max_pixels: int, name: str, *, is_deep_png
     with opened(file, max_pixels) as image:
         if not is_deep_png and image.mode not in ("I", "F") and not image.mode.startswith("I;16"):
             return None
-        image.load()  # for what stands behind the pixels
+        image.load()  # also reads the metadata that is stored after the pixels
         samples = np.asarray(image)
         metadata, orientation = read_metadata(image.getexif(), info_of(image))
         profile = profile_of(image.info, is_gray=True)

@@ -1,4 +1,4 @@
-"""Writing photographs: at their own depth, with an sRGB profile and what else belongs to them."""
+"""Write photos at their own depth, with an sRGB profile and their metadata."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ ANIMATED = ("PNG", "WEBP", "GIF")
 
 
 def save_picture(path: Path, original: Picture, *, quality: int) -> None:
-    """Write a photo, format by the ending, whole or not at all, with its metadata and an sRGB profile.
+    """Write a photo atomically, with its metadata and an sRGB profile; the ending of `path` sets the format.
 
     PNG holds 8 and 16 bits, TIFF also floats, the others 8 bits; JPEG and BMP have no alpha.
 
     Args:
-        path: where to.
+        path: the file to write.
         original: the photo.
         quality: of JPEG and WebP, 1 to 100.
     Raises:
@@ -51,10 +51,10 @@ def save_picture(path: Path, original: Picture, *, quality: int) -> None:
 
 
 def save_pages(path: Path, pictures: Iterable[Picture]) -> None:
-    """Write a TIFF of several pages, each taken when those before it are packed.
+    """Write a TIFF of several pages; each is taken from the iterable after those before it were encoded.
 
     Raises:
-        PhotoError: they are too much for a TIFF.
+        PhotoError: they are too large for a TIFF.
         UserError: the place cannot be written.
     """
     try:
@@ -70,10 +70,10 @@ def save_animation(
     """Write an animation: GIF, WebP or PNG by the ending.
 
     Args:
-        path: where to.
+        path: the file to write.
         pictures: its frames, of one size.
-        durations: how long each is shown, ms.
-        loops: how often all are shown, 0: for ever.
+        durations: duration of each frame, ms.
+        loops: number of times that it is played; 0: for ever.
         quality: of WebP, 1 to 100.
     Raises:
         PhotoError: the format holds no animations, or not this one.
@@ -86,10 +86,10 @@ def save_animation(
     first = next(pictures)
     warn_of_losses(first.metadata, file_format)
     options = _options(file_format, first.metadata, quality) | {"duration": list(durations)}
-    if file_format != "GIF" or loops != 1:  # a GIF that is shown once says nothing of it
+    if file_format != "GIF" or loops != 1:  # a GIF that is played once has no loop count
         options["loop"] = loops
     if file_format == "GIF":
-        options["disposal"] = 2  # each frame stands for itself, also where it is transparent
+        options["disposal"] = 2  # cleared after each frame, lest it shows through the next
     options["append_images"] = [_to_image(picture, has_alpha=True) for picture in pictures]
     buffer = io.BytesIO()
     try:
@@ -105,7 +105,7 @@ def _cannot_hold(path: Path, error: Exception) -> PhotoError:
 
 
 def _shallow(file_format: str, original: Picture, quality: int) -> bytes:
-    """A file of 8 bits."""
+    """Encode as a file of 8 bits per sample."""
     buffer = io.BytesIO()
     image = _to_image(original, has_alpha=file_format not in ("JPEG", "BMP"))
     image.save(buffer, file_format, **_options(file_format, original.metadata, quality))
@@ -113,7 +113,7 @@ def _shallow(file_format: str, original: Picture, quality: int) -> bytes:
 
 
 def _options(file_format: str, metadata: Metadata, quality: int) -> dict[str, Any]:
-    """What Pillow is to be told."""
+    """Arguments of `Image.save`."""
     options: dict[str, Any] = {"dpi": metadata.dpi} if metadata.dpi else {}
     if file_format in ("BMP", "GIF"):
         return options
@@ -122,7 +122,7 @@ def _options(file_format: str, metadata: Metadata, quality: int) -> dict[str, An
     if file_format in ("JPEG", "WEBP"):
         options["quality"] = quality
     if file_format == "JPEG":
-        options["subsampling"] = 0  # colours are what this is about
+        options["subsampling"] = 0  # 4:4:4: the colours are the point of the picture
         options["extra"] = jpeg_segment(metadata)
         options["comment"] = dict(metadata.texts).get("Comment", "")
     if file_format == "PNG":
@@ -131,7 +131,7 @@ def _options(file_format: str, metadata: Metadata, quality: int) -> dict[str, An
 
 
 def _to_image(original: Picture, *, has_alpha: bool) -> Image.Image:
-    """8 bits; on white where the alpha has no place."""
+    """A Pillow image of 8 bits; composited on white if alpha cannot be kept."""
     rgb = to_dtype(original.pixels, "uint8")
     if original.alpha is None or not has_alpha:
         return Image.fromarray(on_white(rgb, original.alpha))
@@ -139,7 +139,7 @@ def _to_image(original: Picture, *, has_alpha: bool) -> Image.Image:
 
 
 def _deep_png(original: Picture) -> list[bytes | memoryview]:
-    """A PNG of 16 bits; Pillow writes none in colour."""
+    """Encode as a PNG of 16 bits, which Pillow cannot write in colour."""
     import imagecodecs
 
     data = memoryview(imagecodecs.png_encode(samples_of(original, "uint16")))

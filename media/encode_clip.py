@@ -1,4 +1,4 @@
-"""The whole clip from its parts: their packets as they are, and the other streams of the source."""
+"""Join the encoded parts of a clip into one file, with the audio and subtitles of the source (remuxing)."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from media.ffmpeg import ClipError, clip_errors, opened_clip, pyav
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Ending -> FFmpeg's name of the format."""
-# Tags in which a format describes itself: the new file has its own.
+# Metadata about the source file itself: the new file gets its own.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
 
 
@@ -31,8 +31,8 @@ class Target:
 
     Attributes:
         path: its ending is one of `CONTAINERS`.
-        converted: indices of the streams of sound that become AAC.
-        left_out: names of metadata.
+        converted: indices of the audio streams that are converted to AAC.
+        left_out: names of metadata entries that are dropped.
     """
 
     path: Path
@@ -55,7 +55,7 @@ def check_container(path: Path) -> None:
 
 
 def endings_for(path: Path) -> list[str]:
-    """Endings of `CONTAINERS`, first those whose files can hold the audio of a clip as it is.
+    """Endings of `CONTAINERS`; first those whose containers take the audio of a clip without conversion.
 
     Raises:
         ClipError: the clip cannot be opened.
@@ -66,7 +66,7 @@ def endings_for(path: Path) -> list[str]:
 
 
 def plan_target(clip: Clip, output: Path, quality: int) -> Target:
-    """Try out, before the work, the encoder on a frame and the container on all that will be in it.
+    """Check before any work that the encoder takes such frames and the container all streams and metadata.
 
     What the container cannot hold is converted or left out, with a warning.
 
@@ -104,10 +104,10 @@ def join_parts(target: Target, clip: Clip, parts: Sequence[Path], comment: str) 
     """Make the whole clip: the video of the parts, the audio and subtitles of the source.
 
     Args:
-        target: the file to write, whole or not at all, as `plan_target` found it can be.
+        target: the file to write, from `plan_target`; it is written atomically.
         clip: the source.
         parts: files of `write_part`, in order.
-        comment: joins the metadata.
+        comment: is added to the metadata.
     Raises:
         UserError: the place cannot be written.
     """
@@ -116,7 +116,7 @@ def join_parts(target: Target, clip: Clip, parts: Sequence[Path], comment: str) 
 
 
 def write_preview(path: Path, clip: Clip, part: Path) -> None:
-    """Make an .mp4 of one part of a clip, without sound, that browsers play.
+    """Write one part of a clip, without audio, as an .mp4 that browsers play.
 
     Raises:
         UserError: the place cannot be written.
@@ -134,7 +134,7 @@ def _join(
     *,
     sound: bool = True,
 ) -> None:
-    """Write a whole file; without sound its streams are there, but empty."""
+    """Write a whole file; if `sound` is false the audio streams are declared, but stay empty."""
     av = pyav()
     with contextlib.ExitStack() as stack:
         target = stack.enter_context(av.open(file, "w", format=plan.container))
@@ -150,7 +150,7 @@ def _join(
 
 
 def _add_video(target: Any, clip: Clip, part: Path | bytes) -> Any:
-    """A stream for the packets of parts such as this one."""
+    """Add an output video stream with the parameters of a part."""
     with _open_part(part) as first:
         video = target.add_stream_from_template(first.streams.video[0])
     video.time_base = clip.time_base
@@ -161,7 +161,7 @@ def _add_video(target: Any, clip: Clip, part: Path | bytes) -> Any:
 
 
 def _to_convert(source: Any, container: str) -> frozenset[int]:
-    """Indices of the streams of sound that a container does not take as they are."""
+    """Indices of the audio streams that a container does not take without conversion."""
     av, found = pyav(), set()
     for stream in source.streams.audio:
         try:
@@ -178,7 +178,7 @@ def _codec(stream: Any) -> str:
 
 
 def _to_copy(source: Any, target: Any) -> list[Any]:
-    """All audio, and the subtitles that the container can hold."""
+    """The source streams to take over: all audio, and the subtitles that the container can hold."""
     streams = []
     for stream in source.streams.audio:
         if stream.codec_context:
@@ -196,7 +196,7 @@ def _to_copy(source: Any, target: Any) -> list[Any]:
 
 
 def _add_copy(target: Any, stream: Any, plan: Target) -> Any:
-    """A stream, or what makes one of it."""
+    """Add an output stream for a source stream: a plain copy, or a converter to AAC."""
     if stream.index not in plan.converted:
         return _copy_stream(target, stream)
     converted = ConvertedSound(target, stream)
@@ -227,7 +227,7 @@ def _copy_metadata(source: Any, target: Any, comment: str, left_out: frozenset[s
 
 
 def _video_packets(parts: Sequence[Path | bytes], clip: Clip, stream: Any) -> Iterator[Any]:
-    """The packets of all parts, each with the time until the next as its duration."""
+    """The packets of all parts; the duration of each is set to the time until the next."""
     following = itertools.chain.from_iterable(map(_packets_of, parts))
     last = next(following)
     duration = 1
@@ -249,29 +249,29 @@ def _packets_of(part: Path | bytes) -> Iterator[Any]:
     with _open_part(part) as container:
         for packet in container.demux(video=0):
             if packet.size:
-                packet.dts = packet.pts  # the library leaves it unset in a part of few frames, such as 7
+                packet.dts = packet.pts  # unset by the library in a part of few frames, such as 7
                 yield packet
 
 
 def _other_packets(source: Any, clip: Clip, copies: dict[int, Any]) -> Iterator[Any]:
-    """The packets of sound and subtitles, from the beginning of the clip on."""
+    """The audio and subtitle packets, their time stamps shifted so that the clip starts at 0."""
     streams = [stream for stream in source.streams if stream.index in copies]
     latest: dict[int, int] = {}
     with clip_errors(clip.path):
         for packet in source.demux(streams):
-            if packet.is_corrupt:  # the last of a clip that was cut short
+            if packet.is_corrupt:  # the last packet of a clip that was cut short
                 continue
             copy = copies[packet.stream.index]
             if isinstance(copy, ConvertedSound):
                 yield from copy.convert(packet, clip.start)
-            elif packet.dts is not None:  # the mark of the end has none
+            elif packet.dts is not None:  # the empty packet at the end has none
                 _shift(packet, clip.start, latest)
                 packet.stream = copy
                 yield packet
 
 
 def _shift(packet: Any, start: Fraction, latest: dict[int, int]) -> None:
-    """Take `start` seconds off its times, and let them rise: no container takes those of sloppy files."""
+    """Subtract `start` seconds from its time stamps and make them strictly increasing, as containers need."""
     index, shift = packet.stream_index, round(start / packet.time_base)
     dts = packet.dts - shift
     packet.dts = latest[index] = max(dts, latest.get(index, dts - 1) + 1)

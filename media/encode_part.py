@@ -1,4 +1,4 @@
-"""Colored frames into a part of a clip: a file of the NUT format, which keeps any time stamp exactly."""
+"""Encode colored frames to a part of a clip: a file in the NUT format, which keeps any time stamp exactly."""
 
 from __future__ import annotations
 
@@ -15,16 +15,15 @@ from media.clip import Clip
 from media.ffmpeg import ClipError, pyav
 from media.frames import ColoredFrame, to_library
 
-# Quality 100, and how much coarser one less is, in x264's constant rate factor, which ends at 51.
+# x264's constant rate factor at quality 100, its increase per step of quality below that, and its maximum.
 _FINEST, _PER_QUALITY, _COARSEST = 12, 0.4, 51
-# The preset as it is takes up to half as much time again, and saves few bytes: see
-# benchmarks/speed/bench_encoding.py. Without B-frames every frame is stored where it is shown, and no
-# container has to shift time stamps.
+# The unchanged preset takes up to 50 % more time and saves few bytes: see benchmarks/speed/bench_encoding.py.
+# Without B-frames the coding order is the display order, so that no container has to shift time stamps.
 X264 = {"preset": "veryfast", "bf": "0", "partitions": "i8x8", "motion-est": "dia"}
 
 
 def write_part(path: Path, clip: Clip, frames: Iterable[ColoredFrame], quality: int) -> None:
-    """Encode frames into a file that is there when it is whole.
+    """Encode frames to a file, which is written atomically.
 
     Raises:
         UserError: the place cannot be written.
@@ -34,10 +33,10 @@ def write_part(path: Path, clip: Clip, frames: Iterable[ColoredFrame], quality: 
 
 
 def write_sample(file: BinaryIO, clip: Clip, quality: int) -> None:
-    """Encode a gray frame as those of a clip would be, to try out what becomes of it.
+    """Encode one gray frame with the parameters of a clip, to check that the encoder takes them.
 
     Raises:
-        FFmpegError, OverflowError: the encoder does not take it.
+        FFmpegError, OverflowError: the encoder does not take them.
     """
     gray = [
         np.full(size[::-1], 2 ** (clip.coding.bits - 1), clip.coding.dtype)
@@ -48,7 +47,7 @@ def write_sample(file: BinaryIO, clip: Clip, quality: int) -> None:
 
 @contextlib.contextmanager
 def writing_to(path: Path) -> Iterator[Path]:
-    """A temporary neighbour to write a clip to, which takes the name of `path` at the end of the block.
+    """Give a temporary file beside `path`, which is renamed to `path` at the end of the block.
 
     Raises:
         UserError: the place cannot be written.
@@ -58,7 +57,7 @@ def writing_to(path: Path) -> Iterator[Path]:
         with renamed_to(path) as temporary:
             yield temporary
     except OSError as error:
-        # PyAV's errors are some of them OSErrors too.
+        # Some of PyAV's errors are OSErrors too.
         raise PlaceError(
             f"cannot write {path} ({error.strerror or error}): free the place or name another"
         ) from error
@@ -80,7 +79,7 @@ def _encode(file: str | BinaryIO, clip: Clip, frames: Iterable[ColoredFrame], qu
 
 
 def _add_encoder(container: Any, clip: Clip, quality: int) -> Any:
-    """An H.264 stream in the colours, the range and the time base of the clip."""
+    """Add an H.264 stream with the colour description, the range and the time base of the clip."""
     options = X264 | {"crf": str(rate_factor(quality))}
     if clip.field_order:
         options["x264-params"] = f"{clip.field_order}=1"

@@ -1,4 +1,4 @@
-"""FFmpeg's libraries through PyAV: what they open, and what they say of files that are broken."""
+"""FFmpeg's libraries through PyAV: which files they may open, and errors that name a broken file."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from core.extras import installing
 from core.remarks import remark
 from media.use_damaged import is_used
 
-# Of all that FFmpeg opens: no pictures, and no lists that name other files or addresses.
+# The demuxers allowed: none for pictures, and none for playlists, which name other files or addresses.
 _DEMUXERS = "mov,matroska,webm,avi,mpeg,mpegts,asf,flv,ogg,mxf,dv"
 _PROTOCOLS = "file"
 
 MATRICES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M", 9: "BT2020"}
-"""Number of a Y'CbCr matrix in ITU-T H.273 -> what the library calls it."""
+"""Number of a Y'CbCr matrix in ITU-T H.273 -> the library's name of it."""
 
 
 class ClipError(UserError):
@@ -27,11 +27,11 @@ class ClipError(UserError):
 
 
 class DamagedClip(ClipError):
-    """A clip of which no second try will read more."""
+    """A clip whose data are damaged: unlike after other errors, trying again is of no use."""
 
 
 def pyav() -> ModuleType:
-    """The library.
+    """Import PyAV.
 
     Raises:
         UserError: it is not installed.
@@ -45,10 +45,10 @@ def pyav() -> ModuleType:
 
 @contextlib.contextmanager
 def opened_clip(path: Path) -> Iterator[Any]:
-    """An input container.
+    """Open an input container.
 
     Raises:
-        ClipError: missing, or no clip.
+        ClipError: the file is missing, or not a clip.
     """
     av = pyav()
     if not path.is_file():
@@ -56,7 +56,7 @@ def opened_clip(path: Path) -> Iterator[Any]:
         raise ClipError(f"{path} {what}: name a clip")
     options = {"format_whitelist": _DEMUXERS, "protocol_whitelist": _PROTOCOLS}
     try:
-        # Absolute, for FFmpeg takes what stands before a colon for a protocol.
+        # An absolute path, since FFmpeg takes anything before a colon for a protocol.
         container = av.open(str(path.absolute()), container_options=options, metadata_errors="replace")
     except (av.error.FFmpegError, ValueError) as error:
         if isinstance(error, OSError):
@@ -68,11 +68,11 @@ def opened_clip(path: Path) -> Iterator[Any]:
 
 @contextlib.contextmanager
 def clip_errors(path: Path) -> Iterator[None]:
-    """Turn what the library says of a broken clip into an error that names it.
+    """Turn what the library raises on a broken clip into an error that names the file.
 
     Raises:
         ClipError: the file cannot be read.
-        DamagedClip: it was read, and makes no sense.
+        DamagedClip: it was read, but cannot be decoded.
     """
     av = pyav()
     try:
@@ -84,10 +84,10 @@ def clip_errors(path: Path) -> Iterator[None]:
 
 
 def video_stream(container: Any, path: Path) -> Any:
-    """The first that is no cover picture.
+    """The first video stream that is not a cover picture.
 
     Raises:
-        ClipError: there is none, or nothing here decodes it.
+        ClipError: there is none, or no decoder for it.
     """
     cover = pyav().stream.Disposition.attached_pic
     streams = [stream for stream in container.streams.video if not stream.disposition & cover]
@@ -99,15 +99,15 @@ def video_stream(container: Any, path: Path) -> Any:
 
 
 def decoded(path: Path, max_pixels: int, *, deinterlace: bool = False) -> Iterator[Any]:
-    """The library's frames of a clip, in the order in which they are shown.
+    """Decode a clip: PyAV's frames, in display order.
 
     Args:
         path: of the clip.
-        max_pixels: that a frame may have.
-        deinterlace: make whole frames of fields, as many as before, each at its time.
+        max_pixels: upper limit of the pixels of a frame.
+        deinterlace: deinterlace the frames; their number and times stay the same.
     Raises:
         ClipError: it cannot be read.
-        DamagedClip: its data make no sense, from the first frame on where what is there is wanted.
+        DamagedClip: its data are damaged. If `media.use_damaged` is on, only if no frame could be decoded.
     """
     num = 0
     try:
@@ -125,7 +125,7 @@ def _decoded(path: Path, max_pixels: int, *, deinterlace: bool) -> Iterator[Any]
     with opened_clip(path) as container, clip_errors(path):
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
-        # A net under a size that changes on the way; the library counts more than what is shown.
+        # A safety net for a size that changes within the clip; doubled, since the library counts padding too.
         stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
         frames = _in_time if container.format.name == "avi" else container.decode
         whole = (_whole(frame, path) for frame in frames(stream))
@@ -133,9 +133,10 @@ def _decoded(path: Path, max_pixels: int, *, deinterlace: bool) -> Iterator[Any]
 
 
 def _whole(frame: Any, path: Path) -> Any:
-    """
+    """The same frame.
+
     Raises:
-        DamagedClip: the frame is not.
+        DamagedClip: the frame is corrupt.
     """
     if frame.is_corrupt:
         raise DamagedClip(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
@@ -143,7 +144,7 @@ def _whole(frame: Any, path: Path) -> Any:
 
 
 def _deinterlaced(frames: Iterator[Any], stream: Any) -> Iterator[Any]:
-    """By the filter bwdif, which makes nothing of frames that are whole but a copy."""
+    """Deinterlace by the filter bwdif, which passes progressive frames on unchanged."""
     av = pyav()
     graph = av.filter.Graph()
     source, sink = graph.add_buffer(template=stream), graph.add("buffersink")
@@ -165,7 +166,7 @@ def _deinterlaced(frames: Iterator[Any], stream: Any) -> Iterator[Any]:
 
 
 def _in_time(stream: Any) -> Iterator[Any]:
-    """The frames of an AVI, whose packets have times, but not those of the frames that they hold."""
+    """Decode an AVI, giving its frames in display order the times of its packets in file order."""
     times: deque[int | None] = deque()
     for packet in stream.container.demux(stream):
         if packet.size:
@@ -176,6 +177,6 @@ def _in_time(stream: Any) -> Iterator[Any]:
 
 
 def exact_scaling() -> int:
-    """How pixels are converted: rounded where the library's default cuts off."""
+    """Flags for the conversion of pixel formats: exact rounding, where the library's default truncates."""
     kinds = pyav().video.reformatter.Interpolation
     return int(kinds.BICUBIC | kinds.ACCURATE_RND | kinds.FULL_CHR_H_INT | kinds.FULL_CHR_H_INP)

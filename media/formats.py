@@ -1,4 +1,4 @@
-"""Which files are photos and which are clips: by first bytes, by the ending where these say nothing."""
+"""Tell photos from clips: by the first bytes of a file, or by its ending if these are not known."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ PHOTOS = (
 """Endings of photos, of any letter case."""
 
 _STARTS_OF_WRITTEN = {
-    b"\xff\xd8\xff\xf7": ".png",  # JPEG-LS, which loses nothing
+    b"\xff\xd8\xff\xf7": ".png",  # JPEG-LS, which is lossless
     b"\xff\xd8\xff": ".jpg",
     **dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), ".tif"),
     b"RIFF": ".webp",
@@ -42,19 +42,19 @@ _CLIP_STARTS = (
     *(b"\x1aE\xdf\xa3", b"FLV\x01", b"0&\xb2u\x8ef\xcf\x11", b"\0\0\x01\xba", b"\0\0\x01\xb3"),
     *(b"\x06\x0e+4\x02\x05\x01\x01", b"\x1f\x07\0"),
 )
-# ISO base media: brands of pictures; all others are clips, or sound, which holds no video.
+# ISO base media files: these brands are pictures; others are taken for clips, audio files too.
 HEIF_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1")
 _PICTURE_BRANDS = (b"avif", b"avis", *HEIF_BRANDS)
 _BOXES = (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")
 _PACKETS = ((0, 188), (4, 192))  # of transport streams: where the first begins, and their size
-_MODULES = (".ts", ".mts")  # which programs in TypeScript have too
+_MODULES = (".ts", ".mts")  # also the endings of TypeScript sources
 
 
 def kind_of(path: Path) -> Kind | None:
-    """Whether a file is a photo or a clip, or None of these.
+    """Whether a file is a photo or a clip; None: neither.
 
-    First bytes that are known decide, whatever the ending says. A file that cannot be opened, or whose
-    first bytes are not known, is what its ending says: so that a damaged one costs a line of its own.
+    Known first bytes decide, whatever the ending is. If the file cannot be opened or its first bytes are not
+    known, the ending decides, so that a damaged photo is reported and not silently skipped.
     """
     head = b""
     with contextlib.suppress(OSError):
@@ -65,7 +65,7 @@ def kind_of(path: Path) -> Kind | None:
 
 
 def kind_of_bytes(head: bytes) -> Kind | None:
-    """What the first bytes of a file say: at least `_HEAD` of them, or all."""
+    """The kind of a file by its first bytes: at least `_HEAD` of them, or all."""
     if head.startswith(_PHOTO_STARTS) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return "photo"
     if head[:1] == b"P" and head[1:2] in b"123456Ff" and head[2:3].isspace() and head[3:4] in b"#0123456789":
@@ -87,7 +87,9 @@ _BITMAP_HEADERS = [size.to_bytes(4, "little") for size in (12, 40, 52, 56, 64, 1
 
 
 def written_ending(path: Path) -> str:
-    """Of a picture in the format of a photo, by its first bytes; .png where that is not written, or is GIF.
+    """The ending for a picture in the format of a photo; .png if that is not written, or is GIF.
+
+    The first bytes of the photo say its format.
 
     Raises:
         OSError: the file cannot be read.
@@ -98,7 +100,7 @@ def written_ending(path: Path) -> str:
 
 
 def is_photo_name(path: Path) -> bool:
-    """By its ending alone."""
+    """Whether a name has the ending of a photo."""
     return path.suffix.lower() in PHOTOS
 
 

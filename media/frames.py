@@ -1,4 +1,4 @@
-"""The frames of a clip as their planes: the luma of what is read, and the colours of what is written."""
+"""Frames of a clip as Y'CbCr planes: the luma is read, and the chroma of colored frames is written."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ class Frame:
     """One picture of a clip, as it is stored, not turned upright.
 
     Attributes:
-        luma: (H, W) codes, as the clip's `coding` says.
+        luma: (H, W) codes, see the clip's `coding`.
         pts: time stamp in the clip's units.
-        own: (2, h, w) codes of its own Cb and Cr, of the size of the clip's chroma planes, where the clip has
-            a mask.
+        own: (2, h, w) codes of its own Cb and Cr, of the size of the clip's chroma planes; None unless the
+            clip has a mask.
     """
 
     luma: np.ndarray
@@ -34,7 +34,7 @@ class Frame:
 
 @dataclass(frozen=True)
 class ColoredFrame(Frame):
-    """The same with its colours.
+    """A frame with its colours.
 
     Attributes:
         chroma: (2, h, w) codes of Cb and Cr, as `own`.
@@ -44,14 +44,14 @@ class ColoredFrame(Frame):
 
 
 def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
-    """The frames of a clip from number `start` on, each when it is asked for.
+    """Decode the frames of a clip lazily, from number `start` on.
 
-    Those of `clip.own` come with their own colours. Time stamps come out strictly increasing: where they do
-    not, or are missing, they follow the last. Of a negative the positive comes.
+    Frames of `clip.own` come as `ColoredFrame`, with their own colours. Time stamps are made strictly
+    increasing: one that is missing or too small is set just after the last. Negatives are inverted.
 
     Raises:
         ClipError: the file cannot be read.
-        DamagedClip: its data make no sense, or the size changes.
+        DamagedClip: its data are damaged, or the frame size changes.
     """
     step = max(1, round(1 / (clip.rate * clip.time_base)))
     shift = round(clip.start / clip.time_base)
@@ -88,7 +88,7 @@ def to_library(frame: ColoredFrame, clip: Clip) -> Any:
 
 
 def _luma(picture: Any, clip: Clip) -> np.ndarray:
-    """(height, width) codes of a frame of the library: those of its own plane where it has one."""
+    """Luma codes (H, W) of a PyAV frame: its own plane if that has the clip's coding, else converted."""
     coding, name = clip.coding, picture.format.name
     bits = 10 if name.endswith("10le") else 8
     if not _PLANAR.fullmatch(name) or bits != coding.bits or range_of(picture) != coding.color_range:
@@ -98,7 +98,7 @@ def _luma(picture: Any, clip: Clip) -> np.ndarray:
 
 
 def _chroma(picture: Any, clip: Clip) -> np.ndarray:
-    """(2, h, w) codes of a frame of the library, of the size of the planes that are written."""
+    """Chroma codes (2, h, w) of a PyAV frame, of the size of the planes that are written."""
     name = picture.format.name.replace("yuvj", "yuv")
     if name != clip.pixel_format or range_of(picture) != clip.coding.color_range:
         picture = _converted(picture, clip, clip.pixel_format)
@@ -120,5 +120,5 @@ def _converted(picture: Any, clip: Clip, pixel_format: str) -> Any:
 
 
 def _rows(plane: Any, dtype: np.dtype) -> np.ndarray:
-    """A view of a plane of the library, with what its rows are padded with."""
+    """A view (height, padded width) of a PyAV plane, including the padding of its rows."""
     return np.frombuffer(plane, dtype).reshape(plane.height, -1)

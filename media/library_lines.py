@@ -1,6 +1,6 @@
-"""What libraries say of a file while they read it, told with the file's name.
+"""Warnings of libraries about the file that they read, logged with the name of the file.
 
-Pillow speaks by `warnings`, tifffile by its logger, libtiff within Pillow by functions of its own.
+Pillow uses `warnings`, tifffile its logger, and the libtiff within Pillow handler functions of its own.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ from media.libtiff_lines import hear_libtiff
 
 log = logging.getLogger(__name__)
 
-_OBJECT = re.compile(r"^<[^>]*> ")  # of tifffile, in which it found something
+_OBJECT = re.compile(r"^<[^>]*> ")  # tifffile's prefix: the object within the file
 _name: ContextVar[str | None] = ContextVar("name", default=None)
 _kinds: ContextVar[set[str]] = ContextVar("kinds")
-"""What libtiff has said of that file."""
+"""Kinds of libtiff's warnings that were already logged for that file."""
 _show = warnings.showwarning
 
 
 @contextlib.contextmanager
 def reading(name: str) -> Iterator[None]:
-    """Within the block what libraries say in this thread is of this file."""
+    """Within the block warnings of libraries in this thread are attributed to this file."""
     tokens = _name.set(name), _kinds.set(set())
     try:
         yield
@@ -38,9 +38,9 @@ def reading(name: str) -> Iterator[None]:
 
 
 def listen() -> None:
-    """Let the program tell what Pillow warns of, which is ignored like all warnings else, and libtiff."""
+    """Log the warnings of Pillow, which would be ignored otherwise, and those of libtiff."""
     warnings.filterwarnings("always", category=UserWarning, module=r"PIL\.")
-    # Of a tag that holds more than it should, from which nothing is lost.
+    # About a tag with more values than it should have: nothing is lost.
     warnings.filterwarnings("ignore", "Metadata Warning", module=r"PIL\.")
     warnings.showwarning = _show_warning
     hear_libtiff(_tell_of_libtiff)
@@ -53,12 +53,12 @@ def _tell(name: str, line: str) -> None:
 
 @functools.lru_cache(4096)
 def _write(name: str, line: str) -> None:
-    """Tell a line once, though a file is opened several times on its way."""
+    """Log a line only once, although a file is opened several times in a run."""
     log.warning("%s: %s", name, line)
 
 
 def _tell_of_libtiff(kind: str, line: str) -> None:
-    """Tell the first line of a kind in a file: a damaged fax has hundreds."""
+    """Log only the first line of each kind for a file: a damaged fax causes hundreds."""
     name = _name.get()
     if name is None:
         log.warning("%s", line)
@@ -76,7 +76,7 @@ def _show_warning(message: Warning | str, category: type[Warning], *where: Any, 
 
 
 def _told(record: logging.LogRecord) -> bool:
-    """A filter: what is of a file is told here instead."""
+    """A logging filter: warnings about a file are logged with its name instead."""
     name = _name.get()
     if name is not None and record.levelno >= logging.WARNING:
         _tell(name, _OBJECT.sub("", record.getMessage()))

@@ -1,7 +1,7 @@
-"""What libtiff says while Pillow reads a file: to Python, instead of to the descriptor of standard error.
+"""Redirect libtiff's warnings from standard error to Python while Pillow reads a file.
 
-libtiff writes its warnings and errors by two functions of the process, which its users may replace. Ours run
-in the thread that reads, so that what they tell is of the photo that this thread reads.
+libtiff passes its warnings and errors to two global handlers, which may be replaced. Ours run in the thread
+that reads, so that a warning can be attributed to the photo that this thread reads.
 
 Source: libtiff's TIFFError(3tiff) and TIFFWarning(3tiff).
 """
@@ -16,19 +16,19 @@ from pathlib import Path
 from typing import Any
 
 _LONGEST = 1024  # bytes of a line
-_PILLOWS_NAME = b"tempfile.tif"  # of every file
+_PILLOWS_NAME = b"tempfile.tif"  # libtiff knows every file by this name
 _HANDLER = ctypes.CFUNCTYPE(None, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_void_p)
 _PLACES = ("../pillow.libs/libtiff*", ".dylibs/libtiff*")
-"""Where the packages of Pillow have their own libtiff, from the folder of Pillow on."""
+"""Where Pillow's wheels have their own libtiff, relative to the folder of Pillow."""
 
-_kept: list[Any] = []  # the library calls it as long as the process lives
+_kept: list[Any] = []  # the library may call them as long as the process lives
 
 
 def hear_libtiff(tell: Callable[[str, str], object]) -> None:
-    """Let Pillow's libtiff tell instead of write; where it cannot be found, nothing changes.
+    """Pass the warnings of Pillow's libtiff to `tell`; if the library is not found, nothing changes.
 
     Args:
-        tell: takes the kind of a line, the same for all that differ in numbers alone, and the line. Called in
+        tell: takes the format string of a warning, which tells its kind, and the whole line. It is called in
             the thread that reads.
     """
     for path in _find():
@@ -42,7 +42,7 @@ def hear_libtiff(tell: Callable[[str, str], object]) -> None:
 
 
 def _find() -> list[Path]:
-    spec = importlib.machinery.PathFinder.find_spec("PIL")  # which is not imported for --help
+    spec = importlib.machinery.PathFinder.find_spec("PIL")  # found without importing it, for a fast --help
     folder = Path(spec.origin or ".").parent if spec else Path()
     return [path for place in _PLACES for path in folder.glob(place)]
 
@@ -51,7 +51,7 @@ def _handler(vsnprintf: Any, tell: Callable[[str, str], object]) -> Any:
     vsnprintf.argtypes = [ctypes.c_char_p, ctypes.c_size_t, ctypes.c_char_p, ctypes.c_void_p]
 
     def handle(module: bytes | None, form: bytes | None, arguments: int | None) -> None:
-        # What is raised here would be written to standard error, past everybody.
+        # An exception cannot leave a ctypes callback: it would only be printed to standard error.
         with contextlib.suppress(Exception):
             line = ctypes.create_string_buffer(_LONGEST)
             vsnprintf(line, _LONGEST, form, arguments)

@@ -1,4 +1,4 @@
-"""What belongs to a photo beside its pixels: EXIF, XMP, resolution; and that its colours are inferred."""
+"""Metadata of a photo, such as EXIF, XMP and resolution, and the mark that its colours are inferred."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EMPTY_XMP = (
     '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>'
     '<?xpacket end="w"?>'
 )
-# Of a TIFF's own directory, what speaks of the photo: the rest describes how its old pixels are stored.
+# Tags of a TIFF's main directory that describe the photo: the others say how its old pixels are stored.
 DESCRIPTIVE = frozenset(
     (
         *(ExifTags.Base.DocumentName, ExifTags.Base.ImageDescription, ExifTags.Base.Make),
@@ -31,7 +31,7 @@ DESCRIPTIVE = frozenset(
         *(ExifTags.Base.XPKeywords, ExifTags.Base.XPSubject),
     )
 )
-# Of EXIF proper: an offset into the old file, and sizes that another program looks up.
+# EXIF tags that are not copied: an offset into the old file, and its pixel size.
 _OF_THE_OLD_FILE = (
     ExifTags.IFD.Interop,
     ExifTags.Base.ExifImageWidth,
@@ -45,23 +45,23 @@ _SRGB = 1
 _USUAL_GAMMA, _SAME_GAMMA, _SAME_POINT = 2.2, 0.03, 0.005
 _SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue
 _TURNED = range(5, 9)  # orientations that exchange width and height
-# What a lying EXIF block makes Pillow raise.
+# What Pillow raises on a malformed EXIF block.
 _UNREADABLE = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error)
 
 DIRECTORIES = frozenset(int(tag) for tag in ExifTags.IFD)
-"""EXIF tags that stand for tags of their own."""
+"""EXIF tags that point to a subdirectory of further tags."""
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What belongs to an upright photo in sRGB.
+    """Metadata of an upright photo in sRGB.
 
     Attributes:
-        exif: a block as Pillow takes it, or b"".
-        xmp: a packet, or b"".
+        exif: an EXIF block as Pillow takes it, or b"".
+        xmp: an XMP packet, or b"".
         dpi: horizontal and vertical, or None.
         iptc: records of IPTC-IIM, or b"".
-        texts: of PNG, GIF and JPEG: keyword and text; a comment is one of the keyword Comment.
+        texts: pairs of keyword and text of PNG, GIF and JPEG; a comment has the keyword Comment.
     """
 
     exif: bytes = b""
@@ -72,13 +72,13 @@ class Metadata:
 
 
 def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, int]:
-    """Take what belongs to a photo, as far as it can be read; damaged parts are left out.
+    """Read the metadata of a photo; damaged parts are left out.
 
     Args:
-        exif: of an opened picture.
-        info: of an opened picture: xmp, dpi, photoshop or iptc, comment, and the texts of a PNG.
+        exif: of an opened image.
+        info: of an opened image, see `info_of`: xmp, dpi, photoshop or iptc, comment, and texts of a PNG.
     Returns:
-        The metadata of the photo when it is upright, and its EXIF orientation, 1 to 8.
+        The metadata that fit the photo once it is turned upright, and its EXIF orientation, 1 to 8.
     """
     block, orientation = b"", 1
     with contextlib.suppress(*_UNREADABLE):
@@ -93,15 +93,15 @@ def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, 
 
 
 def info_of(image: Image.Image) -> dict[Any, Any]:
-    """What `read_metadata` is to know of a picture that was opened and loaded."""
+    """The `info` that `read_metadata` takes, of an image that was opened and loaded."""
     tags = getattr(image, "tag_v2", {})
     return {**image.info, "texts": getattr(image, "text", None), "iptc": tags.get(IPTC_TAG)}
 
 
 def profile_of(info: Mapping[Any, Any], *, is_gray: bool) -> bytes | None:
-    """The ICC profile of an opened picture, or one made of a PNG's gAMA and cHRM; None: sRGB.
+    """The ICC profile of an opened image, or one built from a PNG's gAMA and cHRM chunks; None: sRGB.
 
-    Source: PNG, third edition, 11.3.2: a profile and sRGB go before gAMA and cHRM.
+    Source: PNG, third edition, 11.3.2: an ICC profile and sRGB take precedence over gAMA and cHRM.
     """
     profile, gamma = info.get("icc_profile"), info.get("gamma")
     is_usual = "srgb" in info or not gamma or abs(gamma * _USUAL_GAMMA - 1) < _SAME_GAMMA
@@ -124,7 +124,7 @@ def profile_of(info: Mapping[Any, Any], *, is_gray: bool) -> bytes | None:
 def srgb_profile() -> bytes:
     """The ICC profile of sRGB, always the same bytes."""
     profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # when it was made: just now
+    profile[24:36] = struct.pack(">6H", 2000, 1, 1, 0, 0, 0)  # the creation date, which would be now
     return bytes(profile)
 
 
@@ -156,7 +156,7 @@ def _read_iptc(info: Mapping[Any, Any]) -> bytes:
 
 
 def _of_png(texts: Mapping[str, str]) -> bytes:
-    """IPTC from the text that `media.attach` and other programs write."""
+    """IPTC from the text chunk in which `media.attach` and other programs store it in a PNG."""
     with contextlib.suppress(ValueError, struct.error):
         block = bytes.fromhex(
             str(texts.get("Raw profile type iptc", "")).partition("iptc\n")[2].partition("\n")[2]
@@ -188,7 +188,7 @@ def _sane_dpi(dpi: Any) -> tuple[float, float] | None:
 
 
 def _clean(old: Image.Exif) -> bytes:
-    """What EXIF says of the photo, without the orientation, which is applied, and without the old file."""
+    """A copy without the orientation, which has been applied, and without tags about the old file."""
     new = Image.Exif()
     for tag in DESCRIPTIVE & set(old):
         value = old[tag]
@@ -204,11 +204,11 @@ def _clean(old: Image.Exif) -> bytes:
 
 
 def mark_xmp(xmp: bytes, by: str) -> bytes:
-    """A packet, or one made anew, that says that the colours are inferred, and by what."""
+    """Mark an XMP packet, or a new one if there is none, with what inferred the colours."""
     text = xmp.decode("utf-8", "replace").rstrip("\0 \n")
     if "</rdf:RDF>" not in text:
         text = _EMPTY_XMP
-    # The orientation is applied; a property that stands twice would make the packet invalid.
+    # The orientation has been applied; a property given twice would make the packet invalid.
     for name in ("tiff:Orientation", "Iptc4xmpExt:DigitalSourceType", "colorizer:InferredBy"):
         text = re.sub(rf'\s*{name}="[^"]*"|<{name}>[^<]*</{name}>', "", text)
     note = (

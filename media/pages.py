@@ -20,8 +20,8 @@ class Pages:
 
     Attributes:
         num: pictures to color.
-        durations: of an animation's frames, ms; () of pages.
-        loops: how often an animation is shown, 0: for ever.
+        durations: of the frames of an animation, ms; () for pages.
+        loops: number of times that an animation is played; 0: for ever.
     """
 
     num: int
@@ -35,11 +35,11 @@ class Pages:
 
 
 ONE = Pages(1)
-"""Of a file that holds one picture."""
+"""The pages of a file that holds one picture."""
 
 
 def find_pages(path: Path) -> Pages:
-    """Pages or frames of a file, none of them decoded but an animation's.
+    """Count the pages or frames of a file; only the frames of an animation are decoded for that.
 
     Raises:
         PhotoError: the file cannot be read.
@@ -58,17 +58,17 @@ def find_pages(path: Path) -> Pages:
                 durations = []
                 for number in range(num):
                     image.seek(number)
-                    image.load()  # a WebP knows no duration before
+                    image.load()  # only then a WebP knows the duration
                     durations.append(round(float(image.info.get("duration", 0))))
                 return Pages(num, tuple(durations), loops)
-            if num > 1:  # such as the two of a stereo camera
+            if num > 1:  # such as an MPO of a stereo camera
                 told = f"holds {num} pictures: the first is colored, the others are left out"
                 remark(f"{path} {told}", told)
     return ONE
 
 
 def page_number(file: BinaryIO, page: int) -> int:
-    """Where in its file the picture is that counts as number `page`: previews do not."""
+    """Position within the file of picture number `page`, where previews in a TIFF are not counted."""
     start = file.read(4)
     file.seek(0)
     if start not in STARTS:

@@ -1,4 +1,4 @@
-"""A photo as training, scoring and the search for references see it: 8 bits, on white."""
+"""Decode a photo for training, scoring and the search for references: 8 bits, on white."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def load_photo(path: Path, *, max_pixels: int, box: tuple[int, int, int, int] | 
     """Decode a photo as a person sees it: upright, sRGB, 8 bits, on white where transparent.
 
     Args:
-        path: any format of `media.formats`; of several pictures the first.
+        path: any format of `media.formats`; the first picture if there are several.
         max_pixels: larger photos are refused before they are decoded.
         box: (left, upper, right, lower) pixels of the upright photo to keep.
     Returns:

@@ -1,8 +1,8 @@
-"""Photographs as archives keep them: their own depth, alpha, profile and metadata.
+"""Photos at the depth of their files, with alpha and metadata, in sRGB.
 
-Training and scoring look at 8 bits (`media.decode`). What a person gets back has the depth of what was
-given: 8- and 16-bit integers and floats, gray or RGB. Colours are sRGB from here on, whatever profile the
-file came with; `media.encode` writes them.
+Training and scoring use 8 bits (`media.photo`). A colored photo has the depth of its original: 8- or 16-bit
+integers or floats, gray or RGB. Colours are converted from the file's ICC profile to sRGB here;
+`media.encode` writes them.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ Box = tuple[int, int, int, int]
 """(left, upper, right, lower) pixels."""
 
 CHANNELS = (1, 3, 4)
-"""How many an array may have: gray, RGB, or RGB and alpha."""
+"""Number of channels that an array may have: gray, RGB, or RGB and alpha."""
 
 STRIP_PIXELS = 2**20
-"""Colour maths at full size takes so many pixels at a time, for its temporaries are larger than the photo."""
+"""Pixels per strip in computations at full size, whose temporaries would else exceed the photo."""
 
-_PREVIEW_GAP = 4  # Pillow says of its own `reducing_gap` that 3 cannot be told from the whole
+_PREVIEW_GAP = 4  # by Pillow's documentation a `reducing_gap` of 3 is almost indistinguishable from none
 _TURNS = {
     2: lambda a: a[:, ::-1],
     3: lambda a: a[::-1, ::-1],
@@ -43,7 +43,7 @@ _TURNS = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
-"""EXIF orientation -> the turn that makes a photo upright."""
+"""EXIF orientation -> the operation that makes a photo upright."""
 
 
 @dataclass(frozen=True)
@@ -66,16 +66,16 @@ class Picture:
         return self.pixels.shape[1], self.pixels.shape[0]
 
     def crop(self, box: Box) -> Picture:
-        """A part of it, which shares its memory, with all that belongs to the whole."""
+        """A view of a part of it, with the metadata of the whole."""
         left, upper, right, lower = box
         alpha = None if self.alpha is None else self.alpha[upper:lower, left:right]
         return replace(self, pixels=self.pixels[upper:lower, left:right], alpha=alpha)
 
     def preview(self, side: int) -> Image.Image:
-        """The photo in 8 bits, on white where transparent, for shrinking to about `side` pixels.
+        """The photo in 8 bits, on white where transparent, to be shrunk to about `side` pixels.
 
-        It may be smaller than the photo by a whole factor, but stays large enough that what is made of
-        it is the same: so neither memory nor time goes into a second large picture.
+        It may already be reduced by an integer factor, which saves the memory and time of a second large
+        picture, but is large enough that the shrunk picture is practically the same.
         """
         width, height = self.size
         factor = max(1, min(width, height) // (_PREVIEW_GAP * side))
@@ -120,9 +120,9 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
 def _read_shallow(
     file: BinaryIO, max_pixels: int, number: int, name: str
 ) -> tuple[Image.Image, Image.Image | None, Metadata]:
-    """A picture of 8 bits: RGB, alpha. On return what was in the file's own colours is out of memory."""
+    """Decode to 8 bits: RGB, alpha, metadata. On return the image before conversion to sRGB is released."""
     with loaded(file, max_pixels, number, name) as image:
-        check_pixels(image, max_pixels)  # pages differ
+        check_pixels(image, max_pixels)  # pages may differ in size
         if image.mode == "1":
             told = "is a 1-bit scan: its black and white take no colour"
             remark(f"{name} {told}; --descreen makes grays", told)
@@ -131,7 +131,7 @@ def _read_shallow(
 
 
 def count_pixels(path: Path) -> int | None:
-    """How many pixels a photo has, by its header alone; None where that cannot be read."""
+    """Number of pixels of a photo, from its header alone; None if that cannot be read."""
     try:
         with (
             open_photo(path) as file,
@@ -150,10 +150,10 @@ def from_image(image: Image.Image, name: str) -> Picture:
 
 
 def from_array(array: np.ndarray) -> Picture:
-    """sRGB-coded samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
+    """From sRGB samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
 
     Raises:
-        ValueError: another shape or dtype.
+        ValueError: another shape or dtype, or no pixel.
     """
     samples = np.asarray(array)
     if not samples.size:
@@ -172,18 +172,18 @@ def from_array(array: np.ndarray) -> Picture:
 
 
 def size_within(size: tuple[int, int], side: int) -> tuple[int, int]:
-    """The sides of a copy of a picture whose long side is at most `side` pixels, in the order of `size`."""
+    """`size` scaled down so that its long side is at most `side` pixels."""
     scale = min(1.0, side / max(size))
     first, second = (max(1, round(scale * length)) for length in size)
     return first, second
 
 
 def check_size(name: str, size: tuple[int, int], other: str, wanted: tuple[int, int]) -> None:
-    """Whether a file fits the photo or clip that it is given for.
+    """Check that a file has the size of the photo or clip that it is given for.
 
     Args:
-        name, size: of the file, and (width, height) in it.
-        other, wanted: the same of what it is for.
+        name, size: of the file, and its (width, height).
+        other, wanted: the same of the photo or clip.
     Raises:
         UserError: the sizes differ.
     """
@@ -193,7 +193,7 @@ def check_size(name: str, size: tuple[int, int], other: str, wanted: tuple[int, 
 
 
 def beside(left: Picture, right: Picture) -> Picture:
-    """Two photos of one size and dtype in one picture."""
+    """Two photos of the same size and dtype side by side in one picture."""
     alpha = None
     if left.alpha is not None and right.alpha is not None:
         alpha = np.concatenate((left.alpha, right.alpha), axis=1)
@@ -201,7 +201,7 @@ def beside(left: Picture, right: Picture) -> Picture:
 
 
 def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Samples (H, W, ...) at another depth, rounded."""
+    """Convert samples (H, W, ...) to another depth; integers are rounded."""
     if values.dtype.name == dtype:
         return values
     result = np.empty(values.shape, dtype)
@@ -218,7 +218,7 @@ def _three_channels(colors: np.ndarray) -> np.ndarray:
 
 
 def _to_srgb(colors: np.ndarray, profile: bytes | None, name: str) -> np.ndarray:
-    """(H, W, 1 or 3) as the embedded ICC profile means them; without one they are sRGB already."""
+    """Convert (H, W, 1 or 3) from the embedded ICC profile to sRGB; without one they are sRGB already."""
     if not isinstance(profile, bytes) or profile == srgb_profile():
         return colors
     import imagecodecs
@@ -228,7 +228,7 @@ def _to_srgb(colors: np.ndarray, profile: bytes | None, name: str) -> np.ndarray
     rows = max(1, STRIP_PIXELS // width)
     try:
         for top in range(0, height, rows):
-            # In floats: for 16 bits the library takes a table, which is coarser than 8 bits.
+            # In floats: for 16 bits the library uses a lookup table that is coarser than 8 bits.
             strip = np.ascontiguousarray(to_dtype(colors[top : top + rows], "float32"))
             converted = imagecodecs.cms_transform(
                 strip[..., 0] if channels == 1 else strip,
@@ -247,7 +247,7 @@ def _to_srgb(colors: np.ndarray, profile: bytes | None, name: str) -> np.ndarray
 
 
 def on_white(rgb_uint8: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """(H, W, 3) uint8 over white, as far as alpha (H, W) lets it through."""
+    """Composite (H, W, 3) uint8 on white by its alpha (H, W)."""
     if alpha is None:
         return rgb_uint8
     mask = Image.fromarray(to_dtype(alpha, "uint8"))

@@ -1,4 +1,4 @@
-"""XMP files beside photos, as catalogues keep them: photo.jpg.xmp or photo.xmp."""
+"""XMP sidecar files beside photos, as photo catalogues keep them: photo.jpg.xmp or photo.xmp."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from media.metadata import mark_xmp
 
 
 def copy_sidecar(photo: Path, target: Path, by: str, *, overwrite: bool) -> None:
-    """Put what stands beside a photo beside its colored picture, with a mark that the colours are inferred.
+    """Copy the XMP sidecars of a photo for its colored picture, with a mark that the colours are inferred.
 
     Args:
         photo: the original.
         target: the colored picture.
         by: program and weights.
-        overwrite: also what is there; else that is left as it is.
+        overwrite: replace existing sidecars; else they are left as they are.
     Raises:
-        PhotoError: it cannot be read.
+        PhotoError: a sidecar cannot be read.
         UserError: the place cannot be written.
     """
     for original, copy in zip(_names(photo), _names(target), strict=True):

@@ -1,4 +1,4 @@
-"""TIFFs beyond Pillow: their pages, more than 8 bits a sample, and codecs that imagecodecs alone has."""
+"""TIFFs that Pillow cannot read: more than 8 bits per sample, or codecs that only imagecodecs has; pages."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from media.metadata import DESCRIPTIVE, IPTC_TAG, Metadata, read_metadata
 from media.white import WHITE, find_white, normalize
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""The first bytes of TIFFs and big TIFFs."""
+"""The first bytes of TIFFs and BigTIFFs."""
 
 _GRAY_OR_RGB, _YCBCR, _LAB = (0, 1, 2), 6, 8  # photometric interpretations
 _ASSOCIATED, _UNASSOCIATED = 1, 2  # alpha
 _REDUCED, _MASK = 1, 4  # bits of NewSubfileType
 _OLD_REDUCED = 2
 _SUBFILE, _OLD_SUBFILE, _MAX_SAMPLE, _SMAX_SAMPLE, _XMP = 254, 255, 281, 341, 700
-# Pillow's library has a name for WebP, and mostly no decoder.
+# Without WebP (50001): Pillow has a name for it, but its libtiff mostly has no decoder.
 _OF_PILLOW = frozenset(TiffImagePlugin.COMPRESSION_INFO) - {50001}
-# CIELAB of TIFF is that of illuminant D50; to linear sRGB, by Bradford's adaptation (brucelindbloom.com).
+# CIELAB in TIFF has the illuminant D50; XYZ (D50) to linear sRGB, Bradford-adapted (brucelindbloom.com).
 _WHITE_D50 = (0.96422, 1.0, 0.82521)
 _D50_TO_SRGB = (
     (3.1338561, -1.6168667, -0.4906146),
@@ -33,13 +33,13 @@ _D50_TO_SRGB = (
 
 @dataclass(frozen=True)
 class Deep:
-    """A file that Pillow does not read as it is.
+    """A picture decoded without Pillow, or at more than the 8 bits that Pillow gives.
 
     Attributes:
         colors: (H, W, 1 or 3) uint8, uint16, or float32 in [0, 1].
         alpha: (H, W) of the same dtype, or None.
-        metadata: what belongs to it.
-        orientation: of EXIF.
+        metadata: of the picture once it is upright.
+        orientation: EXIF orientation, not applied yet.
         profile: an ICC profile, or None.
     """
 
@@ -51,7 +51,7 @@ class Deep:
 
 
 def list_pages(file: BinaryIO) -> list[int]:
-    """Numbers of the pages of a TIFF that are pictures of their own, no previews and no masks."""
+    """Numbers of the pages of a TIFF, without previews and masks."""
     import tifffile
 
     with tifffile.TiffFile(file) as tiff:
@@ -60,7 +60,7 @@ def list_pages(file: BinaryIO) -> list[int]:
 
 
 def read_tiff(file: BinaryIO, max_pixels: int, page_number: int, name: str) -> Deep | None:
-    """One page, where it is beyond Pillow; None: Pillow reads it, or says why not."""
+    """Decode one page that Pillow cannot read in full; None: Pillow reads it, or reports what is wrong."""
     import tifffile
 
     try:
@@ -82,10 +82,10 @@ def read_tiff(file: BinaryIO, max_pixels: int, page_number: int, name: str) -> D
 
 
 def three_axes(samples: np.ndarray) -> np.ndarray:
-    """(H, W, channels), also of (H, W).
+    """(H, W, channels) from that or from (H, W).
 
     Raises:
-        ValueError: of something else.
+        ValueError: another number of axes.
     """
     samples = samples[..., None] if samples.ndim == 2 else samples
     if samples.ndim != 3:
@@ -137,7 +137,7 @@ def _largest(tags: dict[int, Any]) -> float | None:
 
 
 def _lab_to_srgb(samples: np.ndarray) -> np.ndarray:
-    """(H, W, 3) CIELAB of 16 bits as TIFF codes it, L* unsigned, a* and b* signed and in 256ths."""
+    """TIFF's 16-bit CIELAB (H, W, 3) to sRGB: L* is unsigned, a* and b* are signed, in units of 1/256."""
     L = samples[..., 0].astype(np.uint16) * (100 / WHITE["uint16"])
     a, b = (samples[..., i].astype(np.uint16).view(np.int16) / 256 for i in (1, 2))
     y = (L + 16) / 116
@@ -154,7 +154,7 @@ def _read_exif(file: BinaryIO, tags: dict[int, Any], *, is_big: bool, is_first: 
         file.seek(0)
         exif.load_from_fp(file)  # an EXIF block is a TIFF without pixels
         return exif
-    # Pillow reads no other directory: what speaks of the photo is copied, EXIF proper is lost.
+    # Pillow reads EXIF of the first page only: for others the descriptive tags are copied, the rest is lost.
     for tag in (*DESCRIPTIVE, ExifTags.Base.Orientation):
         if tag in tags:
             exif[tag] = int(tags[tag]) if tag == ExifTags.Base.Orientation else tags[tag]
@@ -171,7 +171,7 @@ def _dpi(tags: dict[int, Any]) -> tuple[float, float] | None:
 
 
 def _divide(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
-    """Undo the multiplication of colours with alpha."""
+    """Undo the premultiplication of colours with alpha."""
     full = WHITE[colors.dtype.name]
     divided = colors.astype(np.float32) * full / np.maximum(alpha, full * 1e-6)[..., None]
     return divided.clip(0, full).astype(colors.dtype)

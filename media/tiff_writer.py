@@ -1,4 +1,4 @@
-"""TIFFs of any depth and of several pages; Pillow writes no colours of more than 8 bits."""
+"""Write TIFFs of any depth, also of several pages; Pillow writes colours of 8 bits only."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from media.picture import STRIP_PIXELS, Picture, to_dtype
 
 
 def pack_pages(pictures: Iterable[Picture]) -> list[bytes]:
-    """The parts of a file of several pages, each taken when those before it are packed.
+    """The bytes of a file of several pages, in parts; each page is taken after those before were packed.
 
     Raises:
-        struct.error: they are too much for a TIFF, whose offsets have 32 bits.
+        struct.error: they are too large for a TIFF, whose offsets have 32 bits.
     """
     parts: list[bytes] = []
-    at = link = 0  # where the next page begins, and which part is the directory of the last
+    at = link = 0  # offset of the next page; index of the part that is the last page's directory
     for picture in pictures:
         page = pack_page(picture, at)
         if parts:
@@ -39,11 +39,11 @@ def pack_pages(pictures: Iterable[Picture]) -> list[bytes]:
 
 
 def pack_page(original: Picture, offset: int = 0) -> list[bytes]:
-    """The parts of a file of one page, or of one page of a file, in deflated strips.
+    """The bytes of one page, in parts: its directory, then its strips, compressed by deflate.
 
     Args:
         original: the photo.
-        offset: where in the file it begins; 0: with the header.
+        offset: where in the file the page begins; 0: it is the first, and the file header precedes it.
     """
     samples = samples_of(original, original.pixels.dtype.name)
     samples = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
@@ -71,7 +71,7 @@ def pack_page(original: Picture, offset: int = 0) -> list[bytes]:
         ExifTags.Base.InterColorProfile: srgb_profile(),
     }
     if num == 4:
-        tags[ExifTags.Base.ExtraSamples] = 2  # alpha that the colours are not multiplied with
+        tags[ExifTags.Base.ExtraSamples] = 2  # unassociated alpha
     metadata = original.metadata
     if metadata.xmp:
         tags[ExifTags.Base.XMLPacket] = metadata.xmp
@@ -87,19 +87,19 @@ def pack_page(original: Picture, offset: int = 0) -> list[bytes]:
         directory[tag] = value
     if metadata.iptc:
         directory[IPTC_TAG] = metadata.iptc
-    # Pillow adds to the offsets of the strips where the directory ends.
+    # Pillow adds the end of the directory to the offsets of the strips.
     header = [] if offset else [struct.pack("<2sHI", b"II", 42, 8)]
     return [*header, directory.tobytes(offset or 8), *strips]
 
 
 def samples_of(original: Picture, dtype: str) -> np.ndarray:
-    """(H, W, 3), or 4 with alpha, of a dtype."""
+    """Samples (H, W, 3), or (H, W, 4) with alpha, converted to a dtype."""
     pixels = to_dtype(original.pixels, dtype)
     return pixels if original.alpha is None else np.dstack((pixels, to_dtype(original.alpha, dtype)))
 
 
 def _with_link(directory: bytes, offset: int) -> bytes:
-    """A directory of a TIFF that says where the next one is."""
+    """A TIFF directory with the offset of the next one set."""
     linked = bytearray(directory)
     struct.pack_into("<I", linked, 2 + 12 * struct.unpack_from("<H", linked)[0], offset)
     return bytes(linked)

@@ -1,4 +1,4 @@
-"""Whether what is there of photos and clips that were cut short is wanted, rather than nothing."""
+"""The switch behind --damaged=use: whether the intact part of damaged photos and clips is used."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _use = threading.Event()
 
 @contextlib.contextmanager
 def using_damaged(wanted: bool) -> Iterator[None]:
-    """Within the block what is there of a damaged file is taken, if that is wanted."""
+    """Within the block the intact part of a damaged file is used, if `wanted`."""
     if wanted:
         _use.set()
     try:
@@ -21,5 +21,5 @@ def using_damaged(wanted: bool) -> Iterator[None]:
 
 
 def is_used() -> bool:
-    """Whether what is there of a damaged file is wanted."""
+    """Whether the intact part of a damaged file is to be used."""
     return _use.is_set()

@@ -1,4 +1,4 @@
-"""The files of a folder: which are photos, which clips, and which neither."""
+"""The files of a folder, sorted into photos, clips and others."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ SIDECAR = ".xmp"
 
 @dataclass(frozen=True)
 class Files:
-    """Of a folder, in order of name; `others` are what is neither photo nor clip, nor belongs to one."""
+    """The files of a folder, by name; `others` are neither photos, clips nor sidecars of these."""
 
     photos: list[Path]
     clips: list[Path]
     others: list[Path]
 
     def outside(self, folder: Path) -> Files:
-        """Those that do not lie in a folder or below it."""
+        """The files that are not in a folder or below it."""
         parts = (self.photos, self.clips, self.others)
         return Files(*([path for path in part if folder not in path.parents] for part in parts))
 
 
 def sort_files(root: Path, *, recursive: bool) -> Files:
-    """Look into every file of a folder, and with `recursive` of those below; hidden ones are left out."""
+    """Sort the files of a folder, and those below if `recursive`, by content; hidden ones are skipped."""
     files = Files([], [], [])
     for path in sorted(walk(root, recursive=recursive)):
         kind = kind_of(path)
@@ -51,7 +51,7 @@ def count_endings(paths: Sequence[Path]) -> str:
 
 
 def walk(root: Path, *, recursive: bool = True) -> Iterator[Path]:
-    """Files below `root`, hidden ones left out; links to folders are followed, but never in a circle."""
+    """Files below `root`, hidden ones left out; links to folders are followed, each folder once."""
     seen = set()
     for folder, subfolders, files in os.walk(root, followlinks=True, onerror=_warn_of_folder):
         real = os.path.realpath(folder)
@@ -64,7 +64,7 @@ def walk(root: Path, *, recursive: bool = True) -> Iterator[Path]:
 
 
 def _is_sidecar(path: Path, known: set[Path]) -> bool:
-    """Of photo.jpg: photo.jpg.xmp or photo.xmp."""
+    """Whether a file is the sidecar of a known one: photo.jpg.xmp or photo.xmp of photo.jpg."""
     return path.suffix.lower() == SIDECAR and path.with_suffix("") in known
 
 

@@ -1,4 +1,4 @@
-"""Where white is: samples of any depth to those of the program, 16 bits or floats in [0, 1]."""
+"""Scale samples of any depth to the program's, 16 bits or floats in [0, 1]: which value is white."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ WHITE = {"uint8": 255, "uint16": 65535, "float32": 1}
 # that is no less than the largest float, and less than twice it; if there is none, it is that float.
 _BEYOND = 0.01
 _WHITES = (100, 255, 1023, 4095, 16383, 65535, 2**24 - 1, 2**32 - 1)
-# Integers hold fewer bits than their file says if the largest is below 1/16 of what the file allows.
+# Integers are taken to hold fewer bits than their file says if the largest is below 1/16 of its maximum.
 _UNUSED = 16
 _BITS = (8, 10, 12, 14, 16, 24)
-_DARKEST_WHITE = 64  # below that, what is there is the noise of a black picture
+_DARKEST_WHITE = 64  # a smaller maximum is just the noise of a black picture
 
 
 def find_white(colors: np.ndarray, bits: int, declared: float | None, name: str) -> float:
@@ -24,9 +24,9 @@ def find_white(colors: np.ndarray, bits: int, declared: float | None, name: str)
 
     Args:
         colors: integers, or floats whose white should be 1.
-        bits: of an integer, by the file.
-        declared: the largest sample, by the file; None: it says nothing.
-        name: of the file, for the warning where this is a guess.
+        bits: of an integer, as the file says.
+        declared: the largest sample, as the file says; None: it does not say.
+        name: of the file, for a warning if the result is a guess.
     """
     if colors.dtype.kind == "f":
         white, is_guess = _white_of_floats(colors, declared)

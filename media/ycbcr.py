@@ -1,6 +1,6 @@
-"""Y'CbCr codes of a clip: its luma as gray, and the Cb and Cr that give colours at a luma that stays.
+"""Y'CbCr codes of a clip: gray from its luma, and the Cb and Cr that show given colours at unchanged luma.
 
-R'G'B' of a clip is taken for sRGB, whatever its primaries and curve, as most players do.
+R'G'B' of a clip is taken for sRGB, whatever its primaries and transfer function, as most players do.
 
 Sources: ITU-T H.273, equations 23-28 and 39-41 (codes), table 4 (weights of the matrices).
 """
@@ -16,7 +16,7 @@ from torch import Tensor
 from data.color import lab_to_rgb, lightness
 
 LIMITED_RANGE, FULL_RANGE = 1, 2
-"""Black and white of 8 bits: 16 and 235, or 0 and 255."""
+"""Codes of black and white in 8 bits: 16 and 235 (limited), or 0 and 255 (full)."""
 
 _WEIGHTS = {
     1: (0.2126, 0.0722),
@@ -49,12 +49,12 @@ class Coding:
 
     @property
     def weights(self) -> tuple[float, float, float]:
-        """Shares of R', G' and B' in Y'."""
+        """Weights of R', G' and B' in Y'."""
         red, blue = _WEIGHTS[self.matrix]
         return red, 1 - red - blue, blue
 
     def levels(self) -> tuple[float, float, float]:
-        """The codes of black and white of the luma, and how many a range of 1 of Cb or Cr takes."""
+        """The luma codes of black and white, and the number of codes per unit of Cb or Cr."""
         if self.color_range == FULL_RANGE:
             return 0, 2**self.bits - 1, 2**self.bits - 1
         unit = 2 ** (self.bits - 8)
@@ -73,7 +73,7 @@ class Coding:
     def gray(self, luma: np.ndarray) -> np.ndarray:
         """Codes of the luma, any shape, as sRGB gray of 8 bits."""
         table = (self.luma() * 255).round().byte().numpy()
-        # Beyond what 10 bits hold are only damaged frames.
+        # Only damaged frames have codes beyond 10 bits.
         return table[luma] if self.bits == 8 else np.take(table, luma, mode="clip")
 
     def negative(self, codes: np.ndarray, *, is_luma: bool) -> np.ndarray:
@@ -83,11 +83,11 @@ class Coding:
         return (both - codes.astype(np.int32)).clip(0, 2**self.bits - 1).astype(codes.dtype)
 
     def chroma(self, luma: Tensor, lab: Tensor) -> Tensor:
-        """Codes of the Cb and Cr that show colours on a luma that stays as it is.
+        """Codes of the Cb and Cr that show given colours while the luma stays unchanged.
 
-        Y' of a strong colour is not that of the gray of its L*: what is kept is how far R', G' and B' are
-        from their Y'. Where one of the three would leave [0, 1] on this luma, all give way in proportion,
-        for colours beyond sRGB too.
+        Y' of a strong colour differs from Y' of the gray with the same L*. What is kept is the difference of
+        R', G' and B' from their own Y', added to this luma. Where one of the three would then leave [0, 1],
+        all differences are scaled down by the same factor, also for colours beyond sRGB.
 
         Args:
             luma: (1, 1, H, W), Y' in [0, 1].

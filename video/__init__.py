@@ -1,1 +1,1 @@
-"""Colors of clips: steady from frame to frame."""
+"""Coloring of clips, with colours that are steady from frame to frame."""

@@ -1,4 +1,4 @@
-"""Coloring a clip: frame by frame, in parts that survive a stop, with colours that stay where they are."""
+"""Color a clip, in parts that survive an interruption."""
 
 from __future__ import annotations
 
@@ -30,18 +30,18 @@ from video.parts import ClipParts
 from video.temporal import SteadyChroma
 
 PART_FRAMES = 240
-"""Frames of a part: what a kill loses at most. A part begins with a key frame, as every 250th would be."""
+"""Frames per part: a kill loses at most so many. Each part begins with a key frame; x264 sets one per 250."""
 
 
 @dataclass(frozen=True)
 class Watch:
-    """Somebody who waits for a clip.
+    """Callbacks that report the progress of a clip.
 
     Attributes:
-        frame: called with the number of finished frames, after each; what it raises ends the work, of which
-            all but the last part is kept.
+        frame: called after each frame with the number of finished ones; an exception that it raises ends the
+            work, and all finished parts are kept.
         first_part: called with the file of the first part, when that is finished.
-        first_frames: of that part; None: as many as of the others.
+        first_frames: number of frames of the first part; None: as many as of the others.
     """
 
     frame: Callable[[int], object]
@@ -59,20 +59,20 @@ def color_clip(
     quality: int,
     watch: Watch | None = None,
 ) -> None:
-    """Color a clip; the file is there when it is whole.
+    """Color a clip; the output file is only there once it is whole.
 
-    What is finished goes to a hidden folder beside it, part by part. When the same clip is asked for again
-    with the same settings, the work goes on after the last part, to the same colours. Ctrl-C finishes the
-    frame that it comes upon, and keeps all before it.
+    Finished parts go to a hidden folder beside it. When the same clip is colored again with the same
+    settings, the work goes on after the last part and gives the same colours. Ctrl-C finishes the current
+    frame and keeps it and all frames before it.
 
     Args:
         colorizer: predicts the colours.
         clip: the source.
         output: the file to write.
         temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
-        every: the model sees each so many-th frame; more than 1 with 'steady' alone.
+        every: the model is shown every n-th frame; more than 1 only with 'steady'.
         quality: 1 to 100.
-        watch: who is told how far it is; None: a bar is drawn.
+        watch: callbacks for the progress; None: a progress bar is drawn.
     Raises:
         UserError: the clip is damaged, or the place cannot be written.
     """
@@ -103,7 +103,7 @@ def _finish(
     quality: int,
     watch: Watch | None,
 ) -> None:
-    """Color what is not finished of a clip, and join its parts."""
+    """Color the frames of a clip that are not finished yet, and join its parts."""
     if parts.num_frames:
         print(f"going on after {parts.num_frames} frames")
     try:
@@ -119,7 +119,7 @@ def _finish(
         with _watched(watch, clip, parts.num_frames) as watcher:
             _write_parts(frames, clip, parts, quality, watcher)
         join_parts(target, clip, parts.files, f"Colours inferred by {colorizer.about}")
-    except DamagedClip:  # what is there fits no other file
+    except DamagedClip:  # the finished parts are of no use for an intact copy
         parts.delete()
         raise
     except KeyboardInterrupt:
@@ -146,7 +146,7 @@ def _write_parts(
     quality: int,
     watch: Watch,
 ) -> None:
-    """Keep what is left of a clip, part by part."""
+    """Encode the remaining frames of a clip, part by part."""
     num, state = parts.num_frames, parts.state
     if parts.files:
         watch.first_part(parts.files[0])
@@ -158,7 +158,7 @@ def _write_parts(
                 yield frame
                 num, state = num + 1, state_after
                 watch.frame(num)
-                if stop.is_set() and num % TOGETHER == 0:  # no frame that the model sees with the next
+                if stop.is_set() and num % TOGETHER == 0:  # not between two that the model sees together
                     return
 
         for first in colored:
@@ -175,7 +175,7 @@ def _write_parts(
 
 @contextlib.contextmanager
 def _after_the_frame() -> Iterator[threading.Event]:
-    """Within the block Ctrl-C sets the event, so that nothing is lost; a second one stops at once."""
+    """Within the block Ctrl-C only sets the event, so that no work is lost; a second one stops at once."""
     stop = threading.Event()
 
     def ask(*_: Any) -> None:

@@ -1,4 +1,4 @@
-"""Coloring the clips of a folder, one after the other, each process its share."""
+"""Color the clips of a folder, one after the other; several processes share them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ from video.remains import remove
 def color_clips(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Result]:
     """Color the clips of a folder.
 
-    They keep their names; where clips of that ending are not written, one that can hold the audio is added.
-    What cannot be read or written costs a line, and what is there already is skipped.
+    They keep their names; if clips of that ending are not written, the ending of a container that can hold
+    the audio is added. A clip that cannot be read or written is reported in one line; one that is there
+    already is skipped.
 
     Args:
-        color: a clip.
+        color: colors one clip.
         paths: of all clips.
         job: where they go.
     Returns:
-        One result per clip, by name, those of all processes.
+        One result per clip, of all processes.
     Raises:
         UserError: a place cannot be written.
     """
@@ -42,7 +43,7 @@ def color_clips(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Res
         is_there = any(target.exists() for target in clip_targets(place))
         result = job.run(color_to_its_container, path, target=place, is_there=is_there)
         if job.overwrite and result.status == "colored":
-            for target in clip_targets(place):  # of a try whose container was another
+            for target in clip_targets(place):  # left by an earlier run with another container
                 remove(work_folder(target))
         if result.reason:
             print(result.reason, file=sys.stderr)
@@ -51,7 +52,7 @@ def color_clips(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Res
 
 
 def leave_out_clips(paths: Sequence[Path], job: FolderJob, error: UserError) -> list[Result]:
-    """Clips of which none can be colored here, for one reason that is told once."""
+    """Report all clips as failed for the same reason, which is printed once."""
     if paths and world().is_main:
         print(f"{len(paths)} clips are left out: {error}", file=sys.stderr)
     results = [Result(path.relative_to(job.folder).as_posix(), "failed", str(error)) for path in share(paths)]
@@ -61,7 +62,7 @@ def leave_out_clips(paths: Sequence[Path], job: FolderJob, error: UserError) -> 
 
 
 def clip_targets(place: Path) -> list[Path]:
-    """The files that a clip may go to."""
+    """The possible output files of a clip."""
     if place.suffix.lower() in CONTAINERS:
         return [place]
     return [place.with_name(place.name + ending) for ending in CONTAINERS]

@@ -1,4 +1,4 @@
-"""Frames of a clip in colour: the network, the motion and the planes of several frames side by side."""
+"""Color the frames of a clip: network, motion and chroma planes of several frames run in parallel."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 T = TypeVar("T")
 
 TOGETHER = 2
-"""Frames that the model sees at once: faster than one by one; more gain little."""
+"""Batch size of the model: faster than single frames; larger batches gain little."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class SeenFrame:
     """A frame as the model sees it, upright and small.
 
     Attributes:
-        frame: the whole.
+        frame: the frame at its full size.
         L: (1, 1, h, w) in [0, 100].
-        ab: (1, 2, h, w), what the model predicts, CIELAB units; None: it was not asked.
+        ab: (1, 2, h, w), the model's prediction, CIELAB units; None: the model was not asked.
     """
 
     frame: Frame
@@ -49,7 +49,7 @@ class SeenFrame:
 
 
 class ClipColors:
-    """What is done to a frame of a clip, step by step; each step is safe to do to several at once.
+    """The steps that color a frame of a clip; each may run on several frames in parallel.
 
     Attributes:
         size_seen: (width, height) at which the model sees the frames.
@@ -62,12 +62,12 @@ class ClipColors:
         self.size_seen = ab.shape[-1], ab.shape[-2]
 
     def see(self, frame: Frame, *, ask: bool = True) -> SeenFrame:
-        """Make a frame small, and show it to the model if that is to be asked."""
+        """Shrink a frame, and predict its colours if `ask`."""
         (seen,) = self.see_together([frame], [ask])
         return seen
 
     def see_together(self, frames: Sequence[Frame], ask: Sequence[bool]) -> list[SeenFrame]:
-        """Make frames small, and show those to the model, together, of which that is to be asked."""
+        """Shrink frames, and predict the colours of those with `ask`, in one batch."""
         shown = [self._shown(frame) for frame in frames]
         answers = iter(self._infer([small for small, is_asked in zip(shown, ask, strict=True) if is_asked]))
         return [
@@ -76,19 +76,19 @@ class ClipColors:
         ]
 
     def predict(self, seen: SeenFrame) -> Tensor:
-        """The colours (1, 2, h, w) of a frame, by the model."""
+        """The model's colours (1, 2, h, w) for a frame, predicted now if they were not before."""
         if seen.ab is not None:
             return seen.ab
         ((_, ab),) = self._infer([self._shown(seen.frame)])
         return ab
 
     def _shown(self, frame: Frame) -> Picture:
-        """A frame upright and at the size that the model sees."""
+        """A frame turned upright, at the size that the model sees."""
         gray = np.ascontiguousarray(np.rot90(self.clip.coding.gray(frame.luma), self.clip.turns))
         return from_array(np.asarray(Image.fromarray(gray).resize(self.size_seen, Image.Resampling.BILINEAR)))
 
     def _infer(self, shown: Sequence[Picture]) -> list[tuple[Tensor, Tensor]]:
-        """L and ab of each."""
+        """L and ab of each picture."""
         with autocast(self.colorizer.device, self.colorizer.fast_precision):
             chromas = self.colorizer.predict_together(shown)
         return [self._at_size(small, chroma) for small, chroma in zip(shown, chromas, strict=True)]
@@ -97,12 +97,12 @@ class ClipColors:
         width, height = self.size_seen
         if chroma.L is not None and chroma.ab.shape[-2:] == (height, width):
             return chroma.L, chroma.ab
-        # Memory ran short, and the model saw less.
+        # The model saw a smaller picture, because memory ran out.
         ab = F.interpolate(chroma.ab, (height, width), mode="bilinear")
         return lightness_seen(shown, self.size_seen), ab
 
     def color(self, frame: Frame, L: Tensor, ab: Tensor) -> ColoredFrame:
-        """A frame with its colours: its own where they stay, else those predicted."""
+        """A frame with its colours: its own where they are kept, else those predicted."""
         if isinstance(frame, ColoredFrame):
             return frame
         ab = self.colorizer.saturation * ab
@@ -121,20 +121,20 @@ def color_frames(
     start: int = 0,
     every: int = 1,
 ) -> Iterator[tuple[ColoredFrame, dict[str, Tensor]]]:
-    """Frames in colour, in order, and the state of the colours after each.
+    """Color frames in order; each comes with the state of `steady` after it.
 
-    Some frames ahead of the one that is asked for are at work, as many as there are cores.
+    About as many frames ahead of the current one are in progress as there are cores.
 
     Args:
         colorizer: predicts their colours.
-        clip: they are of.
+        clip: the clip that they are from.
         frames: in order.
-        steady: averages the colours; None: each frame by itself.
+        steady: averages the colours along the motion; None: each frame is colored by itself.
         start: number of the first of them in the clip, a multiple of `TOGETHER`: which frames the model sees
             together must not depend on where coloring is resumed.
-        every: the model is asked for the colours of each so many-th frame of the clip and of the first of a
-            shot; the others have those of the frame before, moved. 1 where nothing averages. Frames with own
-            colours are among the others.
+        every: the model is shown every n-th frame of the clip and the first frame of each shot; the others,
+            also those with colours of their own, take the colours of the frame before, moved. 1 without
+            `steady`.
     """
     with _workers() as (pool, num):
         steps = ClipColors(colorizer, clip)
@@ -164,9 +164,9 @@ def color_frames(
 def in_order(
     pool: ThreadPoolExecutor, work: Callable[[Item], T], items: Iterable[Item], ahead: int
 ) -> Iterator[T]:
-    """`work` of each item, in order, while the next `ahead` of them are at work already.
+    """Yield `work(item)` for each item, in order, while up to `ahead` further items are in progress.
 
-    Unlike `pool.map` it takes no more items than that, so that a long clip does not fill the memory.
+    Unlike `pool.map` it takes no more items in advance, so that a long clip does not fill the memory.
     """
     waiting: deque[Future[T]] = deque()
     for item in items:
@@ -203,10 +203,10 @@ def _steadied(
 
 @contextlib.contextmanager
 def _workers() -> Iterator[tuple[ThreadPoolExecutor, int]]:
-    """A thread for each core, and their number.
+    """A pool with a thread for each core, and how many frames may be in progress ahead of the current one.
 
-    Each computes on its core alone: sharing out every operation would make the cores wait for each other
-    hundreds of times a frame.
+    PyTorch runs each thread's operations on one core: splitting each operation among all cores would make
+    them wait for each other hundreds of times per frame.
     """
     with (
         one_thread() as num,

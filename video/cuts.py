@@ -5,14 +5,14 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor
 
-# A cut is where two frames, averaged over a grid, correlate less than the first number and differ by more
-# than the second, in L* (mean absolute). The second pair is for dark shots, which never differ by much.
+# There is a cut where two frames, averaged over a grid, have a correlation below the first number and a mean
+# absolute difference of L* above the second. The second pair is for dark shots, which never differ by much.
 _CUTS = ((0.6, 10.0), (0.3, 2.0))
 _GRID = 32
 
 
 def is_cut(now: Tensor, before: Tensor) -> bool:
-    """Whether another shot begins between two frames.
+    """Whether there is a cut between two frames.
 
     Args:
         now, before: L* (1, 1, h, w), in [0, 100].

@@ -1,4 +1,4 @@
-"""Where every pixel of a frame was in the frame before: dense optical flow on small gray pictures."""
+"""Dense optical flow on small gray pictures: where each pixel of a frame was in the frame before."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from torch import Tensor
 _SMALLEST_SIDE = 12
 _ITERATIONS = 3
 _WINDOW = 7
-# Added to the mean square of the gradients (of L* / 100 per pixel): where a window shows less than this,
-# such as a wall under film grain, the flow of the coarser picture stands.
+# Added to the mean square of the gradients (of L* / 100 per pixel). Where a window has weaker gradients, such
+# as a wall under film grain, the flow from the coarser pyramid level is kept.
 _DAMPING = 1e-4
 
 
 def optical_flow(now: Tensor, before: Tensor) -> Tensor:
-    """Find the motion with before(x + flow(x)) = now(x), by Lucas and Kanade's method from coarse to fine.
+    """Find the flow with before(x + flow(x)) = now(x), by Lucas and Kanade's method from coarse to fine.
 
-    Around every pixel the flow is moved to where the two pictures differ least, squared, over a window
-    (Lucas and Kanade 1981, iterated and on a pyramid as by Bouguet 2001).
+    For each pixel the flow minimises the squared difference of the two pictures over a window (Lucas and
+    Kanade 1981, iterated and on a pyramid as in Bouguet 2001).
 
     Args:
         now, before: (1, 1, h, w) of one size, in [0, 1].
     Returns:
-        (1, 2, h, w): how far to the right and how far down, pixels.
+        (1, 2, h, w): x (to the right) and y (down), pixels.
     """
     pyramid = [(now, before)]
     while min(pyramid[-1][0].shape[-2:]) >= 2 * _SMALLEST_SIDE:
@@ -38,7 +38,7 @@ def optical_flow(now: Tensor, before: Tensor) -> Tensor:
 
 
 def resize_flow(flow: Tensor, size: tuple[int, ...]) -> Tensor:
-    """The flow (1, 2, h, w) of pictures that are resized to `size` = (height, width)."""
+    """Rescale a flow (1, 2, h, w) for pictures resized to `size` = (height, width)."""
     height, width = flow.shape[-2:]
     if (height, width) == tuple(size):
         return flow
@@ -47,7 +47,7 @@ def resize_flow(flow: Tensor, size: tuple[int, ...]) -> Tensor:
 
 
 def warp(image: Tensor, flow: Tensor) -> Tensor:
-    """image(x + flow(x)): an earlier picture (1, C, h, w) moved to where its parts are now."""
+    """Backward warping, image(x + flow(x)): move an earlier picture (1, C, h, w) along the flow to now."""
     height, width = image.shape[-2:]
     y = torch.arange(height, dtype=flow.dtype)[:, None] + flow[0, 1]
     x = torch.arange(width, dtype=flow.dtype)[None, :] + flow[0, 0]
@@ -56,20 +56,20 @@ def warp(image: Tensor, flow: Tensor) -> Tensor:
 
 
 def window_mean(image: Tensor) -> Tensor:
-    """Means (1, C, h, w) over the 7x7 pixels around each; what is outside repeats the border."""
+    """Mean (1, C, h, w) over the 7x7 window around each pixel; the border is replicated."""
     channels, margin = image.shape[1], _WINDOW // 2
     padded = F.pad(image, (margin,) * 4, mode="replicate")
-    # Rows, then columns, by a convolution: a fifth of the time of `avg_pool2d`.
+    # As a separable convolution, which takes a fifth of the time of `avg_pool2d`.
     ones = torch.full((channels, 1, 1, _WINDOW), 1 / _WINDOW)
     rows = F.conv2d(padded, ones, groups=channels)
     return F.conv2d(rows, ones.transpose(-1, -2), groups=channels)
 
 
 def _solve(now: Tensor, before: Tensor, flow: Tensor) -> Tensor:
-    """A better flow: for every window the one vector that fits its pixels best, given what `flow` says.
+    """One iteration: for each window the least-squares flow vector, linearised around `flow`.
 
-    For the whole vector and not for its correction: so the window smooths the flow itself, without which
-    iterating diverges.
+    The system is solved for the whole vector, not for its correction. Thus the window also smooths the flow;
+    without that the iteration diverges.
     """
     moved = warp(before, flow)
     padded = F.pad(moved, (1, 1, 1, 1), mode="replicate")

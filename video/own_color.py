@@ -1,4 +1,4 @@
-"""What of a clip keeps its own colours: shots that are in colour already, and what a mask says."""
+"""Which parts of a clip keep their own colours: shots that are in colour already, or those in a mask."""
 
 from __future__ import annotations
 
@@ -21,17 +21,18 @@ from media.ffmpeg import decoded
 from media.picture import size_within
 from video.temporal import is_cut
 
-_EVERY = 6  # frames between those that are asked for colour: a shot is, or is not, in colour
+_EVERY = 6  # only every so many frames are tested for colour, since all of a shot is in colour or none
 
 
 def with_own_colors(clip: Clip, keep_color: str) -> Clip:
-    """Look through a clip for shots whose colours stay.
+    """Search a clip for shots that keep their colours.
 
     Args:
         clip: any.
-        keep_color: 'no': none; 'auto': those in colour, with a line; 'yes': those in one hue too.
+        keep_color: 'no': no shots; 'auto': those in colour, which is reported; 'yes': also toned ones, which
+            have a single hue.
     Returns:
-        The clip, which says so.
+        The clip with `own` set.
     Raises:
         ClipError: it cannot be read.
     """
@@ -49,7 +50,7 @@ def with_own_colors(clip: Clip, keep_color: str) -> Clip:
 
 
 def with_mask(clip: Clip, path: Path) -> Clip:
-    """A clip whose own colours stay where a picture of its size, upright, is black.
+    """Set the mask of a clip: it keeps its own colours where a picture of its upright size is black.
 
     Raises:
         UserError: the picture cannot be read, or is of another size.
@@ -61,7 +62,7 @@ def with_mask(clip: Clip, path: Path) -> Clip:
 
 
 def _shots(clip: Clip, *, tone_too: bool) -> Iterator[tuple[range, bool]]:
-    """Frames of each shot, and whether most of those that were asked are in colour."""
+    """The frames of each shot, and whether most of the tested ones are in colour."""
     start, votes, before = 0, [], None
     number = -1
     with progress_bar("looking for colour", clip.num_frames, "frame") as bar:

@@ -1,4 +1,4 @@
-"""What is finished of a clip: parts in a hidden folder beside it, which survive a stop."""
+"""The finished parts of a clip, in a hidden folder beside the output, which survive an interruption."""
 
 from __future__ import annotations
 
@@ -23,24 +23,24 @@ WORK_FOLDER = ".colorizer-*.work"
 
 
 class ClipParts:
-    """The parts of one job: a clip, and all that its colours depend on.
+    """The parts of one job: a clip together with all settings that its colours depend on.
 
     Attributes:
         folder: where they are.
-        ends: how many frames there are up to the end of each.
-        state: of the colours after the last.
+        ends: number of frames up to the end of each part.
+        state: of `SteadyChroma` after the last part.
     """
 
     def __init__(self, output: Path, job: Mapping[str, Any]) -> None:
-        """Take up what an earlier try at the same job has left; what is there from another is deleted.
+        """Take over the parts that an earlier run of the same job left; those of another job are deleted.
 
-        No other process can, until `close`.
+        The folder is locked against other processes until `close`.
 
         Args:
             output: the file to write when the clip is whole.
-            job: JSON values that differ where the frames would.
+            job: JSON values; they identify the job, and must differ if the frames would.
         Raises:
-            UserError: the place cannot be written, or another process is at it.
+            UserError: the place cannot be written, or another process works on it.
         """
         self.folder = work_folder(output)
         self.ends: list[int] = []
@@ -59,7 +59,7 @@ class ClipParts:
 
     @property
     def num_frames(self) -> int:
-        """How many frames are finished."""
+        """Number of finished frames."""
         return self.ends[-1] if self.ends else 0
 
     @property
@@ -69,18 +69,18 @@ class ClipParts:
 
     @property
     def next_file(self) -> Path:
-        """Where the next part goes."""
+        """The file of the next part."""
         return self._part(self.num_frames)
 
     def add(self, num_frames: int, state: dict[str, Tensor]) -> None:
-        """Keep that the next file is whole.
+        """Record that `next_file` is finished.
 
         Args:
-            num_frames: up to its end.
-            state: of the colours after it.
+            num_frames: of the clip, up to its end.
+            state: of `SteadyChroma` after it.
         """
         ends = [*self.ends, num_frames]
-        # One file says it all: a part that it does not know was never finished.
+        # A single file, written atomically, lists the parts: one that it does not list was never finished.
         data = safetensors.torch.save(state, {"ends": json.dumps(ends)})
         write_bytes(self.folder / STATE, data)
         self.ends, self.state = ends, state
@@ -90,12 +90,12 @@ class ClipParts:
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def close(self) -> None:
-        """Let other processes take up what is left."""
+        """Release the lock, so that other processes may take over the parts."""
         unlock(self._lock)
         self._lock = None
 
     def _clear(self) -> None:
-        """Remove what is in the folder; the folder itself is what is locked."""
+        """Remove the content of the folder, but not the folder itself, which is locked."""
         for path in self.folder.iterdir():
             path.unlink(missing_ok=True)
 

@@ -13,7 +13,7 @@ from inference.upsample import UPSAMPLERS
 from media.clip import Clip
 from media.ycbcr import Coding
 
-# Computed at a time: what one operation writes the next finds in the cache.
+# Pixels per strip: small enough that each operation finds the result of the last one in the CPU's cache.
 _CACHED_PIXELS = 2**16
 _TAPS = 8
 
@@ -22,7 +22,7 @@ def chroma_planes(clip: Clip, luma: np.ndarray, L: Tensor, ab: Tensor, *, upsamp
     """Bring the colours of a small picture to the chroma planes of a frame, along the edges of its luma.
 
     Args:
-        clip: says what the codes mean, and how large the planes are.
+        clip: gives the coding and the size of the planes.
         luma: (H, W) codes.
         L: (1, 1, h, w), of the frame upright and small, in [0, 100].
         ab: (1, 2, h, w), CIELAB units.
@@ -46,14 +46,17 @@ def chroma_planes(clip: Clip, luma: np.ndarray, L: Tensor, ab: Tensor, *, upsamp
 
 
 def mix_planes(own: np.ndarray, other: np.ndarray, share: np.ndarray) -> np.ndarray:
-    """Codes (2, h, w) between two of one dtype: `own` where the share (h, w) is 0, `other` where it is 1."""
+    """Blend codes (2, h, w) of one dtype: `own` where `share` (h, w) is 0, `other` where it is 1."""
     mixed = own + share * (other.astype(np.float32) - own)
     return mixed.round().astype(own.dtype)
 
 
 def _at_chroma(luma: np.ndarray, clip: Clip) -> np.ndarray:
-    """Sums of `_TAPS` codes (H / 2, W / 2) where H.264 puts its chroma: between two rows, of each field
-    by itself where there are two, and upon every other column, whose neighbours count half."""
+    """Luma (H / 2, W / 2) at the chroma positions of H.264, as weighted sums of `_TAPS` codes.
+
+    A chroma sample lies between two rows, of the same field if there are fields, and on every other column;
+    the columns left and right of it count half.
+    """
     if clip.field_order:
         height, width = luma.shape
         luma = luma.reshape(height // 4, 2, 2, width).swapaxes(1, 2).reshape(height, width)
@@ -67,5 +70,5 @@ def _at_chroma(luma: np.ndarray, clip: Clip) -> np.ndarray:
 
 @functools.cache
 def _tables(coding: Coding, parts: int) -> tuple[np.ndarray, np.ndarray]:
-    """L* and Y' of every sum of codes."""
+    """Lookup tables: L* and Y' of every possible sum of `parts` codes."""
     return coding.lightness(parts).numpy(), coding.luma(parts).numpy()

@@ -1,4 +1,4 @@
-"""Clips, as the predict mode colors them: one, or those of a folder."""
+"""The predict mode for clips: one, or those of a folder."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def run_clip(config: Config, path: Path) -> None:
 
 
 def color_clips_of(painter: Painter, paths: Sequence[Path], job: FolderJob) -> list[Result]:
-    """Color the clips of a folder; where none of them can be colored, one line says why."""
+    """Color the clips of a folder; if none of them can be colored, one line says why."""
     if not paths:
         return []
     config, colorizer = painter.config, painter.colorizer
@@ -86,21 +86,21 @@ def _check_for_clips(config: Config) -> None:
         UserError: clips cannot be read here, or a flag is not for them.
     """
     pyav()
-    if config.side_by_side:  # which is for the photos of a folder
+    if config.side_by_side:  # allowed for a folder: it applies to its photos
         raise UserError("--side_by_side is for photos, not for clips: leave it out")
     for flag in ("hints", "reference_dir", "sample_seed", "descreen"):
         if getattr(config, flag) not in (None, False):
             raise UserError(f"--{flag} is for photos, not for clips: leave it out")
-    if config.render_size == "auto":  # which would show every frame in another size
+    if config.render_size == "auto":  # each frame might be shown at another size
         raise UserError("--render_size=auto is for photos, not for clips: give a number")
-    if config.every > 1 and config.temporal == "off":  # when nothing tells the colours of the others
+    if config.every > 1 and config.temporal == "off":  # the frames in between would have no colours
         raise UserError(f"--every={config.every} needs --temporal=steady: leave one of the two out")
 
 
 def _check_reference(config: Config, loaded: LoadedModel) -> None:
     """
     Raises:
-        UserError: the model does not take a reference itself, and clips are not solved.
+        UserError: the model does not take a reference itself; the solve that stands in is for photos only.
     """
     if config.reference and "reference" not in loaded.model.accepts:
         raise UserError(f"--reference: {loaded.name} takes none for clips: leave it out, or color photos")

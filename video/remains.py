@@ -1,4 +1,4 @@
-"""What clips that were never finished leave behind: work folders that no run takes up."""
+"""Work folders of clips that were never finished, and that no run resumes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.locks import try_lock, unlock
 from video.parts import JOB, STATE, WORK_FOLDER
 
 _QUIET_S = 3600
-"""Where folders cannot be locked: one that was not written to for so long has nobody behind it."""
+"""Where folders cannot be locked, one not written to for so many seconds is taken to be abandoned."""
 
 
 @dataclass(frozen=True)
@@ -24,8 +24,8 @@ class Remains:
 
     Attributes:
         folder: where it is.
-        target: the name of the clip that was to be, as far as it says so.
-        num_bytes: that it takes.
+        target: the name of the clip that was to be written, or of the folder if that is not known.
+        num_bytes: its size.
     """
 
     folder: Path
@@ -34,15 +34,15 @@ class Remains:
 
 
 def sweep(folders: Iterable[Path], wanted: Collection[Path]) -> str:
-    """Look for work folders, delete those that hold no finished part, and say what others there are.
+    """Delete work folders without a finished part, and report the others.
 
-    Whatever a resume could use stays: also that of a source which is gone, for its drive may come back.
+    Whatever could be resumed is kept, even if the source is missing: its drive may be connected again.
 
     Args:
-        folders: of all files of a run, all that is below them; those that are there.
-        wanted: work folders that the same command takes up.
+        folders: the work folders found.
+        wanted: those that this command resumes.
     Returns:
-        One line about those that stay and are not wanted, or ''.
+        One line about those that are kept and not wanted, or ''.
     """
     found = []
     for folder in sorted(set(folders) - set(wanted)):
@@ -64,7 +64,7 @@ def sweep(folders: Iterable[Path], wanted: Collection[Path]) -> str:
 
 
 def work_folders(root: Path, *, recursive: bool) -> list[Path]:
-    """Those of a folder and, where wanted, below it."""
+    """The work folders in a folder and, if `recursive`, below it."""
     return list((root.rglob if recursive else root.glob)(WORK_FOLDER))
 
 
@@ -75,7 +75,7 @@ def remove(folder: Path) -> None:
 
 
 def _inspect(folder: Path) -> Remains | None:
-    """None where a process works on it, or it is gone."""
+    """None if a process works in it, or it no longer exists."""
     try:
         lock = try_lock(folder)
     except OSError:

@@ -1,4 +1,4 @@
-"""The shots of a clip that went before: one that comes back gets the colours that it had."""
+"""Remember the earlier shots of a clip: a shot that comes back gets the colours that it had."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from inference.shipped_encoder import shipped_encoder
 from inference.transfer import Impression, nearest, places_of, pull, remember
 
-# First and last frames of shots that are remembered; the oldest is forgotten.
+# Number of frames remembered, the first and last of each shot; the oldest are dropped.
 _REMEMBERED = 32
 _STATE = "shots"
 
@@ -20,7 +20,7 @@ class Shots:
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         """
         Args:
-            state: what an earlier one had, among other things.
+            state: `state` of an earlier instance; other keys are ignored.
         """
         names = {key.rpartition(".")[0] for key in state if key.startswith(_STATE)}
         self._frames = [
@@ -30,7 +30,7 @@ class Shots:
 
     @property
     def state(self) -> dict[str, Tensor]:
-        """All that it remembers."""
+        """All remembered frames, as named tensors."""
         return {
             f"{_STATE}.{number:02}.{part}": getattr(frame, part)
             for number, frame in enumerate(self._frames)
@@ -38,7 +38,7 @@ class Shots:
         }
 
     def end(self, L: Tensor, ab: Tensor) -> None:
-        """Keep the last frame of a shot.
+        """Remember the last frame of a shot.
 
         Args:
             L: (1, 1, h, w) in [0, 100].
@@ -47,13 +47,13 @@ class Shots:
         self._frames.append(remember(places_of(L, shipped_encoder()), L, ab))
 
     def begin(self, L: Tensor, ab: Tensor) -> Tensor | None:
-        """Look whether a shot comes back, and keep its first frame.
+        """Find out whether a shot was seen before, and remember its first frame.
 
         Args:
             L: (1, 1, h, w) in [0, 100].
             ab: (1, 2, h, w), a model's colours for it, CIELAB units.
         Returns:
-            What to add to the model's colours in all of the shot, (1, 2, h, w); None: it is new.
+            The shift (1, 2, h, w) to add to the model's colours throughout the shot; None: the shot is new.
         """
         places = places_of(L, shipped_encoder())
         found = nearest(places, [frame.places for frame in self._frames])

@@ -1,4 +1,4 @@
-"""Colours that stay where they are from frame to frame of a shot."""
+"""Temporal smoothing: colours that are steady from frame to frame of a shot."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from video.cuts import is_cut
 from video.flow import optical_flow, resize_flow, warp, window_mean
 from video.shots import Shots
 
-# Longest side at which the motion is looked for, pixels: colours have no finer detail.
+# Long side in pixels at which the flow is computed: colours have no finer detail.
 _FLOW_SIDE = 112
-# Share of the colours of the frame before, where the motion explains what is seen.
+# Weight of the previous frame's colours where the flow explains this frame.
 _MEMORY = 0.85
-# Difference of L* at which that share has fallen to 1/e, averaged over a window so that grain does not count.
+# Difference of L* at which that weight has fallen to 1/e; averaged over a window to ignore grain.
 _TOLERANCE = 4.0
 
 
 @dataclass(frozen=True)
 class Motion:
-    """From one frame of a shot to the next.
+    """The motion from one frame of a shot to the next.
 
     Attributes:
         flow: (1, 2, h, w), as `optical_flow` gives it.
-        agreement: (1, 1, h, w) in [0, 1], how far the frame before, moved, looks like this one.
+        agreement: (1, 1, h, w) in [0, 1], how much the previous frame, once warped, resembles this one.
     """
 
     flow: Tensor
@@ -35,7 +35,7 @@ class Motion:
 
 
 def follow(now: Tensor, before: Tensor) -> Motion | None:
-    """What is seen of a frame in the one before; None: nothing, for a cut is between them.
+    """The motion between two successive frames; None: there is a cut between them.
 
     Args:
         now, before: L* (1, 1, h, w) of one size, in [0, 100].
@@ -44,30 +44,29 @@ def follow(now: Tensor, before: Tensor) -> Motion | None:
 
 
 def explain(now: Tensor, before: Tensor, flow: Tensor) -> Motion:
-    """How far a flow (1, 2, h, w) between two frames, L* (1, 1, h, w), explains what is seen."""
+    """A flow (1, 2, h, w) between two frames, L* (1, 1, h, w), with how well it explains the second one."""
     difference = window_mean(now - warp(before, flow))
     return Motion(flow, (-(difference / _TOLERANCE).square()).exp())
 
 
 class SteadyChroma:
-    """Frame after frame, the colours of a model averaged along the motion; anew after every cut.
+    """A recursive average of a model's colours along the motion, which starts over at every cut.
 
-    Each frame's colours are those of the frame before, moved along the optical flow between the two, and
-    the model's own of this frame: mostly the former where the moved frame looks like this one, the latter
-    where it does not, such as on what has just come into sight. A shot that was seen before is pulled to the
-    colours that it had, all of it alike.
+    The colours of each frame are a weighted mean of those of the frame before, warped along the optical flow
+    between the two, and the model's prediction for this frame. The former dominate where the warped frame
+    resembles this one; the latter where it does not, such as where something has just come into view. A shot
+    that was seen before is shifted to the colours that it had then, by the same shift throughout.
 
     Attributes:
-        state: what the next frame depends on, to be kept and given back: L and ab of the last frame, what is
-            added to the model's colours in a shot that came back, and the shots that are remembered; nothing
-            at the beginning.
+        state: all that the next frame depends on, from which a new instance can continue: L and ab of the
+            last frame, the shift of a shot that came back, and the remembered shots; empty at the beginning.
     """
 
     def __init__(self, state: dict[str, Tensor] | None = None, *, returning: bool = True) -> None:
         """
         Args:
-            state: to go on from.
-            returning: whether shots that come back are to have the colours that they had.
+            state: to continue from.
+            returning: whether shots that come back get the colours that they had.
         """
         self.state = state or {}
         self._shots = Shots(self.state) if returning else None
@@ -77,8 +76,8 @@ class SteadyChroma:
 
         Args:
             L: (1, 1, h, w) in [0, 100], what the model saw.
-            ab: (1, 2, h, w), what it predicted, CIELAB units; None: nothing, within a shot.
-            moved: since the frame before; None: a shot begins.
+            ab: (1, 2, h, w), what it predicted, CIELAB units; None, only within a shot: it was not asked.
+            moved: motion since the frame before; None: a shot begins.
         Returns:
             (1, 2, h, w), CIELAB units.
         """
@@ -98,20 +97,20 @@ class SteadyChroma:
         return ab
 
     def _begin(self, L: Tensor, ab: Tensor | None) -> Tensor | None:
-        """What is added in a shot that begins here."""
+        """The shift of the colours for a shot that begins here; None: no shift."""
         if self._shots is None or ab is None or "L" not in self.state:
             return None
         self._shots.end(self.state["L"], self.state["ab"])
         return self._shots.begin(L, ab)
 
     def _follow(self, moved: Motion) -> Tensor | None:
-        """The same of the frame before, moved; what has come into sight keeps the model's own colours."""
+        """The shift of the previous frame, warped; 0 where something new has come into view."""
         shift = self.state.get("shift")
         return None if shift is None else warp(shift, moved.flow) * (2 * moved.agreement).clamp_max(1)
 
 
 def flow_between(now: Tensor, before: Tensor) -> Tensor:
-    """Optical flow (1, 2, h, w) between two frames, L* (1, 1, h, w), looked for in smaller copies."""
+    """Optical flow (1, 2, h, w) between two frames, L* (1, 1, h, w), computed on smaller copies."""
     height, width = now.shape[-2:]
     size = size_within((height, width), _FLOW_SIDE)
     small = (F.interpolate(L, size, mode="bilinear", antialias=True) / L_SCALE for L in (now, before))
