@@ -185,7 +185,7 @@ class Colorizer:
     def predict_together(
         self, originals: Sequence[Picture], guidance: Guidance | None = None
     ) -> list[Chroma]:
-        """`predict_whole` of several pictures of one size, in a batch: faster, and the same up to rounding."""
+        """`predict_whole` of several pictures of one size, as a batch: faster, the same up to rounding."""
         told = self.guidance if guidance is None else guidance
         by = self.about if told.seed is None else f"{self.about}, seed {told.seed}"
         chromas = []
@@ -226,7 +226,7 @@ class Colorizer:
 
     @property
     def fast_precision(self) -> torch.dtype:
-        """The precision for clips: bfloat16 if that is faster; film grain changes colours by more than it does.
+        """The precision for clips: bfloat16 if that is faster; film grain changes colours by more than that.
 
         float32 for a model that draws its colours at random, since any rounding changes what it draws.
         """

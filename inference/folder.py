@@ -83,7 +83,7 @@ class PixelBudget:
 
     @contextlib.contextmanager
     def hold(self, num_pixels: int | None) -> Iterator[None]:
-        """Wait until the pixels of a photo are free, and hold them; None: its size is unknown, so all are held."""
+        """Wait until the pixels of a photo are free, and hold them; None, an unknown size, holds all."""
         num = self._total if num_pixels is None else min(num_pixels, self._total)
         with self._changed:
             self._changed.wait_for(lambda: self._free >= num)
@@ -138,7 +138,7 @@ def color_photos(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Re
 
 
 def target_of(place: Path) -> Path:
-    """The file that a photo is written to: its own name; .png is added if its format is not written, or is GIF.
+    """The file that a photo is written to: its own name, and .png if its format is not written, or is GIF.
 
     The 256 colours of a GIF are too few.
     """

@@ -1,4 +1,4 @@
-"""Where the colours that a photo has of its own stay: found, or as a mask says."""
+"""Where a photo keeps its own colours: detected, or given by a mask."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from inference.upsample import Stretched
 from media.decode import is_gray
 from media.picture import Box, Picture, check_size, load_picture, to_dtype
 
-_SIDE = 256  # pixels of the long side at which the edge of a part is found
-_EDGE = 0.03  # of the short side: so wide an edge of a photo on a page is not looked at, for it may be paper
-_SOFTNESS = 2.0  # pixels of that small copy, standard deviation: the edge of a part is blurred by this
+_SIDE = 256  # long side in pixels of the copy in which the edge of a colored part is found
+_EDGE = 0.03  # share of the short side: a margin of a photo on a page that is ignored, since it may be paper
+_SOFTNESS = 2.0  # standard deviation of the blur of the edge of a part, pixels of that copy
 
 
 @dataclass(frozen=True)
 class Own:
-    """How far the colours of each place are the photo's own.
+    """The share of the photo's own colours at each place.
 
     Attributes:
-        share: (h, w) uint8, 255: its own, 0: those of a model; of the photo's size or a smaller one.
-        reason: why, in words that follow the photo's name; '': because a person said so.
+        share: (h, w) uint8, 255: its own, 0: the model's; of the photo's size or a smaller one.
+        reason: why, in words that follow the photo's name; '': a person gave a mask.
     """
 
     share: np.ndarray
@@ -38,11 +38,11 @@ class Own:
 
     @property
     def is_all(self) -> bool:
-        """Whether nothing is to be colored."""
+        """Whether the whole photo keeps its own colours."""
         return bool(self.share.min() == 255)
 
     def rows(self, height: int, width: int) -> Callable[[slice], Tensor]:
-        """What gives the shares (1, 1, rows, width), in [0, 1], of rows of the photo at a size."""
+        """A function from rows to their shares (1, 1, rows, width) in [0, 1], for a photo of that size."""
         if self.share.shape == (height, width):
             return lambda rows: torch.from_numpy(self.share[rows])[None, None] / 255
         stretched = Stretched(torch.from_numpy(self.share)[None, None] / 255, height, width)
@@ -50,13 +50,13 @@ class Own:
 
 
 def own_colors(picture: Picture, config: Config, boxes: Sequence[Box] = ()) -> Own | None:
-    """What of a photo keeps its own colours; None: nothing.
+    """Which part of a photo keeps its own colours; None: none.
 
-    A mask says it all. Where a person gives other colours, such as hints, `auto` keeps nothing.
+    A mask takes precedence. If a person gives other colours, such as hints, `auto` keeps none.
 
     Args:
         picture: a photo, or a page of several.
-        config: --mask and --keep_color count, and what gives other colours.
+        config: --mask, --keep_color and the flags that give other colours are used.
         boxes: of the photos of a page.
     Raises:
         UserError: --mask cannot be read, or does not fit the photo.
@@ -74,13 +74,13 @@ def own_colors(picture: Picture, config: Config, boxes: Sequence[Box] = ()) -> O
 
 
 def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
-    """Look for real colour in a photo.
+    """Detect the parts of a photo that are in colour.
 
     Args:
         picture: the photo.
-        tone_too: any colour counts, also the one hue of a toned print.
+        tone_too: any colour counts, also the single hue of a toned print.
     Returns:
-        All of it; what lies beside a part that is gray, its edge soft; or None where there is no colour.
+        The whole photo; or, if a part of it is gray, the rest, with a soft edge; None: no colour was found.
     """
     photo = picture.preview(_SIDE)
     small = small_lab(photo)
@@ -94,7 +94,7 @@ def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
 
 
 def _find_own_on_page(picture: Picture, boxes: Sequence[Box], *, tone_too: bool) -> Own | None:
-    """Those of each photo by itself: beside paper that has a tone, gray would look like colour."""
+    """`find_own` for each photo of a page: together with toned paper, a gray photo would look colored."""
     found = {box: own for box in boxes if (own := find_own(picture.crop(_inner(box)), tone_too=tone_too))}
     if not found:
         return None
@@ -102,30 +102,30 @@ def _find_own_on_page(picture: Picture, boxes: Sequence[Box], *, tone_too: bool)
         return Own(np.full((1, 1), 255, np.uint8), "has colours of its own, which stay")
     share = np.zeros(picture.pixels.shape[:2], np.uint8)
     for (left, upper, right, lower), own in found.items():
-        # What was found without the edges of the photo is stretched over it. That moves it by less than
-        # the edge of a part is blurred.
+        # The mask found without the margins is stretched over the whole photo, which shifts it by less than
+        # its edges are blurred.
         part = Image.fromarray(own.share).resize((right - left, lower - upper), Image.Resampling.BILINEAR)
         share[upper:lower, left:right] = np.asarray(part)
     return Own(share, f"has colours of its own in {len(found)} of its {len(boxes)} photos, which stay")
 
 
 def _inner(box: Box) -> Box:
-    """Without the edges, at which paper may be."""
+    """A box without its margins, which may show paper."""
     left, upper, right, lower = box
     edge = int(_EDGE * min(right - left, lower - upper))
     return left + edge, upper + edge, right - edge, lower - edge
 
 
 def read_mask(path: Path, size: tuple[int, int], flag: str, *, max_pixels: int) -> np.ndarray:
-    """A gray picture of a photo's size.
+    """Read a mask, a gray picture of the photo's size.
 
     Args:
         path: of the file.
         size: (width, height) of the photo or clip, upright.
-        flag: that names the file, for errors.
+        flag: with which the file was given, for errors.
         max_pixels: larger files are refused.
     Returns:
-        (H, W) uint8, the lightness of sRGB codes: 255 where it is white.
+        (H, W) uint8, the gray value of the sRGB codes: 255 where it is white.
     Raises:
         UserError: unreadable, of another size, or transparent.
     """

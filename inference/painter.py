@@ -1,4 +1,4 @@
-"""Photos as files: read, colored as a configuration says, looked at once more, and written with their XMP."""
+"""Color photo files: read, color by a configuration, check the result, and write it with XMP sidecars."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _GIVEN = (
 
 
 class Painter:
-    """Colors photos with a model or with colours from a file, and with what a person gives."""
+    """Colors photos by a model or by colours from a file, and by what a person gives."""
 
     def __init__(
         self,
@@ -42,10 +42,10 @@ class Painter:
     ) -> None:
         """
         Args:
-            config: how to read, join and write.
-            corrector: what a person gives.
+            config: how to read, color and write.
+            corrector: hints and references that a person gives.
             colorizer: None: the colours come from --apply_chroma, or from `corrector` alone.
-            paths: of the photos that are colored, where they may be an album.
+            paths: of all photos to color, for --album.
         Raises:
             UserError: --apply_chroma or --blend names no colours.
         """
@@ -64,18 +64,18 @@ class Painter:
         return self.colorizer.about if self.colorizer else f"colorizer {VERSION}, {self.config.model}"
 
     def settings(self, *names: str) -> str:
-        """JSON of all that pictures depend on besides the photo and the model: always, and of these flags."""
+        """JSON of all settings that pictures depend on besides the model; `names` adds further flags."""
         own = {name: self.config.to_dict()[name] for name in (*_GIVEN, *names)}
         return json.dumps({**own, **(self.colorizer.settings if self.colorizer else {})}, sort_keys=True)
 
     def predict_chroma(self, original: Picture) -> Chroma | None:
-        """The colours of the model or from a file, blended where flags say so, if there are any."""
+        """The colours of the model or from a file, blended if --blend is given; None if there are none."""
         if self.kept:
             return self.blend(original, self.kept) if self.blend else self.kept
         return self._predict(self.colorizer, original) if self.colorizer else None
 
     def colors(self, original: Picture, photo: Path) -> Chroma:
-        """All colours of a photo, which are written to files of their own too where flags say so.
+        """The final colours of a photo; with --save_chroma and --save_confidence files are written too.
 
         Args:
             original: the photo.
@@ -95,13 +95,13 @@ class Painter:
         return chroma
 
     def finish(self, original: Picture, chroma: Chroma, photo: Path, written: Path | None = None) -> Picture:
-        """The picture to write; what is odd about it, or about the photo, is remarked.
+        """The picture to write; a remark is made if it, or the photo, looks wrong.
 
         Args:
             original: the photo.
             chroma: its colours.
             photo: its file.
-            written: that of the picture, where several are made of the photo.
+            written: the file of the picture, if several are made of the photo.
         """
         config = self.config
         own = own_colors(original, config, chroma.boxes)
@@ -117,7 +117,7 @@ class Painter:
         return beside(without_color(original), colored) if config.side_by_side else colored
 
     def color_file(self, path: Path, target: Path) -> None:
-        """Color what is in a file, all its pages or frames.
+        """Color a file with all its pages or frames.
 
         Raises:
             UserError: it cannot be read, colored or written.
@@ -128,15 +128,15 @@ class Painter:
     def write(
         self, photo: Path, targets: Sequence[Path], pictures: Iterable[Picture], pages: Pages = ONE
     ) -> None:
-        """Write pictures, and what stands beside their photo beside each.
+        """Write pictures, and copy the XMP sidecars of their photo for each.
 
         Args:
             photo: its file.
             targets: one for each picture, or one for all.
-            pictures: each is asked for when the one before it is written.
-            pages: what the photo's file holds.
+            pictures: each is taken when the one before it was written.
+            pages: of the photo's file.
         Raises:
-            UserError: a place cannot be written, or what stands beside the photo cannot be read.
+            UserError: a place cannot be written, or a sidecar cannot be read.
         """
         quality = self.config.quality
         if pages.is_animation:
@@ -156,7 +156,7 @@ class Painter:
         return self.blend(original, chroma) if self.blend else chroma
 
     def _color_pages(self, path: Path, pages: Pages) -> Iterator[Picture]:
-        """Each page when it is asked for."""
+        """Color the pages lazily, one after the other."""
         is_one = pages.num == 1 or pages.is_animation
         for number in range(pages.num):
             with keeping_remarks() as remarks:
@@ -170,7 +170,7 @@ class Painter:
         return self.finish(original, self.colors(original, path), path)
 
     def _save_confidence(self, path: Path, original: Picture, chroma: Chroma | None) -> None:
-        assert self.colorizer is not None  # as of `check_flags`
+        assert self.colorizer is not None  # by `check_flags`
         guidance = self.corrector.guidance(self.colorizer, original)
         sure = from_array(self.colorizer.confidence(original, chroma, guidance))
         save_picture(path, sure, quality=self.config.quality)
@@ -178,13 +178,13 @@ class Painter:
 
 
 def remark_on(original: Picture, name: Path | str, num_boxes: int, config: Config) -> None:
-    """Tell what is odd about a photo as it was read.
+    """Report what is unusual about a photo: several photos on it, or a negative.
 
     Args:
         original: the photo.
-        name: what lines call it.
-        num_boxes: how many photos were found in it.
-        config: that colors it.
+        name: what messages call it.
+        num_boxes: number of photos found in it.
+        config: --page and --invert are used.
     """
     if num_boxes > 1:
         found = f"{num_boxes} photos found on the page"
@@ -197,11 +197,11 @@ def remark_on(original: Picture, name: Path | str, num_boxes: int, config: Confi
 
 
 def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:
-    """A photo from its file, inverted and its 1 bit made gray where flags say so; see `load_picture`."""
+    """Read a photo; with --invert it is inverted, with --descreen a 1-bit scan is made gray."""
     picture = load_picture(path, max_pixels=config.max_pixels, page=page)
     if config.invert:
         picture = invert(picture)
-    if config.descreen and is_bilevel(picture):  # which could take no colour as it is
+    if config.descreen and is_bilevel(picture):  # black and white pixels take no colour
         return descreened(picture) or picture
     if config.descreen and screen_period(picture) is None:
         told = "no screen was found, and it is colored as it is"
@@ -210,7 +210,7 @@ def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:
 
 
 def targets_of(target: Path, pages: Pages) -> list[Path]:
-    """The files that are written: one for each page where the format holds one picture."""
+    """The files to write: one per page if the format holds one picture only."""
     if pages.num == 1 or pages.is_animation or photo_format(target) == "TIFF":
         return [target]
     digits = len(str(pages.num))

@@ -1,4 +1,4 @@
-"""Standard input and standard output in place of files: what `-` names."""
+"""Standard input and standard output in place of files, both named `-`."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _INPUT, _OUTPUT = "standard input", "standard output"
 
 @contextlib.contextmanager
 def through_pipes(config: Config) -> Iterator[Config]:
-    """Within the block a file stands for each `-`; the one that was written goes to standard output after it.
+    """Within the block a temporary file replaces each `-`; the output is sent to standard output afterwards.
 
-    All else that is printed within the block goes to standard error then. The files lie in a folder of their
-    own, which no line names: lines call them standard input and standard output.
+    If the output goes through the pipe, whatever else is printed goes to standard error. Messages call the
+    temporary files standard input and standard output, and never name their folder.
 
     Raises:
-        UserError: what is asked for does not go through a pipe, nothing comes, or the reader has gone.
+        UserError: the request is not possible through a pipe, no data come, or the reader closed the pipe.
     """
     reads, writes = config.image_path == PIPE, config.output_path == PIPE
     if config.format and not writes:
@@ -77,7 +77,7 @@ def _check(config: Config) -> None:
 
 
 def _receive(file: Path) -> Path:
-    """Keep what comes from standard input."""
+    """Save standard input to a file."""
     with open(file, "wb") as kept:
         shutil.copyfileobj(sys.stdin.buffer, kept)
     if not file.stat().st_size:
@@ -88,12 +88,12 @@ def _receive(file: Path) -> Path:
 
 
 def _target(config: Config, folder: Path) -> Path:
-    """The file that goes to standard output, its ending by --format, or else by the format of the photo."""
+    """The temporary output file; its format is that of --format, or else that of the photo."""
     photo = config.image_path
     assert photo is not None
     if kind_of(photo) == "clip":
         raise UserError(f"{photo} is a clip, and clips do not go through pipes: name a file to write")
-    pages = find_pages(photo)  # which says what is wrong with a file that is none
+    pages = find_pages(photo)  # it reports a file that is no photo
     ending = f".{config.format}" if config.format else written_ending(photo)
     target = folder / f"{_OUTPUT}{ending}"
     if len(targets_of(target, pages)) > 1:
@@ -103,7 +103,7 @@ def _target(config: Config, folder: Path) -> Path:
 
 def _send(file: Path, output: TextIO) -> None:
     try:
-        # Past the buffer of Python's own stream, which would complain a second time when the program ends.
+        # Bypasses Python's own buffered stream, which would report a broken pipe again at exit.
         with open(file, "rb") as source, open(output.fileno(), "wb", closefd=False) as sink:
             shutil.copyfileobj(source, sink)
     except BrokenPipeError as error:
@@ -113,7 +113,7 @@ def _send(file: Path, output: TextIO) -> None:
 
 
 class _Shortened(io.TextIOBase):
-    """Standard error, to which paths go without their folder."""
+    """Standard error, with a folder removed from what is written."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -124,7 +124,7 @@ class _Shortened(io.TextIOBase):
 
 @contextlib.contextmanager
 def _unnamed(folder: str) -> Iterator[None]:
-    """Within the block log lines and errors do not name a folder."""
+    """Within the block a folder is removed from log lines and errors."""
 
     def shorten(record: logging.LogRecord) -> bool:
         record.msg, record.args = record.getMessage().replace(folder, ""), ()

@@ -1,4 +1,4 @@
-"""What is to be made of one photo: by which colours, and in which files; checked before any work is done."""
+"""The plan for one photo: where its colours come from, and which files to write; checked before any work."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from models.registry import WITHOUT_WEIGHTS
 
 @dataclass(frozen=True)
 class Plan:
-    """What is checked already.
+    """A plan that has been checked.
 
     Attributes:
         config: of the prediction, with what the weights say.
         photo: its file.
-        pages: what that holds.
-        output: the picture to write, from whose name those of several are made.
+        pages: of that file.
+        output: the picture to write; if there are several, their names are derived from it.
         loaded: the model; None: the colours come from --apply_chroma, or from what a person gives alone.
     """
 
@@ -42,24 +42,25 @@ class Plan:
 
     @property
     def accepts(self) -> frozenset[str]:
-        """What the model takes itself of what a person gives, fields of `Inputs`."""
+        """Which guidance the model takes itself, names of fields of `Inputs`."""
         return self.loaded.model.accepts if self.loaded else frozenset()
 
     @property
     def targets(self) -> list[Path]:
-        """The files of all pictures that are written."""
+        """The files of all pictures to write."""
         return _targets(self.config, self.output, self.pages)
 
     def colorizer(self, config: Config) -> Colorizer | None:
-        """The model as a configuration has it, that of the plan or of a variant."""
+        """The model with the settings of a configuration, that of the plan or of a variant."""
         return Colorizer.from_config(config, self.loaded) if self.loaded else None
 
 
 def plan_photo(config: Config, photo: Path) -> Plan:
-    """
+    """Check a prediction of one photo, and load its weights.
+
     Raises:
-        UserError: the file cannot be read, flags are at odds with it or with each other, there are no
-            weights, or a place must not be written.
+        UserError: the file cannot be read, flags conflict with it or with each other, there are no weights,
+            or a file to write exists or is one that is read.
     """
     check_kind(config, "photo", photo)
     if config.output_path:

@@ -1,4 +1,4 @@
-"""One photo, as the predict mode colors it."""
+"""The predict mode for one photo."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from media.picture import Picture
 
 
 def run_photo(config: Config, path: Path) -> None:
-    """Color what is in the file of a photo, or one photo in several ways, and print what was written.
+    """Color the file of a photo, or one photo in several variants, and print the files written.
 
     Raises:
-        UserError: as of `plan_photo`, or it cannot be read, colored or written.
+        UserError: as for `plan_photo`, or the photo cannot be read, colored or written.
     """
     plan = plan_photo(config, path)
     if config.dry_run:
         _tell(plan)
-    if config.dry_run or not world().is_main:  # there is nothing to share
+    if config.dry_run or not world().is_main:  # one photo is not shared among processes
         return
     corrector = Corrector(plan.config, plan.accepts)
     if variants(plan.config):
@@ -38,7 +38,7 @@ def run_photo(config: Config, path: Path) -> None:
 
 
 def _tell(plan: Plan) -> None:
-    """Print what would be done."""
+    """Print what would be written, for --dry_run."""
     original = load_original(plan.config, plan.photo)
     if plan.loaded:
         print(describe(plan.config, plan.loaded.model))
@@ -48,7 +48,7 @@ def _tell(plan: Plan) -> None:
 
 
 def _color_variants(plan: Plan, corrector: Corrector) -> None:
-    """Write every picture as soon as it is colored, and the sheet of all."""
+    """Write each variant as soon as it is colored, and then a contact sheet of all."""
     original, drawn = load_original(plan.config, plan.photo), {}
     *paths, sheet = plan.targets
     for variant, path in zip(variants(plan.config), paths, strict=True):

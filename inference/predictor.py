@@ -1,4 +1,4 @@
-"""A model asked for the colours of photos, at the sizes and in the views in which it is shown them."""
+"""Ask a model for the colours of photos: at which sizes, in which views, and within the memory there is."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ T = TypeVar("T")
 
 # Render sizes that 'auto' compares, as multiples of the side that the model was trained at.
 _RENDER_SIZES = (1, 0.75, 1.25, 1.5)
-# Where memory runs out the model sees half the size, but no less than this.
+# If memory runs out, the model is shown half the size, but not below this.
 _SMALLEST_SIDE = 32
 
 
 @dataclass(frozen=True)
 class Predictor:
-    """A model with the way in which it is shown photos.
+    """A model, and the sizes and views in which it is shown photos.
 
-    Where memory runs out it is asked again at half the size, and a warning says so.
+    If memory runs out, it is asked again at half the size, with a warning.
 
     Attributes:
         model: ready to predict, on `device`.
-        image_size: side that it was trained at, pixels.
+        image_size: side in pixels at which it was trained.
         resize: 'squash' or 'crop', as of --resize.
         render_size: side at which it sees photos instead; 'auto' compares several; None: `image_size`.
-        views: of each photo, whose colours are averaged; see `mean_over_views`.
+        views: number of views of each photo whose colours are averaged; see `mean_over_views`.
     """
 
     model: ColorizationModel
@@ -54,20 +54,20 @@ class Predictor:
     resize: str
     render_size: str | None
     views: int
-    # Several threads may share a model, but not every kind of GPU.
+    # Threads may run a model in parallel on the CPU, but not on every kind of GPU.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @torch.inference_mode()
     def predict(self, photos: Sequence[Picture], told: Guidance) -> list[tuple[Tensor, Tensor]]:
-        """L* (1, 1, h, w) of each photo as the model saw it, and ab (1, 2, h, w): its colours.
+        """L* (1, 1, h, w) of each photo as the model saw it, and the predicted ab (1, 2, h, w).
 
-        Photos of one size are seen together where each is looked at once.
+        The photos are predicted as one batch if there is one size and one view, and if memory suffices.
 
         Args:
             photos: of one size.
             told: what a person says about them.
         Raises:
-            UserError: no size fits into memory, or such guidance is not for this model.
+            UserError: no size fits into memory, or the model does not take such guidance.
         """
         sides = self._sides()
         if len(photos) > 1 and len(sides) == self.views == 1:
@@ -81,12 +81,12 @@ class Predictor:
     def confidence(self, photo: Picture, L: Tensor, told: Guidance) -> Tensor:
         """How sure the model is of the colours that it gave: (1, 1, h, w) in [0, 1].
 
-        As it says itself where it can, else by how far it agrees with itself.
+        The model's own estimate if it has one, else that of `inference.confidence`.
 
         Args:
             photo: in its own size.
             L: (1, 1, h, w), of the photo as the model saw it.
-            told: as of `predict`.
+            told: as in `predict`.
         """
         side = min(L.shape[-2:])
 
@@ -115,9 +115,9 @@ class Predictor:
         return seen[best], mean_over_views(predict, shown, self.views)
 
     def _told(self, told: Guidance) -> Callable[[Tensor], Tensor]:
-        """L* (N, 1, h, w) -> ab (N, 2, h, w), with what a person says about the photo.
+        """A function L* (N, 1, h, w) -> ab (N, 2, h, w) that passes the guidance to the model.
 
-        Where more channels follow L* they are the hints, moved along with the photo.
+        If its input has further channels after L*, they are the hints, transformed like the photo.
         """
 
         def predict(seen: Tensor) -> Tensor:
@@ -130,11 +130,11 @@ class Predictor:
         return predict
 
     def _sides(self) -> list[int]:
-        """The sides at which the model is shown a photo; the colours at the most consistent one are taken."""
+        """The sides at which the model is shown a photo; of several, the most consistent one is used."""
         if self.render_size != "auto":
             return [int(self.render_size or self.image_size)]
         sides = [max(STRIDE, round(self.image_size * f / STRIDE) * STRIDE) for f in _RENDER_SIZES]
-        return list(dict.fromkeys(sides))  # no size twice: it would agree with itself
+        return list(dict.fromkeys(sides))  # without duplicates, which would agree perfectly
 
     def _seen(self, photo: Picture, side: int) -> Tensor:
         return lightness_seen(photo, size_seen(photo.size, side, self.resize))
@@ -148,7 +148,7 @@ class Predictor:
 
 
 def _within_memory(sides: list[int], use: Callable[[list[int]], T]) -> T:
-    """`use` of the sides at which the model may see a photo; of half of them where memory runs out."""
+    """Call `use` with the sides at which to show a photo; with half of them each time memory runs out."""
     while (answer := _if_it_fits(partial(use, sides))) is None:
         smaller = [side // 2 for side in sides]
         if min(smaller) < _SMALLEST_SIDE:
@@ -161,7 +161,7 @@ def _within_memory(sides: list[int], use: Callable[[list[int]], T]) -> T:
 
 
 def _if_it_fits(use: Callable[[], T]) -> T | None:
-    """None where memory ran out, and is free again: the error, which holds on to it, is gone by then."""
+    """The result of `use`, or None if memory ran out; the exception, which holds memory, is released then."""
     try:
         return use()
     except (MemoryError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""What a person says of a photo in words, checked before any work is done."""
+"""Check --prompt, a person's description of a photo in words, before any work is done."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 def check_prompt(config: Config, loaded: LoadedModel | None) -> None:
-    """Say which words of --prompt the model does not know.
+    """Warn of words of --prompt that the model does not know.
 
     Raises:
         UserError: there is no model, or it takes no words.
