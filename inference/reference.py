@@ -1,9 +1,10 @@
 """Colours from another photo, by matching texture: micro-scribbles for the solve.
 
-Source: Irony, Cohen-Or and Lischinski 2005, "Colorization by Example". The reference falls into segments; the
-features of a place are projected to where segments lie apart; a place gets the segment of its nearest
-neighbours, then that of the places around it; where these agree its colour becomes a scribble. The paper's
-features are cosine transforms of patches; those of a network that knows what a photo shows may stand in.
+Source: Irony, Cohen-Or and Lischinski 2005, "Colorization by Example". The reference is segmented by colour.
+The features of each place are projected to a space in which the segments are well separated. There each place
+of the photo is classified by its nearest neighbours in the reference, then by a vote of the places around it;
+if these agree, its colour becomes a scribble. The paper's features are cosine transforms of patches; those of
+a network that recognises what a photo shows can be used instead.
 """
 
 from __future__ import annotations
@@ -26,21 +27,21 @@ from media.picture import Picture
 from models.timm_encoder import TimmEncoder
 
 Features = Callable[[Tensor], Tensor]
-"""L* (1, 1, h, w) -> (C, h', w') at the size of the places that are matched."""
+"""L* (1, 1, h, w) -> features (C, h', w'), one vector for each place that is matched."""
 
-_SIDE = 256  # pixels of the longer side at which photos are matched
+_SIDE = 256  # long side in pixels at which photos are matched
 _PATCH = 8
 _NUM_SEGMENTS = 8
 _NUM_DIMENSIONS = 10
 _NUM_NEAREST = 9
 _WINDOW = 5  # places across, of the spatial vote
 _AGREEMENT = 0.5
-# Of the scatter within segments: added to its diagonal, as a share of the mean there.
+# Regularisation of the within-segment scatter: added to its diagonal, as a share of the diagonal's mean.
 _SHRINKAGE = 0.1
 
 
 def cosine_features(L: Tensor) -> Tensor:
-    """The type-II DCT of the 8x8 pixels around every second pixel, as the paper has it.
+    """The type-II DCT of the 8x8 patch around every second pixel, as in the paper.
 
     Args:
         L: (1, 1, h, w), in [0, 100].
@@ -55,7 +56,7 @@ def cosine_features(L: Tensor) -> Tensor:
 
 
 def encoder_features(encoder: TimmEncoder) -> Features:
-    """The maps at strides 4 to 32 at the size of the first, each scaled to a mean square of 1."""
+    """An encoder's feature maps at strides 4 to 32, resized to the first and scaled to a mean square of 1."""
 
     @torch.inference_mode()
     def features(L: Tensor) -> Tensor:
@@ -69,10 +70,10 @@ def encoder_features(encoder: TimmEncoder) -> Features:
 
 
 class Reference:
-    """A colour photo that others take their colours from.
+    """A colour photo from which other photos take their colours.
 
     Attributes:
-        features: of places, by which they are matched.
+        features: the function that gives the features by which places are matched.
     """
 
     def __init__(self, picture: Picture, features: Features) -> None:
@@ -87,10 +88,10 @@ class Reference:
         self._tree = cKDTree(vectors @ self._projection)
 
     def scribbles(self, photo: Picture, height: int, width: int) -> Tensor:
-        """Colours for those places of a photo that are sure of them.
+        """Colours for those places of a photo whose match is reliable.
 
         Args:
-            photo: of which only the lightness is looked at.
+            photo: only its lightness is used.
             height, width: of the result.
         Returns:
             (1, 3, height, width), as hints: a*, b* in CIELAB units and 1 where they are given, else 0.
@@ -111,10 +112,12 @@ class Reference:
 
 
 def palette(reference: Picture, photo: Picture, height: int, width: int) -> Tensor:
-    """The mean colour that a reference has where its lightness has the same rank; for comparison.
+    """For each pixel the mean colour of the reference's pixels whose lightness has the same rank.
+
+    It is the simple method for comparison.
 
     Returns:
-        (1, 3, height, width), as hints, given everywhere.
+        (1, 3, height, width), as hints that are given everywhere.
     """
     L = lightness_seen(photo, (width, height)).flatten()
     lab = lab_seen(reference, _fit(reference.size))[0].flatten(1)
@@ -143,7 +146,7 @@ def _segment(lab: np.ndarray) -> np.ndarray:
 
 
 def _separate(vectors: np.ndarray, segments: np.ndarray) -> np.ndarray:
-    """(N, C) -> (C, d): Fisher's projection, which has segments lie far apart and each of them close."""
+    """Fisher's linear discriminant, (N, C) -> projection (C, d) that separates the segments best."""
     within, between = (np.zeros((vectors.shape[1],) * 2) for _ in range(2))
     for segment in np.unique(segments):
         members = vectors[segments == segment]
@@ -156,7 +159,7 @@ def _separate(vectors: np.ndarray, segments: np.ndarray) -> np.ndarray:
 
 
 def _vote(segment: np.ndarray, weight: np.ndarray, ab: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The segment that most places around each have: (h, w) its share of the votes, (2, h, w) its colour."""
+    """Vote within a window around each place: (h, w) the winner's share, (2, h, w) its mean colour."""
     best, color = np.zeros(segment.shape), np.zeros(ab.shape)
     total = uniform_filter(weight, _WINDOW) + 1e-12
     for number in range(_NUM_SEGMENTS):
@@ -169,7 +172,7 @@ def _vote(segment: np.ndarray, weight: np.ndarray, ab: np.ndarray) -> tuple[np.n
 
 
 def _draw(ab: np.ndarray, is_sure: np.ndarray, height: int, width: int) -> Tensor:
-    """One pixel for each sure place (h, w) in (1, 3, height, width)."""
+    """Draw one pixel for each reliable place (h, w) as hints (1, 3, height, width)."""
     y, x = np.nonzero(is_sure)
     drawn = torch.zeros(1, 3, height, width)
     rows = torch.from_numpy(((y + 0.5) * height / is_sure.shape[0]).astype(int))

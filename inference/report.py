@@ -1,4 +1,4 @@
-"""report.csv of a colored folder: what became of each file, written as it is done."""
+"""report.csv of a colored folder: the result of each file, written as soon as it is done."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ REPORT = "report.csv"
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a photo or a clip.
+    """The result of a photo or a clip.
 
     Attributes:
-        name: below the folder, with '/'.
-        status: 'colored', 'skipped' because it was there, or 'failed'.
+        name: path relative to the folder, with '/'.
+        status: 'colored', 'skipped' because the output existed, or 'failed'.
         reason: why it failed.
-        warning: what was remarked of the file and of the picture that came out, or ''.
-        seconds: that it took.
-        weights, settings: what the colours were made with; '' where nobody knows.
-        series: the photo whose colours it shares, of an album; '' where it stands alone.
+        warning: remarks about the file or the colored picture, or ''.
+        seconds: time that it took.
+        weights, settings: with which it was colored; '' if unknown.
+        series: with --album the photo whose colours it is matched to; '' if there is none.
     """
 
     name: str
@@ -43,16 +43,16 @@ class Result:
 
 
 COLUMNS = tuple(field.name for field in fields(Result))
-_OLDEST = 3  # columns that the first reports had
+_OLDEST = 3  # number of columns of the first version
 
-# Settings that older reports do not hold: a row without one does not say how it was.
+# Settings that older reports lack: if a row lacks one, its value is unknown.
 _NOTED_LATER = ("sample_seed", "every", "deinterlace")
 
 
 class Report:
-    """Rows of report.csv, appended as files are done: they are there after a kill.
+    """The rows of report.csv, each appended when its file is done, so that a kill loses none.
 
-    What earlier runs wrote stays, each file's last row; several processes append to one file.
+    Of earlier runs the last row of each file is kept. Several processes append to one report.
     """
 
     def __init__(self, output: Path, tell: Tell) -> None:
@@ -69,12 +69,12 @@ class Report:
         barrier()
 
     def made_by(self, name: str) -> tuple[str, str]:
-        """Weights and settings that a picture which is there was made with, or ''."""
+        """The weights and settings with which an existing output was made, or ''."""
         row = self._earlier.get(name)
         return (row.weights, row.settings) if row else ("", "")
 
     def add(self, result: Result) -> None:
-        """Take down what became of a file.
+        """Record the result of a file.
 
         Raises:
             UserError: the place cannot be written.
@@ -84,14 +84,14 @@ class Report:
         with self._lock:
             self._say(result)
             try:
-                # In one call, so that rows of several processes do not mix.
+                # In one unbuffered write, so that rows of several processes do not mix.
                 with open(self._path, "ab", buffering=0) as file:
                     file.write(data)
             except OSError as error:
                 raise PlaceError(f"cannot write {self._path}: {error.strerror}; free the place") from error
 
     def finish(self, results: Iterable[Result]) -> None:
-        """Write all rows in order of name; the main process does.
+        """Rewrite the report, sorted by name; called by the main process.
 
         Args:
             results: of all processes.
@@ -109,13 +109,13 @@ class Report:
 
 
 def warn_of_mixture(results: Iterable[Result], now: Collection[tuple[str, str]]) -> str:
-    """Whether files that were there were made otherwise than those of this run are.
+    """A warning if skipped files were colored with other weights or settings than this run's.
 
     Args:
         results: of the run.
-        now: weights and settings of the run.
+        now: pairs of weights and settings of the run.
     Returns:
-        What to do, or ''.
+        The warning, with what to do, or ''.
     """
     there = [result for result in results if result.status == "skipped" and result.weights]
     others = [result for result in there if not any(_is_made_by(result, *made) for made in now)]
@@ -146,7 +146,7 @@ def _is_made_by(result: Result, weights: str, settings: str) -> bool:
 def _check_header(path: Path) -> None:
     """
     Raises:
-        UserError: the file cannot be read, or another program's columns begin it.
+        UserError: the file cannot be read, or its header is not that of a report.
     """
     try:
         with open(path, encoding="utf-8", errors="surrogateescape") as file:
@@ -155,16 +155,16 @@ def _check_header(path: Path) -> None:
         raise UserError(
             f"cannot read {path} ({error.strerror}): check its rights, or move it away"
         ) from error
-    # Older reports lack the columns that came later; an empty file was never begun.
+    # Older reports lack the columns that were added later; an empty file is taken for a new report.
     if header and header not in {",".join(COLUMNS[:num]) for num in range(_OLDEST, len(COLUMNS) + 1)}:
         raise UserError(f"{path} is not a report of this program: move it away, or name another --output_dir")
 
 
 def _read(path: Path) -> dict[str, Result]:
-    """The last row of each file; a row that a kill cut short is left out.
+    """The last row of each file; a row that was cut short by a kill is left out.
 
     Raises:
-        UserError: it is no report of this program.
+        UserError: the file is not a report of this program.
     """
     if not path.is_file():
         return {}

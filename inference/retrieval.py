@@ -1,4 +1,4 @@
-"""Which photo of a folder shows most nearly what another shows: whose colours it may take."""
+"""Retrieval of references: the photo of a folder that is most similar to another in what it shows."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from media.photo import load_photo
 from media.picture import Picture, from_image
 from models.timm_encoder import TimmEncoder
 
-_SIDE = 224  # pixels of the square at which photos are compared
+_SIDE = 224  # side in pixels of the square in which photos are compared
 
 
 class Gallery:
-    """A folder of colour photos, described by the lightness that an encoder sees in them.
+    """A folder of colour photos, indexed by an encoder's features of their lightness.
 
     Attributes:
-        paths: of the photos, gray and unreadable ones left out.
+        paths: of the photos, without gray and unreadable ones.
     """
 
     def __init__(self, folder: Path, encoder: TimmEncoder, *, max_pixels: int) -> None:
         """
         Args:
-            folder: searched with the folders below it.
+            folder: is searched together with the folders below it.
             encoder: gives the features.
             max_pixels: larger photos are left out.
         Raises:

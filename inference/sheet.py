@@ -1,7 +1,7 @@
-"""Several photos on one page: where they lie on the paper of an album, or on the glass of a scanner.
+"""Find several photos on one scan: on the page of an album, or on the glass of a scanner.
 
-Paper is what has one colour, but for a light that changes slowly, from the four sides of the page inwards.
-What is left of the page is taken for photos where it is rectangular.
+Paper is the area that is connected with the four sides of the page and has one colour, apart from slowly
+changing illumination. The rest is taken for photos where it is rectangular.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from scipy import ndimage
 
 from media.picture import Box, Picture, size_within
 
-_SIDE = 512  # pixels of the long side at which photos are looked for
+_SIDE = 512  # long side in pixels of the copy in which photos are searched
 _SMALLEST_SIDE = 64
 _RING = 0.012  # of the long side: the width of the strip along the sides that has to be paper
-_NEAR = 24  # codes by which the colour of paper is off the median of that strip, before its light is known
+_NEAR = 24  # codes by which paper may differ from the median of that strip, before its light is fitted
 _ROUNDS = 3
 _NUM_FITTED = 10_000
 _SPREAD, _LEAST, _MOST = 6.0, 5.0, 12.0  # tolerance: times the median deviation, within limits, in codes
 _BRIDGE = 5  # pixels: what is narrower, such as a caption, is no photo and joins no two photos
 _MIN_AREA = 0.012  # of the page: what takes less is no photo
 _MAX_ASPECT = 4
-_EDGE = 0.03  # of a photo's short side: how far its edges may be from straight
+_EDGE = 0.03  # share of a photo's short side by which its edges may deviate from straight lines
 _MOST_ASKEW = 10.0  # degrees
-_CLEARLY = 0.95  # of the edges: if so much of them is straight, the photo is not tried askew
+_CLEARLY = 0.95  # if this share of a photo's edges is straight, it is not tested for being turned
 
 
 @dataclass(frozen=True)
 class _Rules:
-    """When a picture is a page.
+    """The conditions for a picture to be taken for a page of photos.
 
     Attributes:
-        paper: share of each side of the picture that has to be paper.
-        straight: share of the edges of all photos that has to be straight.
-        rest: share of what is not paper that may lie outside of photos.
-        photo_straight: share of the edges of one photo.
+        paper: minimum share of paper along each side of the picture.
+        straight: minimum share of straight edges, mean over the photos.
+        rest: maximum share of the area that is not paper that may lie outside the photos.
+        photo_straight: minimum share of straight edges of each photo; others are dropped.
     """
 
     paper: float
@@ -51,19 +51,19 @@ _STRICT, _LENIENT = _Rules(0.85, 0.8, 0.1), _Rules(0.2, 0.0, 1.0)
 
 
 def photos_on_page(picture: Picture, *, strict: bool = True) -> dict[Box, float]:
-    """The boxes of the photos of a page, none where it does not look like one, and how each lies.
+    """Find the photos on a page, and their rotation; none if the picture does not look like a page.
 
     Args:
         picture: a scan.
-        strict: a picture that could be one photo is no page.
+        strict: use strict conditions, so that a single photo is not taken for a page.
     Returns:
-        Box around a photo -> degrees by which it is turned clockwise within, 0 where nearly straight.
+        Box around a photo -> degrees by which it is turned clockwise, 0 if it is nearly straight.
     """
     rules = _STRICT if strict else _LENIENT
     small = _small(picture)
     if min(small.size) < _SMALLEST_SIDE or not _may_be_page(small, rules.paper):
         return {}
-    without_noise = small.filter(ImageFilter.MedianFilter(3))  # which keeps edges
+    without_noise = small.filter(ImageFilter.MedianFilter(3))  # preserves edges
     paper = find_paper(np.asarray(without_noise).astype(np.float32), rules.paper)
     if paper is None:
         return {}
@@ -88,7 +88,10 @@ def photos_on_page(picture: Picture, *, strict: bool = True) -> dict[Box, float]
 
 
 def turns_on_page(picture: Picture, boxes: Sequence[Box]) -> list[float]:
-    """Degrees by which the photo in each box is turned clockwise, of boxes like those of `photos_on_page`."""
+    """Degrees by which the photo in each box is turned clockwise.
+
+    The boxes may differ a little from those of `photos_on_page`; they are matched by their centres.
+    """
     found = photos_on_page(picture, strict=False)
 
     def middle_is_in(box: Box, other: Box) -> bool:
@@ -99,21 +102,21 @@ def turns_on_page(picture: Picture, boxes: Sequence[Box]) -> list[float]:
 
 
 def turned_photo(size: tuple[int, int], box: Box, turn: float) -> np.ndarray:
-    """Where in its box a turned photo is.
+    """The mask of a turned photo within its box.
 
     Args:
-        size: (width, height) of the answer.
+        size: (width, height) of the mask.
         box: around the photo.
-        turn: degrees.
+        turn: degrees, clockwise.
     Returns:
-        (height, width) bool; all of it where no photo that is turned so fits into the box.
+        (height, width) bool; all True if no photo with this turn fits the box.
     """
     length = np.array((box[2] - box[0], box[3] - box[1]), np.float64)
     sin, cos = abs(np.sin(np.deg2rad(turn))), np.cos(np.deg2rad(turn))
     sides = np.linalg.solve([[cos, sin], [sin, cos]], length)
     if sides.min() <= 0:
         return np.ones(size[::-1], bool)
-    x, y = sides[::-1] * sin / length  # how far into the box its corners are, shares of the box
+    x, y = sides[::-1] * sin / length  # positions of the corners along the sides, shares of the box
     corners = [(x, 0.0), (1.0, y), (1 - x, 1.0), (0.0, 1 - y)]
     if turn < 0:
         corners = [(1 - across, down) for across, down in corners]
@@ -124,13 +127,13 @@ def turned_photo(size: tuple[int, int], box: Box, turn: float) -> np.ndarray:
 
 
 def find_paper(codes: np.ndarray, share: float) -> np.ndarray | None:
-    """Where paper is: connected with the sides, and of one colour in a light that changes slowly.
+    """The mask of the paper: connected with the sides, and of one colour in slowly changing illumination.
 
     Args:
         codes: (h, w, 3) float32 codes of 8 bits.
-        share: of each side that has to be paper.
+        share: minimum share of paper along each side.
     Returns:
-        (h, w) bool; None where there is too little of it along the sides.
+        (h, w) bool; None if there is too little paper along a side.
     """
     from skimage.measure import label  # here: it takes long to import
 
@@ -150,7 +153,7 @@ def find_paper(codes: np.ndarray, share: float) -> np.ndarray | None:
     if min(side.mean() for side in sides) < share:
         return None
     along = is_paper
-    for _ in range(2):  # by the strip along the sides, then by all of the paper
+    for _ in range(2):  # first from the strip along the sides, then from all of the paper
         is_alike = np.abs(codes - terms @ light).max(axis=2) <= tolerance
         parts = label(is_alike, connectivity=1)
         is_joined = np.zeros(parts.max() + 1, bool)
@@ -165,13 +168,13 @@ def _small(picture: Picture) -> Image.Image:
 
 
 def _may_be_page(small: Image.Image, share: float) -> bool:
-    """A first look at the sides alone, in which most photos are told at once."""
+    """A quick test of the sides alone, which rejects most single photos."""
     codes = np.asarray(small).astype(np.float32)
     return bool(_near_median(codes[_ring(codes)[0]]).mean() >= share / 2)
 
 
 def _ring(codes: np.ndarray) -> tuple[np.ndarray, int]:
-    """(h, w) bool: the strip along the sides; and its width."""
+    """The strip along the sides, (h, w) bool, and its width."""
     width = max(2, round(_RING * max(codes.shape)))
     ring = np.ones(codes.shape[:2], bool)
     ring[width:-width, width:-width] = False
@@ -179,26 +182,26 @@ def _ring(codes: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _near_median(codes: np.ndarray) -> np.ndarray:
-    """(N, 3) -> (N,) bool."""
+    """(N, 3) -> (N,) bool: whether each is near the median."""
     return np.abs(codes - np.median(codes, axis=0)).max(axis=1) <= _NEAR
 
 
 def _terms(height: int, width: int) -> np.ndarray:
-    """(height, width, 6): what a light that changes slowly is a sum of."""
+    """(height, width, 6): the terms of a quadratic polynomial, which models the illumination."""
     y, x = np.linspace(-1, 1, height)[:, None], np.linspace(-1, 1, width)[None]
     terms = np.broadcast_arrays(1.0, x, y, x * x, x * y, y * y)
     return np.stack(terms, axis=-1).astype(np.float32)
 
 
 def _fit(terms: np.ndarray, codes: np.ndarray) -> np.ndarray:
-    """(N, 6), (N, 3) -> (6, 3), by least squares."""
+    """(N, 6), (N, 3) -> coefficients (6, 3), by least squares."""
     step = max(1, len(codes) // _NUM_FITTED)
     light: np.ndarray = np.linalg.lstsq(terms[::step], codes[::step], rcond=None)[0]
     return light
 
 
 def _boxes_of(is_photo: np.ndarray) -> list[Box]:
-    """Of the connected parts of (h, w) bool; those that overlap are one."""
+    """Bounding boxes of the connected parts of (h, w) bool; overlapping ones are merged."""
     from skimage.measure import label, regionprops  # here: it takes long to import
 
     boxes: list[Box] = []
@@ -219,14 +222,14 @@ def _overlap(a: Box, b: Box) -> bool:
 
 
 def _is_large(is_photo: np.ndarray, box: Box) -> bool:
-    """Whether a box is of the size and the shape of a photo."""
+    """Whether a box has a plausible size and aspect ratio for a photo."""
     width, height = box[2] - box[0], box[3] - box[1]
     is_usual = max(width, height) <= _MAX_ASPECT * min(width, height)
     return width * height >= _MIN_AREA * is_photo.size and is_usual
 
 
 def _straight(is_photo: np.ndarray, box: Box) -> tuple[float, float]:
-    """Share of the edges of what is in a box along which a photo begins at once, and its turn in degrees."""
+    """Share of straight edges of what is in a box, and its turn in degrees."""
     left, upper, right, lower = box
     part = is_photo[upper:lower, left:right]
     straight = _straight_edges(part)
@@ -238,7 +241,7 @@ def _straight(is_photo: np.ndarray, box: Box) -> tuple[float, float]:
 
 
 def _turn(part: np.ndarray) -> float:
-    """Degrees by which a photo (h, w) bool lies askew: those at which it fits the smallest rectangle."""
+    """Degrees by which a photo (h, w) bool is turned: those that minimise its bounding rectangle."""
     y, x = np.nonzero(part ^ ndimage.binary_erosion(part))
     turns = np.arange(-_MOST_ASKEW, _MOST_ASKEW + 0.25, 0.5)
     cos, sin = np.cos(np.deg2rad(turns))[:, None], np.sin(np.deg2rad(turns))[:, None]
@@ -247,7 +250,7 @@ def _turn(part: np.ndarray) -> float:
 
 
 def _straight_edges(part: np.ndarray) -> float:
-    """Share of the edges of (h, w) bool along which it begins at once."""
+    """Share of the four sides of (h, w) bool along which the photo reaches the side."""
     depth = max(2, round(_EDGE * min(part.shape)))
     strips: Sequence[np.ndarray] = (part[:depth], part[-depth:], part[:, :depth].T, part[:, -depth:].T)
     return float(np.mean([strip.any(axis=0).mean() for strip in strips]))

@@ -1,4 +1,4 @@
-"""What photos show, by the encoder of the weights that ship."""
+"""The encoder of the shipped weights, which recognises what photos show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from models.timm_encoder import TimmEncoder
 
 @functools.cache
 def shipped_encoder() -> TimmEncoder:
-    """Of `DEFAULT`; the same one every time."""
+    """The encoder of the weights `DEFAULT`, loaded once."""
     encoder = load_weights(find_weights(Path(DEFAULT), None, "")).model.eval().encoder
     assert isinstance(encoder, TimmEncoder)
     return encoder

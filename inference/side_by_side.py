@@ -1,4 +1,4 @@
-"""One picture of photos as several models color them."""
+"""Comparison pictures: photos colored by several models, or one photo in several colourings."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ _SIDE = 400  # pixels of each photo's long side
 def side_by_side(
     colorizers: Mapping[str, Colorizer], paths: Sequence[Path], *, max_pixels: int, skip_unreadable: bool
 ) -> Picture:
-    """Draw a row for each photo: gray, as each model colors it, and as it is where it has colour.
+    """Draw a row for each photo: in gray, as each model colors it, and the original if it has colour.
 
     Args:
         colorizers: title of the column -> model.
         paths: of the photos.
         max_pixels: larger photos are refused.
-        skip_unreadable: a photo that cannot be read costs its row and a warning, unless none can.
+        skip_unreadable: skip a photo that cannot be read, with a warning; an error if none can be read.
     Raises:
         UserError: a photo, or every photo, cannot be read.
     """
@@ -62,7 +62,7 @@ def contact_sheet(
         colorings: title -> colours.
         upsample: a name of `UPSAMPLERS`.
         saturation: factor of the chroma.
-        own: where the photo's own colours stay; None: nowhere.
+        own: where the photo keeps its own colours; None: nowhere.
     """
     small = shrink(original, _SIDE)
     row: list[np.ndarray | None] = [without_color(small).pixels]
@@ -76,7 +76,7 @@ def contact_sheet(
 def read_each(
     paths: Sequence[Path], *, max_pixels: int, skip_unreadable: bool
 ) -> Iterator[tuple[Path, Picture]]:
-    """Photos one after the other, with the arguments and errors of `side_by_side`."""
+    """Read photos one after the other; arguments and errors as for `side_by_side`."""
     num = 0
     for path in paths:
         try:
@@ -110,7 +110,7 @@ def shrink(original: Picture, side: int) -> Picture:
 
 
 def _row(colorizers: Mapping[str, Colorizer], original: Picture) -> list[np.ndarray | None]:
-    """Small pictures of a photo; None in place of the photo itself where it has no colour."""
+    """The small pictures of a row; None in place of the original if it has no colour."""
     small = shrink(original, _SIDE)
     photo = None if is_gray(Image.fromarray(small.pixels)) else small.pixels
     return [without_color(small).pixels, *color_small(colorizers, original, small), photo]

@@ -1,11 +1,11 @@
-"""Colours spread from where they are given to where they are not: one sparse linear system.
+"""Spread given colours over a photo by solving one sparse linear system.
 
 Source: Levin, Lischinski and Weiss 2004, "Colorization using Optimization". Neighbours of similar lightness
-get similar colours. The weights are the paper's, over the 8 neighbours of a pixel, and those of the authors'
-code where the paper leaves them open. What is minimised is the sum of w_rs (U_r - U_s)^2 over all pairs of
-neighbours; the paper squares the difference of U_r and the mean of its neighbours. This form has a symmetric
-matrix whose entries off the diagonal are negative, for which the multigrid method of Ruge and Stüben (1987)
-needs about ten steps whatever the picture's size.
+get similar colours. The weights over the 8 neighbours of a pixel are the paper's, and those of the authors'
+code where the paper leaves them open. Minimised is the sum of w_rs (U_r - U_s)^2 over all pairs of
+neighbours; the paper minimises the squared difference of U_r and the weighted mean of its neighbours. Our
+form leads to a symmetric matrix with negative off-diagonal entries, for which the multigrid method of Ruge
+and Stüben (1987) needs about ten steps whatever the size of the picture.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from torch import Tensor
 from data.color import L_SCALE
 
 REACH = 0.5
-"""Share of the longer side: so far from given colours, with no edge between, their change falls to 1/e."""
+"""Distance, as a share of the long side, at which a correction falls to 1/e if there is no edge between."""
 
 _OFFSETS = ((0, 1), (1, -1), (1, 0), (1, 1))
-"""(down, right) to half of the neighbours; those of the other half are their mirror images."""
+"""(down, right) to half of the neighbours; the offsets to the other half are the negatives of these."""
 # As in the authors' code, for a lightness in [0, 1]. The variance around a pixel is multiplied by `_SCALE`,
-# and raised to `_LEAST_VARIANCE` where it is less. It is raised further where the neighbour that is most like
-# the pixel would weigh less than `_LEAST_WEIGHT`, before the weights of neighbours are scaled to sum to 1.
+# with `_LEAST_VARIANCE` as its lower limit. It is raised further if the weight of the most similar neighbour
+# would be below `_LEAST_WEIGHT`. Then the weights of the neighbours are scaled to sum to 1.
 _SCALE, _LEAST_VARIANCE, _LEAST_WEIGHT = 0.6, 2e-6, 0.01
-# The solver stops when the residual is this share of the right-hand side: a* and b* are exact to some
-# hundredths of a unit then.
+# The solver stops when the residual is this share of the right-hand side: a* and b* are then exact to a few
+# hundredths of a unit.
 _TOLERANCE = 1e-4
-# A grid of so many unknowns or fewer is not made coarser but solved exactly.
+# A grid of at most so many unknowns is not coarsened further, but solved directly.
 _COARSEST = 50
 _SWEEPS = {"pre": "forward", "post": "backward"}
-# By how much a step of diffusion spreads colours where all neighbours weigh the same: half the variance of
-# the offset to a neighbour along one axis, in square pixels.
+# Diffusion coefficient where all neighbours have the same weight: half the variance of the offset to a
+# neighbour along one axis, in square pixels.
 _DIFFUSION = 3 / 8
 
 
@@ -46,11 +46,11 @@ def spread(L: Tensor, hints: Tensor, ab: Tensor | None = None, *, reach: float =
     Args:
         L: (1, 1, H, W), in [0, 100].
         hints: (1, 3, H, W): a*, b* in CIELAB units, and 1 where they are given, else 0.
-        ab: (1, 2, H, W), colours that the photo has without the hints. What is spread then is the difference
-            that the hints make, and it fades with distance; None: there are no others.
-        reach: how fast it fades, as `REACH` has it.
+        ab: (1, 2, H, W), the photo's colours without the hints. Then the difference between hints and these
+            is spread, and fades with distance; None: the hints' colours are spread, without fading.
+        reach: how fast it fades, see `REACH`.
     Returns:
-        (1, 2, H, W) float32: the hints' colours where they are given. Without a hint `ab`, or 0.
+        (1, 2, H, W) float32; equal to the hints where they are given. If there is no hint, `ab` or 0.
     """
     start = torch.zeros_like(hints[:, :2]) if ab is None else ab
     is_given = (hints[0, 2] > 0).numpy()
@@ -65,13 +65,13 @@ def spread(L: Tensor, hints: Tensor, ab: Tensor | None = None, *, reach: float =
 
 
 def neighbors(Y: np.ndarray) -> np.ndarray:
-    """How much two neighbours have to do with each other.
+    """The weights between neighbouring pixels.
 
     Args:
         Y: (H, W) float64, lightness in [0, 1].
     Returns:
-        (4, H, W): of each pixel and its neighbour at `_OFFSETS`, the mean of the paper's w_rs and w_sr; 0
-        where the neighbour is outside.
+        (4, H, W): for each pixel and its neighbour at each of `_OFFSETS`, the mean of the paper's w_rs and
+        w_sr; 0 if the neighbour is outside the picture.
     """
     offsets = (*_OFFSETS, *((-down, -right) for down, right in _OFFSETS))
     distances = np.stack([(_moved(Y, *offset, np.inf) - Y) ** 2 for offset in offsets])
@@ -86,16 +86,17 @@ def neighbors(Y: np.ndarray) -> np.ndarray:
 
 
 def _moved(image: np.ndarray, down: int, right: int, outside: float) -> np.ndarray:
-    """Of each pixel the value of its neighbour."""
+    """For each pixel the value of its neighbour at an offset, or `outside`."""
     height, width = image.shape
     padded = np.pad(image, 1, constant_values=outside)
     return padded[1 + down : 1 + down + height, 1 + right : 1 + right + width]
 
 
 def _solve(weights: np.ndarray, change: np.ndarray, is_given: np.ndarray, fading: float) -> np.ndarray:
-    """(4, H, W) of `neighbors`, (2, H, W) where (H, W) says so -> (2, H, W) everywhere.
+    """Solve for the change everywhere, (2, H, W), from its values at the pixels `is_given` (H, W).
 
-    The rows and columns of given pixels become those of the identity, and what they held goes to the right.
+    The rows and columns of given pixels are replaced by those of the identity matrix, and their known values
+    are moved to the right-hand side.
     """
     is_free = ~is_given.ravel()
     known = change.reshape(2, -1)
@@ -104,7 +105,7 @@ def _solve(weights: np.ndarray, change: np.ndarray, is_given: np.ndarray, fading
     diagonal = np.where(is_free, between.sum(axis=1) + fading, 1.0)
     between.data *= np.repeat(is_free, np.diff(between.indptr)) & is_free[between.indices]
     matrix = (scipy.sparse.diags_array(diagonal) - between).tocsr()
-    # Down and back up the grids in mirrored order: conjugate gradients take a symmetric preconditioner only.
+    # Smoothing runs in reverse order on the way back up: conjugate gradients need a symmetric preconditioner.
     sweeps = {f"{when}smoother": ("gauss_seidel", {"sweep": way}) for when, way in _SWEEPS.items()}
     grids = pyamg.ruge_stuben_solver(matrix, max_coarse=_COARSEST, coarse_solver="splu", **sweeps)
     multigrid = grids.aspreconditioner()
@@ -113,11 +114,11 @@ def _solve(weights: np.ndarray, change: np.ndarray, is_given: np.ndarray, fading
 
 
 def _matrix(weights: np.ndarray) -> scipy.sparse.csr_array:
-    """(4, H, W) of `neighbors` -> symmetric (H W, H W)."""
+    """The weights (4, H, W) of `neighbors` as a symmetric matrix (H W, H W)."""
     num = weights[0].size
     pixels = np.arange(num)
     steps = [min(num, down * weights.shape[2] + right) for down, right in _OFFSETS]
-    # No entry of a pixel whose neighbour is outside: its weight is 0, and the step leads into the next row.
+    # Where a neighbour is outside, the step leads to a pixel of the next row, but the weight is 0.
     values = np.concatenate([w.ravel()[: num - step] for w, step in zip(weights, steps, strict=True)])
     rows = np.concatenate([pixels[: num - step] for step in steps])
     columns = np.concatenate([pixels[step:] for step in steps])

@@ -1,4 +1,4 @@
-"""Whether a colored picture looks as if its file was misread: one check for all kinds."""
+"""Check whether a colored picture looks as if its file had been misread; the same for all formats."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor
 
 from media.picture import Picture
 
-_SIDE = 128  # pixels: what is nearly all of a picture is so in a small one too
+_SIDE = 128  # side in pixels of the copy that is checked
 _NEARLY_ALL = 0.98
 _BLACK, _WHITE = 8, 247  # codes of 8 bits
-_MUCH, _NONE = 4.0, 2.0  # chroma of a model, in CIELAB units; spread of a gray pixel's channels, in codes
+_MUCH, _NONE = 4.0, 2.0  # mean chroma, CIELAB units; mean spread of the channels of a gray picture, codes
 
 
 def suspicion(colored: Picture, ab: Tensor) -> str:
@@ -19,7 +19,7 @@ def suspicion(colored: Picture, ab: Tensor) -> str:
 
     Args:
         colored: the picture.
-        ab: (1, 2, h, w), the colours that were to be in it, CIELAB units.
+        ab: (1, 2, h, w), the colours that were applied, CIELAB units.
     """
     width, height = colored.size
     scale = min(1, _SIDE / min(width, height))

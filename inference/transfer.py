@@ -1,10 +1,11 @@
-"""Colours pulled to those of a picture of the same things: hue and chroma move, detail does not.
+"""Pull the colours of a picture to those of another of the same scene: coarsely, so that details stay.
 
-Places of two pictures correspond by soft attention over what an encoder sees in them, as in Zhang et al.
-2019, "Deep Exemplar-based Video Colorization". Of the colours found so only the difference from the picture's
-own, averaged in the same way, is taken, coarse as the features are: a picture that is compared with itself
-keeps its colours. Two pictures show the same scene where most places of the one are found in the other; what
-they show as a whole would not tell one kitchen, or one face, from another.
+Places of the two pictures are matched by soft attention over an encoder's features, as in Zhang et al. 2019,
+"Deep Exemplar-based Video Colorization". The attention is applied to the colours of the other picture and to
+the picture's own; the difference of the two results is added, at the coarse resolution of the features. A
+picture that is matched with itself thus keeps its colours. Two pictures are taken to show the same scene if
+most places of the one are found in the other: a global descriptor would not tell one kitchen, or one face,
+from another.
 """
 
 from __future__ import annotations
@@ -19,23 +20,23 @@ from torch import Tensor
 from data.color import gray_to_rgb
 from models.timm_encoder import TimmEncoder
 
-# Two pictures show the same scene from this mean on, over the places of one, of the largest cosine with one
-# of the other.
+# Two pictures show the same scene if the largest cosine similarity of each place of the one with any place of
+# the other is at least this, on average.
 _ALIKE = 0.55
-# Pictures are looked at in a square of so many pixels; of the feature maps the one at stride 16 is matched.
+# Side in pixels of the square in which pictures are compared; index of the feature map used, at stride 16.
 _SIDE = 224
 _MATCHED = 2
-# Differences of cosine, and of L*, at which a place counts 1/e as much.
+# Differences of cosine similarity, and of L*, at which the weight of a place falls to 1/e.
 _TEMPERATURE = 0.05
 _TOLERANCE = 10.0
 
 
 @dataclass(frozen=True)
 class Impression:
-    """What is remembered of a picture: some 50 kB.
+    """What is remembered of a picture, about 50 kB.
 
     Attributes:
-        places: what each of N x N places of it shows, as of `places_of`.
+        places: features of its N x N places, as of `places_of`.
         lab: (N * N, 3) their mean colours, CIELAB.
     """
 
@@ -45,7 +46,7 @@ class Impression:
 
 @torch.inference_mode()
 def places_of(L: Tensor, encoder: TimmEncoder) -> Tensor:
-    """What each of N x N places of a picture shows: (N * N, c) float16 of length 1.
+    """Features of the N x N places of a picture: (N * N, c) float16, vectors of length 1.
 
     Args:
         L: (1, 1, h, w) in [0, 100].
@@ -58,7 +59,8 @@ def places_of(L: Tensor, encoder: TimmEncoder) -> Tensor:
 
 
 def remember(places: Tensor, L: Tensor, ab: Tensor) -> Impression:
-    """
+    """Reduce a picture to an impression.
+
     Args:
         places: of the picture.
         L: (1, 1, h, w) in [0, 100].
@@ -70,18 +72,18 @@ def remember(places: Tensor, L: Tensor, ab: Tensor) -> Impression:
 
 
 def nearest(places: Tensor, others: Sequence[Tensor]) -> int | None:
-    """Which of several pictures shows the same scene, the most alike; None: none does. Of equals the last."""
+    """Index of the most similar of several pictures, the last of equals; None: none shows the same scene."""
     found = [float((places.float() @ other.float().T).amax(dim=1).mean()) for other in others]
     best = max(reversed(range(len(found))), key=found.__getitem__, default=None)
     return best if best is not None and found[best] >= _ALIKE else None
 
 
 def pull(picture: Impression, other: Impression, size: tuple[int, int]) -> Tensor:
-    """What is to be added to the colours of a picture for those of another.
+    """The shift that pulls the colours of a picture to those of another.
 
     Args:
-        picture: in its own colours.
-        other: of the same things.
+        picture: with its own colours.
+        other: of the same scene.
         size: (height, width) of the result.
     Returns:
         (1, 2, height, width), CIELAB units, smooth.
@@ -92,7 +94,7 @@ def pull(picture: Impression, other: Impression, size: tuple[int, int]) -> Tenso
 
 
 def _attend(picture: Impression, other: Impression) -> Tensor:
-    """(N * N, 2) colours for the places of a picture: the mean of those of another that show the same."""
+    """Colours (N * N, 2) for the places of a picture: the attention-weighted mean of those of another."""
     cosine = picture.places.float() @ other.places.float().T
     lighter = picture.lab[:, :1] - other.lab[:, 0]
     weight = (cosine / _TEMPERATURE - (lighter / _TOLERANCE).square()).softmax(dim=1)

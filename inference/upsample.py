@@ -1,4 +1,4 @@
-"""From the colours of a small picture to those of a large one of the same scene, some rows at a time."""
+"""Upsample the colours of a small picture to a large one of the same photo, a strip of rows at a time."""
 
 from __future__ import annotations
 
@@ -11,35 +11,35 @@ from torch import Tensor
 from data.color import L_SCALE
 
 REGULARIZATION = 0.02**2
-"""Variance of L* / 100 in a window of 3x3 pixels below which the guided upsampling sees no edge."""
+"""The guided filter's epsilon: variance of L* / 100 in a 3x3 window below which it sees no edge."""
 
 Rows = Callable[[Tensor, slice], Tensor]
 """(L* of some rows of the large picture (1, 1, rows, W), which rows) -> their ab (1, 2, rows, W)."""
 
 
 def bilinear(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
-    """Stretch the colours smoothly, whatever the large picture shows: they bleed over its edges."""
+    """Upsample the colours bilinearly, without regard to the large picture: they bleed over its edges."""
     stretched = Stretched(ab, height, width)
     return lambda _, rows: stretched[rows]
 
 
 def guided_filter(L: Tensor, ab: Tensor, height: int, width: int) -> Rows:
-    """Let the colours change where the lightness of the large picture does.
+    """Upsample the colours so that they change where the lightness of the large picture does.
 
-    Around every pixel of the small picture a* and b* are fitted as a line in L*, as the guided filter
-    does (He, Sun and Tang 2013, equation 5). Stretching loses detail of L*; the slope says what detail of
-    the colours went with it, and that is put back:
+    Around each pixel of the small picture a* and b* are fitted as linear functions of L*, as in the guided
+    filter (He, Sun and Tang 2013, equation 5). Resizing loses detail of L*; by the slope the corresponding
+    detail of the colours is restored:
 
         ab = stretch(ab_small) + stretch(slope) * (L - stretch(L_small))
 
-    Unlike the filter's own output this smooths nothing: where the slope is 0 it is `bilinear`.
+    Unlike the output of the filter itself this does not smooth: where the slope is 0 it equals `bilinear`.
 
     Args:
         L: (1, 1, h, w), of the small picture, in [0, 100].
         ab: (1, 2, h, w), of the small picture, CIELAB units.
         height, width: of the large picture.
     Returns:
-        What gives the colours of any rows of the large picture.
+        A function that gives the colours of any rows of the large picture.
     """
     guide = L / L_SCALE
     mean_guide, mean_ab = _box(guide), _box(ab)
@@ -62,14 +62,14 @@ UPSAMPLERS: dict[str, Callable[[Tensor, Tensor, int, int], Rows]] = {
 
 
 class Stretched:
-    """A picture (1, C, h, w) resized to (1, C, height, width), of which rows are computed when asked for.
+    """A picture (1, C, h, w) resized lazily to (1, C, height, width): rows are computed when indexed.
 
-    The same as `F.interpolate(..., mode="bilinear", antialias=True)`, in the memory of (h, width).
+    Equal to `F.interpolate(..., mode="bilinear", antialias=True)`, but takes the memory of (h, width) only.
     """
 
     def __init__(self, image: Tensor, height: int, width: int) -> None:
         h = image.shape[-2]
-        # Fewer rows than the small picture has need the antialias, and little memory.
+        # If the result has fewer rows, they are resized here too: that needs antialiasing, and little memory.
         size = (min(h, height), width)
         self.image = F.interpolate(image, size, mode="bilinear", antialias=True)
         self.scale = size[0] / height
@@ -84,5 +84,5 @@ class Stretched:
 
 
 def _box(image: Tensor) -> Tensor:
-    """Mean over the 3x3 pixels around each, as far as the picture goes."""
+    """Mean over the 3x3 window around each pixel; at the border over the part inside the picture."""
     return F.avg_pool2d(image, 3, stride=1, padding=1, count_include_pad=False)

@@ -1,4 +1,4 @@
-"""Several colourings of one photo, by seeds or by render sizes: which, and where they go."""
+"""Several colourings of one photo, by seeds or by render sizes, and their files."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Variant:
     """One of the colourings.
 
     Attributes:
-        name: what its file's name ends with.
-        title: over it in the sheet of all.
-        config: that colors the photo so alone.
+        name: suffix of its file name.
+        title: its title in the contact sheet.
+        config: the configuration that gives this colouring alone.
     """
 
     name: str
@@ -41,8 +41,8 @@ def variants(config: Config) -> list[Variant]:
 def check_variants(config: Config, loaded: LoadedModel, num_pages: int = 1) -> None:
     """
     Raises:
-        UserError: --samples or --sample_seed with a model that draws nothing, or that lacks here what drawing
-            takes, or several colourings with a flag or a file that is at odds with them.
+        UserError: --samples or --sample_seed with a model that does not draw at random, or that cannot here
+            because a package is missing; or several colourings with a flag or file that excludes them.
     """
     if config.samples is not None or config.sample_seed is not None:
         _check_draws(config, loaded, num_pages)
@@ -61,7 +61,7 @@ def check_variants(config: Config, loaded: LoadedModel, num_pages: int = 1) -> N
 def check_one_size(config: Config, kind: str, path: Path) -> None:
     """
     Raises:
-        UserError: several in --render_size for what is no photo.
+        UserError: --render_size has several sizes, and the file is not a photo.
     """
     if config.render_sizes:
         sizes = f"--render_size={config.render_size}"
@@ -80,7 +80,7 @@ def _check_draws(config: Config, loaded: LoadedModel, num_pages: int) -> None:
 
 
 def written(config: Config, output: Path) -> list[Path]:
-    """The pictures that a prediction of one photo writes: `output`, or each variant and then a sheet."""
+    """The files that a prediction of one photo writes: `output`, or one per variant and a contact sheet."""
     names = [variant.name for variant in variants(config)]
     if not names:
         return [output]

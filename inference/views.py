@@ -1,4 +1,4 @@
-"""The mean of what a model says of one photo as it is, mirrored, and shifted by a few pixels."""
+"""Test-time augmentation: the mean of a model's colours for a photo, mirrored and slightly shifted."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-# (down, right), pixels. Along both axes all differ modulo 4, 8, 16 and 32, so that no two views lie alike
-# on the grid of any layer.
+# (down, right), pixels. Along both axes all differ modulo 4, 8, 16 and 32, so that no two views have the same
+# position relative to the grid of any layer.
 _SHIFTS = ((0, 0), (11, 6), (-6, 11), (-7, -11))
-# Of one batch: eight of 256 px.
+# Pixels per batch: eight pictures of 256 px.
 _MAX_PIXELS = 8 * 256**2
 
 
@@ -24,34 +24,35 @@ class View(NamedTuple):
     right: int
 
     def show(self, L: Tensor) -> Tensor:
-        """The photo (N, C, h, w) so; what comes in at its edges is its mirror image."""
+        """Apply the view to a photo (N, C, h, w); what a shift uncovers is filled by reflection."""
         L = L.flip(-1) if self.is_mirrored else L
         return F.pad(L, (self.right, -self.right, self.down, -self.down), mode="reflect")
 
     def undo(self, seen: Tensor) -> Tensor:
-        """Back to where the photo has it; 0 where this view does not show the photo."""
+        """Undo the view: back to the photo's coordinates; 0 where the view does not show the photo."""
         seen = F.pad(seen, (-self.right, self.right, -self.down, self.down))
         return seen.flip(-1) if self.is_mirrored else seen
 
 
 VIEWS = tuple(View(is_mirrored, *shift) for shift in _SHIFTS for is_mirrored in (False, True))
-"""The photo as it is, its mirror image, and the same shifted."""
+"""The photo unchanged, its mirror image, and shifted versions of both."""
 
 
 def mean_over_views(predict: Callable[[Tensor], Tensor], L: Tensor, num: int) -> Tensor:
-    """The mean of the colours that each pixel has in the views that show it.
+    """For each pixel the mean of its colours over the views that show it.
 
     Args:
-        predict: what is shown (N, C, h, w) -> ab (N, 2, h, w).
-        L: (1, C, h, w), L* in [0, 100] and what else moves along with it; no side shorter than the shifts.
-        num: of the views, the first of `VIEWS`.
+        predict: input (N, C, h, w) -> ab (N, 2, h, w).
+        L: (1, C, h, w), L* in [0, 100] and further channels, such as hints, that are moved along with it; no
+            side may be shorter than the shifts.
+        num: number of views, the first ones of `VIEWS`.
     Returns:
-        (1, 2, h, w), CIELAB units; where `num` is 1 what `predict` gives.
+        (1, 2, h, w), CIELAB units; for `num` 1 the plain result of `predict`.
     """
     views = VIEWS[:num]
     parts = torch.cat([view.show(L) for view in views]).split(max(1, _MAX_PIXELS // L.numel()))
     ab = torch.cat([predict(part) for part in parts])
-    ab = F.pad(ab, (0, 0, 0, 0, 0, 1), value=1.0)  # a third channel, which counts
+    ab = F.pad(ab, (0, 0, 0, 0, 0, 1), value=1.0)  # a third channel, which counts the views
     seen = [view.undo(part[None]) for view, part in zip(views, ab, strict=True)]
     total = torch.cat(seen).sum(dim=0, keepdim=True)
     return total[:, :2] / total[:, 2:]

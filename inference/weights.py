@@ -1,4 +1,4 @@
-"""Which weights a mode uses or starts from, and what the configuration takes over from them."""
+"""Choose the weights that a mode uses or starts from, and take over their settings."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from models.registry import find_model
 
 
 def choose_weights(config: Config) -> tuple[LoadedModel, Config]:
-    """Load the weights that the configuration leads to, and say which they are.
+    """Load the weights that a configuration asks for, and print which they are.
 
-    Where neither weights nor a model are named and there is no run, photos are colored by the `DEFAULT` of
-    those that ship; `test` goes by the model's name.
+    If neither weights nor a model are named and there is no run, the shipped weights `DEFAULT` are used; in
+    the mode `test` the name of the model decides.
 
     Returns:
         The weights, and the configuration with the model's name, `image_size` and `resize` as the
         weights say, except where a flag was given.
     Raises:
-        UserError: there are none, or they contradict a flag.
+        UserError: there are no such weights, or they contradict a flag.
     """
     find_model(config.model)
     best = config.run_path / BEST
@@ -40,7 +40,7 @@ def choose_weights(config: Config) -> tuple[LoadedModel, Config]:
 
 
 def initial_weights(config: Config) -> tuple[LoadedModel, Config]:
-    """The same for the weights that a training starts from, `init_weights`."""
+    """The same for --init_weights, from which a training starts."""
     path = find_weights(config.init_weights, None, config.model)
     return _load(config, path, "starting from", may_extend=True)
 
@@ -69,7 +69,7 @@ def describe(config: Config, model: ColorizationModel) -> str:
     trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     was_training = model.training
     counter = FlopCounterMode(display=False)
-    with counter:  # with gradients: its hooks fail on parameters without, where one goes into a module
+    with counter:  # gradients stay enabled: else its hooks fail where a parameter is passed to a module
         model.eval().predict(Inputs(torch.zeros(1, 1, config.image_size, config.image_size)))
     model.train(was_training)
     side, gflop = config.image_size, counter.get_total_flops() / 1e9
