@@ -29,6 +29,7 @@ from video.temporal import SteadyChroma
 EVERY = (1, 2, 4, 8)
 # A step that no N divides: of the frames that are scored the model sees one in N, as of all.
 _STEP = 5
+_NUM_FRAMES = 192
 
 
 def measure_clip(path: Path, colorizer: Colorizer, every: int) -> dict[str, float]:
@@ -66,7 +67,7 @@ def main() -> None:
                 bar.update()
             rows[str(every)] = {key: float(np.mean([row[key] for row in found])) for key in found[0]}
     for every in EVERY:
-        speed = measure_speed({"now": MAIN}, 48, args.rounds, f"--every={every}", sizes=("480p",))
+        speed = measure_speed({"now": MAIN}, _NUM_FRAMES, args.rounds, f"--every={every}", sizes=("480p",))
         rows[str(every)]["processor_s"] = speed["480p"]["now"]["processor_s"]
     command = f"python -m benchmarks.studies.bench_every --clips=CLIPS --weights={args.weights}"
     figures = {
