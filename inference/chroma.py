@@ -22,7 +22,7 @@ from inference.model_view import lightness_seen
 from inference.own_color import Own
 from inference.upsample import UPSAMPLERS, Rows
 from media.metadata import mark_inferred
-from media.picture import WHITE, Box, Picture, check_size
+from media.picture import WHITE_LEVEL, Box, Picture, check_size
 
 _METADATA_KEY = "chroma"
 # Pixels per strip: small enough that each operation finds the result of the last one in the CPU's cache.
@@ -133,7 +133,7 @@ def without_color(original: Picture) -> Picture:
 def _join_full_size(pixels: np.ndarray, colors: Rows, own: Own | None = None) -> np.ndarray:
     """Join L* of a photo (H, W, 3) with new colours, except where it keeps its own; in the photo's dtype."""
     height, width = pixels.shape[:2]
-    full = WHITE[pixels.dtype.name]
+    full = WHITE_LEVEL[pixels.dtype.name]
     # The L* of a float photo is kept to 1e-3, for which float32 is not precise enough.
     dtype = torch.float64 if pixels.dtype.kind == "f" else torch.float32
     result = np.empty(pixels.shape, pixels.dtype)

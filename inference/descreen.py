@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from media.picture import WHITE, Picture
+from media.picture import WHITE_LEVEL, Picture
 
 _SIDE = 1024  # side in pixels of the central square in which the screen is searched
 _SMALLEST_SIDE = 64
@@ -46,7 +46,7 @@ def screen_period(picture: Picture) -> float | None:
         return None
     top, left = ((length - side) // 2 for length in picture.pixels.shape[:2])
     square = picture.pixels[top : top + side, left : left + side].mean(axis=2, dtype=np.float32)
-    square /= WHITE[picture.pixels.dtype.name]
+    square /= WHITE_LEVEL[picture.pixels.dtype.name]
     window = np.hanning(side).astype(np.float32)
     power = np.abs(np.fft.fft2((square - square.mean()) * window[:, None] * window)) ** 2
     power *= (2 / window.sum() ** 2) ** 2  # for a wave this is the square of its amplitude

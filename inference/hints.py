@@ -17,7 +17,7 @@ from torch import Tensor
 
 from core.errors import UserError
 from data.color import rgb_to_lab
-from media.picture import WHITE, Box, check_size, load_picture, to_dtype
+from media.picture import WHITE_LEVEL, Box, check_size, load_picture, to_dtype
 
 _OPAQUE = 128
 _KEYS = {"x", "y", "color", "radius"}
@@ -94,7 +94,7 @@ class Hints:
         assert self.strokes is not None
         is_opaque = torch.from_numpy(self.strokes[..., 3] >= _OPAQUE)
         planes = torch.zeros(1, 3, *is_opaque.shape)
-        rgb = torch.from_numpy(self.strokes[..., :3])[is_opaque].T[:, None].float() / WHITE["uint8"]
+        rgb = torch.from_numpy(self.strokes[..., :3])[is_opaque].T[:, None].float() / WHITE_LEVEL["uint8"]
         planes[0, :2, is_opaque] = rgb_to_lab(rgb)[1:, 0]
         planes[0, 2] = is_opaque.float()
         pooled = F.interpolate(planes, (height, width), mode="area")

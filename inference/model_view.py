@@ -8,7 +8,7 @@ from PIL import Image
 from torch import Tensor
 
 from data.color import rgb_to_lab
-from media.picture import WHITE, Picture
+from media.picture import WHITE_LEVEL, Picture
 
 # Maximum aspect ratio at which a photo is shown to the model: longer panoramas are squashed to this.
 _MAX_ASPECT = 4
@@ -22,7 +22,7 @@ def lightness_seen(original: Picture, size: tuple[int, int]) -> Tensor:
 def lab_seen(original: Picture, size: tuple[int, int]) -> Tensor:
     """CIELAB (1, 3, h, w) of a photo resized to `size` = (w, h)."""
     small = np.array(original.preview(max(size)).resize(size, Image.Resampling.BILINEAR))
-    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / WHITE["uint8"])
+    return rgb_to_lab(torch.from_numpy(small).permute(2, 0, 1)[None].float() / WHITE_LEVEL["uint8"])
 
 
 def size_seen(size: tuple[int, int], side: int, resize: str) -> tuple[int, int]:

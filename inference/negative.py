@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 from scipy import ndimage
 
-from media.picture import WHITE, Picture, size_within
+from media.picture import WHITE_LEVEL, Picture, size_within
 
 _SIDE = 96  # pixels of the long side
 _WINDOW = 5
@@ -21,7 +21,7 @@ THRESHOLD = 2.0
 
 def invert(picture: Picture) -> Picture:
     """The positive of a negative, or the other way round."""
-    return replace(picture, pixels=WHITE[picture.pixels.dtype.name] - picture.pixels)
+    return replace(picture, pixels=WHITE_LEVEL[picture.pixels.dtype.name] - picture.pixels)
 
 
 def looks_negative(picture: Picture) -> bool:

@@ -22,7 +22,7 @@ from media.decode import PhotoError, check_pixels, decoding_errors, open_photo, 
 from media.deep import read_deep
 from media.metadata import Metadata, info_of, read_metadata, srgb_profile
 from media.pages import page_number
-from media.white import WHITE
+from media.white import WHITE_LEVEL
 
 Box = tuple[int, int, int, int]
 """(left, upper, right, lower) pixels."""
@@ -162,9 +162,9 @@ def from_array(array: np.ndarray) -> Picture:
         samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
     if samples.ndim == 2:
         samples = samples[..., None]
-    if samples.ndim != 3 or samples.shape[2] not in CHANNELS or samples.dtype.name not in WHITE:
+    if samples.ndim != 3 or samples.shape[2] not in CHANNELS or samples.dtype.name not in WHITE_LEVEL:
         raise ValueError(
-            f"expected (H, W[, 1, 3 or 4]) of {', '.join(WHITE)}, got {array.shape} {array.dtype}"
+            f"expected (H, W[, 1, 3 or 4]) of {', '.join(WHITE_LEVEL)}, got {array.shape} {array.dtype}"
         )
     alpha = samples[..., 3] if samples.shape[2] == 4 else None
     colors = samples[..., :3]
@@ -208,7 +208,7 @@ def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
     rows = max(1, STRIP_PIXELS * len(values) // max(1, values.size))
     for top in range(0, len(values), rows):
         strip = slice(top, top + rows)
-        scaled = values[strip].astype(np.float32) * (WHITE[dtype] / WHITE[values.dtype.name])
+        scaled = values[strip].astype(np.float32) * (WHITE_LEVEL[dtype] / WHITE_LEVEL[values.dtype.name])
         result[strip] = scaled if dtype == "float32" else scaled + 0.5
     return result
 

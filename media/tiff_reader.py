@@ -10,7 +10,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from media.decode import UnknownKind
 from media.metadata import DESCRIPTIVE, IPTC_TAG, Metadata, read_metadata
-from media.white import WHITE, find_white, normalize
+from media.white import WHITE_LEVEL, find_white, normalize
 
 STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """The first bytes of TIFFs and BigTIFFs."""
@@ -118,7 +118,7 @@ def _split(page: Any, samples: np.ndarray, tags: dict[int, Any], exif: Image.Exi
         white = find_white(colors, bits, _largest(tags), name)
         colors, extra = normalize(colors, white), normalize(extra, white)
     if page.photometric == 0:  # white is zero
-        colors = WHITE[colors.dtype.name] - colors
+        colors = WHITE_LEVEL[colors.dtype.name] - colors
     info = {"xmp": tags.get(_XMP), "dpi": _dpi(tags), "iptc": tags.get(IPTC_TAG)}
     metadata, orientation = read_metadata(exif, info)
     alpha = None
@@ -138,14 +138,14 @@ def _largest(tags: dict[int, Any]) -> float | None:
 
 def _lab_to_srgb(samples: np.ndarray) -> np.ndarray:
     """TIFF's 16-bit CIELAB (H, W, 3) to sRGB: L* is unsigned, a* and b* are signed, in units of 1/256."""
-    L = samples[..., 0].astype(np.uint16) * (100 / WHITE["uint16"])
+    L = samples[..., 0].astype(np.uint16) * (100 / WHITE_LEVEL["uint16"])
     a, b = (samples[..., i].astype(np.uint16).view(np.int16) / 256 for i in (1, 2))
     y = (L + 16) / 116
     f = np.stack((y + a / 500, y, y - b / 200), axis=-1)
     xyz = np.where(f > 6 / 29, f**3, 3 * (6 / 29) ** 2 * (f - 4 / 29)) * _WHITE_D50
     light = (xyz @ np.transpose(_D50_TO_SRGB)).clip(0, 1)
     coded = np.where(light > 0.0031308, 1.055 * light ** (1 / 2.4) - 0.055, 12.92 * light)
-    return (coded * WHITE["uint16"] + 0.5).astype(np.uint16)
+    return (coded * WHITE_LEVEL["uint16"] + 0.5).astype(np.uint16)
 
 
 def _read_exif(file: BinaryIO, tags: dict[int, Any], *, is_big: bool, is_first: bool) -> Image.Exif:
@@ -172,6 +172,6 @@ def _dpi(tags: dict[int, Any]) -> tuple[float, float] | None:
 
 def _divide(colors: np.ndarray, alpha: np.ndarray) -> np.ndarray:
     """Undo the premultiplication of colours with alpha."""
-    full = WHITE[colors.dtype.name]
+    full = WHITE_LEVEL[colors.dtype.name]
     divided = colors.astype(np.float32) * full / np.maximum(alpha, full * 1e-6)[..., None]
     return divided.clip(0, full).astype(colors.dtype)

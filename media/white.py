@@ -6,7 +6,7 @@ import numpy as np
 
 from core.remarks import remark
 
-WHITE = {"uint8": 255, "uint16": 65535, "float32": 1}
+WHITE_LEVEL = {"uint8": 255, "uint16": 65535, "float32": 1}
 """The value of white, by dtype."""
 
 # This share of floats may lie beyond 1, as highlights do. If more do, white is the first of these numbers
@@ -41,14 +41,14 @@ def find_white(colors: np.ndarray, bits: int, declared: float | None, name: str)
 
 def normalize(samples: np.ndarray, white: float) -> np.ndarray:
     """Integers to uint16, floats to float32 in [0, 1]; 8 bits stay as they are."""
-    if samples.dtype == np.uint8 and white == WHITE["uint8"]:
+    if samples.dtype == np.uint8 and white == WHITE_LEVEL["uint8"]:
         return samples
     if samples.dtype.kind == "f":
         scaled = samples if white == 1 else samples / white
         return np.nan_to_num(scaled.astype(np.float32, copy=False)).clip(0, 1)
-    if samples.dtype == np.uint16 and white == WHITE["uint16"]:
+    if samples.dtype == np.uint16 and white == WHITE_LEVEL["uint16"]:
         return samples
-    wide = samples.clip(0, int(white)).astype(np.float64) * (WHITE["uint16"] / white)
+    wide = samples.clip(0, int(white)).astype(np.float64) * (WHITE_LEVEL["uint16"] / white)
     return (wide + 0.5).astype(np.uint16)
 
 

@@ -31,7 +31,7 @@ from data.listing import find_photos
 from inference.chroma import Chroma, apply_chroma
 from inference.colorizer import Colorizer
 from inference.upsample import UPSAMPLERS
-from media.picture import WHITE, Picture, from_array, load_picture
+from media.picture import WHITE_LEVEL, Picture, from_array, load_picture
 from metrics import delta_e_76, delta_e_2000
 
 RESULTS = ROOT / "docs" / "prediction"
@@ -47,7 +47,7 @@ _CROP = 64  # pixels
 def to_lab(pixels: np.ndarray) -> Tensor:
     """(H, W, 3) -> (1, 3, H, W)."""
     values = torch.from_numpy(pixels.astype(np.float32)).permute(2, 0, 1)[None]
-    return rgb_to_lab(values / WHITE[pixels.dtype.name])
+    return rgb_to_lab(values / WHITE_LEVEL[pixels.dtype.name])
 
 
 def true_chroma(original: Picture, side: int) -> Chroma:

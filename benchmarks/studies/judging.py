@@ -20,7 +20,7 @@ from inference.chroma import apply_chroma, without_color
 from inference.colorizer import Colorizer
 from inference.model_view import lightness_seen
 from inference.views import mean_over_views
-from media.picture import WHITE, Picture, load_picture
+from media.picture import WHITE_LEVEL, Picture, load_picture
 from metrics import psnr
 from scoring.scorecard import bootstrap
 from scoring.shift import DEFINITION, shift
@@ -100,5 +100,5 @@ def _predict(colorizer: Colorizer, L: Tensor) -> Tensor:
 def _to_rgb(picture: Picture) -> Tensor:
     """(1, 3, H, W) in [0, 1]."""
     pixels = picture.pixels
-    values = torch.from_numpy(pixels.astype(np.float32) / WHITE[pixels.dtype.name])
+    values = torch.from_numpy(pixels.astype(np.float32) / WHITE_LEVEL[pixels.dtype.name])
     return values.permute(2, 0, 1)[None]
