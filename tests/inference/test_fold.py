@@ -64,3 +64,13 @@ def test_the_order_of_running_counts(shares):
         fold_batch_norms(model, x)
         assert (model(x) - before).abs().max() < 1e-5
     assert isinstance(model.norm1, nn.BatchNorm2d) == shares
+
+
+def test_in_inference_mode():
+    """As where somebody loads a colorizer there."""
+    with torch.inference_mode():
+        model, L = small_model("unet").eval(), 100 * torch.rand(1, 1, 64, 64)
+        before = model.predict(Inputs(L))
+        fold_batch_norms(model, L)
+        assert (model.predict(Inputs(L)) - before).abs().max() < 1e-3 * before.abs().max()
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in model.modules())
