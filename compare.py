@@ -46,6 +46,7 @@ RUN_DIR = Path("runs/compare")
 """Where the scores go, unless --run_dir says otherwise."""
 
 _SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # PSNR says the same
+_TAKEN = (*FLOORS, "photo")  # what other rows and columns are called
 _FLOOR = "gray"  # what every model is compared with besides
 _ROUNDS = 7
 _OF_SCORES = ("data_dir", "split", "run_dir", "protocol", "set_scores", "samples")  # flags
@@ -87,7 +88,7 @@ def load_models(items: Sequence[str]) -> dict[str, LoadedModel]:
     found = [load_weights(find_weights(Path(item), None, "")) for item in items]
     short = [loaded.label for loaded in found]
     labels = [
-        item if short.count(label) > 1 or label in FLOORS else label
+        item if short.count(label) > 1 or label in _TAKEN else label
         for item, label in zip(items, short, strict=True)
     ]
     paths = [loaded.path.resolve() for loaded in found]

@@ -204,8 +204,9 @@ def test_labels(trained, other, tmp_path):
     run = trained(FIRST)
     again = shutil.copy(other, tmp_path / f"{FIRST}.safetensors")
     gray = shutil.copy(other, tmp_path / "gray.safetensors")
-    models = compare.load_models([str(run), str(again), str(gray), str(other)])
-    assert list(models) == [str(run), str(again), str(gray), "other"]
+    photo = shutil.copy(other, tmp_path / "photo.safetensors")  # as the column of the truth is called
+    models = compare.load_models([str(run), str(again), str(gray), str(photo), str(other)])
+    assert list(models) == [str(run), str(again), str(gray), str(photo), "other"]
     assert models[str(run)].sha256 == load_weights(run / BEST).sha256
 
 
