@@ -40,12 +40,13 @@ from media.encode import save_picture
 from models.base import ColorizationModel
 from models.inputs import Inputs
 from scoring import paired
-from scoring.scorecard import FLOORS, print_rows, summarize
+from scoring.scorecard import FLOORS, print_capped, print_head, print_rows, summarize
 
 RUN_DIR = Path("runs/compare")
 """Where the scores go, unless --run_dir says otherwise."""
 
 _SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # PSNR says the same
+_TAKEN = (*FLOORS, "photo")  # what other rows and columns are called
 _FLOOR = "gray"  # what every model is compared with besides
 _ROUNDS = 7
 _OF_SCORES = ("data_dir", "split", "run_dir", "protocol", "set_scores", "samples")  # flags
@@ -87,7 +88,7 @@ def load_models(items: Sequence[str]) -> dict[str, LoadedModel]:
     found = [load_weights(find_weights(Path(item), None, "")) for item in items]
     short = [loaded.label for loaded in found]
     labels = [
-        item if short.count(label) > 1 or label in FLOORS else label
+        item if short.count(label) > 1 or label in _TAKEN else label
         for item, label in zip(items, short, strict=True)
     ]
     paths = [loaded.path.resolve() for loaded in found]
@@ -196,10 +197,11 @@ def photos_per_second(models: Mapping[str, ColorizationModel], L: Tensor) -> dic
 
 def print_comparison(card: dict[str, Any]) -> None:
     """Print compare.json: the models and the floors, then every difference."""
-    print(f"\n{card['manifest']['split']}: {card['num_photos']} photos, mean [95 % interval]")
+    print_head(card)
     shown = card["protocol"]["metrics"] if "protocol" in card else _SHOWN
     print_rows({**card["models"], **card["floors"]}, shown)
     print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
+    print_capped(card["floors"])
     for label, values in card["models"].items():
         print(f"{label}: {values['parameters']:,} parameters, {values['photos_per_second']:.1f} photos/s")
     print("\ndifferences on the same photos [95 % paired bootstrap interval]; *: it leaves out 0")

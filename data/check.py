@@ -125,11 +125,17 @@ def tabulate(
         row |= {"unreadable": "" if found.kind else found.fault}
         rows.append(row | {"copy_of": "" if original == photo.name else original})
     num = len(rows)
+    both = zip(tested.listing.photos, tested.findings, strict=True) if tested else ()
+    copies = {(found.sha256, photo.box): photo.name for photo, found in both}
     pairs = _near([*checked.findings, *(tested.findings if tested else ())])
     within, across = pairs[pairs[:, 1] < num], pairs[(pairs[:, 0] < num) & (pairs[:, 1] >= num)]
     for index, other in across.tolist():
         assert tested is not None
         rows[index]["leak_of"] = tested.listing.photos[other - num].name
+    # Photos too plain to be known by their looks are still known by their bytes.
+    for row, photo, found in zip(rows, checked.listing.photos, checked.findings, strict=True):
+        if found.kind:
+            row["leak_of"] = copies.get((found.sha256, photo.box), row["leak_of"])
     groups = groups_of(within, num)
     for number, members in enumerate(groups, start=1):
         for index in members:

@@ -10,14 +10,15 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from scoring.scorecard import METRIC_NAMES, interval, resampled_means
+from scoring.scorecard import FEWEST, METRIC_NAMES, interval, resampled_means
 
 COMPARED = (*METRIC_NAMES, "colorfulness_gap", "chroma_ratio")
 DEFINITIONS = {
     "colorfulness_gap": "absolute difference of the colourfulness to that of the truth, per photo",
     "differences": "of minus the other, photo by photo, with a 95 % percentile bootstrap interval over "
-    "photos, the same resamples for every metric and pair; differs: the interval leaves out 0. Each interval "
-    "stands for itself: of twenty differences that are none, one will seem to be one",
+    "photos, the same resamples for every metric and pair; differs: the interval leaves out 0, "
+    f"and there are {FEWEST} photos or more. Each interval stands for itself: of twenty differences that are "
+    "none, one will seem to be one",
 }
 
 Scores = Mapping[str, Sequence[float]]
@@ -32,7 +33,8 @@ def estimate(scores: Scores, *, seed: int, minus: Scores | None = None) -> dict[
         seed: of the bootstrap; one seed draws the same photos for every predictor.
         minus: scores of another on the same photos in the same order, to be taken off.
     Returns:
-        Name of `COMPARED` -> mean, low, high, and of a difference also `differs`: whether 0 is outside. The
+        Name of `COMPARED` -> mean, low, high, and of a difference also `differs`: whether 0 is outside, which
+        fewer photos than `FEWEST` cannot tell. The
         chroma ratio, left out where `scores` have no chroma, is one of means, as in the scorecard.
     """
     rows = _rows(scores)
@@ -48,7 +50,8 @@ def estimate(scores: Scores, *, seed: int, minus: Scores | None = None) -> dict[
     for name, *values in zip(rows, center, low, high, strict=False):  # the true chroma is no result
         found[name] = dict(zip(("mean", "low", "high"), map(float, values), strict=True))
         if minus is not None:
-            found[name]["differs"] = bool(found[name]["low"] > 0 or found[name]["high"] < 0)
+            leaves_out_0 = found[name]["low"] > 0 or found[name]["high"] < 0
+            found[name]["differs"] = bool(leaves_out_0 and table.shape[1] >= FEWEST)
     return found
 
 

@@ -32,7 +32,7 @@ DEFINITIONS = {
     "gray": "floor: a* = b* = 0",
     "mean_color": "oracle: the photo's own mean a* and b* at every pixel",
     "half_chroma": "oracle: the true a* and b*, halved",
-    "interval": "mean with a 95 % percentile bootstrap interval over photos",
+    "interval": "mean with a 95 % percentile bootstrap interval over photos; too narrow where they are few",
 }
 HEADS = {
     "mse": ("MSE ↓", 4),
@@ -52,6 +52,8 @@ HEADS = {
     "feature_diversity": ("features of samples", 3),
 }
 """Metric -> head of its column, with the direction that is better, and digits after the point."""
+FEWEST = 6
+"""Photos below which intervals say nothing: five agree by chance in one case of sixteen, not of twenty."""
 _RESAMPLES = 2000
 
 
@@ -162,13 +164,27 @@ def interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def print_table(card: dict[str, Any]) -> None:
     """Print the scorecard: the model, then its floor and oracles."""
-    print(f"\n{card['manifest']['split']}: {card['num_photos']} photos, mean [95 % interval]")
+    print_head(card)
     shown = card["protocol"]["metrics"] if "protocol" in card else METRIC_NAMES
     print_rows({card["model"]: card, **card["floors"]}, shown)
     print(f"colourfulness of the true photos: {card['truth']['colorfulness']['mean']:.1f}")
     print(f"predicted over true chroma: {card['chroma_ratio']:.2f}")
-    if card["psnr"]["num_capped"]:
-        print(f"{card['psnr']['num_capped']} photos hit the PSNR cap of {metrics.PSNR_CAP:g} dB")
+    print_capped({card["model"]: card, **card["floors"]})
+
+
+def print_head(card: Mapping[str, Any]) -> None:
+    """Print which photos the scores are of, and whether they are too few for intervals."""
+    num = card["num_photos"]
+    print(f"\n{card['manifest']['split']}: {num} photos, mean [95 % interval]")
+    if num < FEWEST:
+        print(f"fewer than {FEWEST} photos: too few for intervals, and to tell whether anything differs")
+
+
+def print_capped(rows: Mapping[str, Mapping[str, Any]]) -> None:
+    """Print of whose PSNR some photos hit the cap, which then makes most of the mean."""
+    for title, values in rows.items():
+        if num := values["psnr"].get("num_capped"):
+            print(f"{title}: {num} photos hit the PSNR cap of {metrics.PSNR_CAP:g} dB")
 
 
 def print_rows(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], sign: str = "") -> None:

@@ -103,6 +103,14 @@ def test_intervals_are_those_of_the_test_mode(cli, on_photos, trained, photos, t
         assert all(both[0][key] == pytest.approx(both[1][key]) for key in ("mean", "low", "high"))
 
 
+def test_few_photos_tell_no_difference(on_photos, trained, other):
+    outcome, card = on_photos(trained(FIRST), other, flags=("--split=all", "--max_photos=2"))
+    assert "fewer than 6 photos: too few" in outcome.out
+    assert "]*" not in outcome.out
+    assert card["differences"][0]["colorfulness"]["low"] > 0
+    assert not card["differences"][0]["colorfulness"]["differs"]
+
+
 def test_models_of_several_sizes_need_a_word(on_photos, trained, tmp_path):
     path = tmp_path / "large.safetensors"
     save_weights(path, FIRST, build_model(FIRST), {"image_size": 64, "resize": "squash"})
@@ -196,8 +204,9 @@ def test_labels(trained, other, tmp_path):
     run = trained(FIRST)
     again = shutil.copy(other, tmp_path / f"{FIRST}.safetensors")
     gray = shutil.copy(other, tmp_path / "gray.safetensors")
-    models = compare.load_models([str(run), str(again), str(gray), str(other)])
-    assert list(models) == [str(run), str(again), str(gray), "other"]
+    photo = shutil.copy(other, tmp_path / "photo.safetensors")  # as the column of the truth is called
+    models = compare.load_models([str(run), str(again), str(gray), str(photo), str(other)])
+    assert list(models) == [str(run), str(again), str(gray), str(photo), "other"]
     assert models[str(run)].sha256 == load_weights(run / BEST).sha256
 
 

@@ -67,6 +67,20 @@ def test_the_splits_are_those_of_a_training(cli, folder, tmp_path):
     assert checked == drawn
 
 
+def test_a_copy_of_a_plain_test_photo_is_a_leak(cli, tmp_path):
+    """Near-duplicates are found by what is seen, of which a plain photo has nothing."""
+    photos, test = tmp_path / "photos", tmp_path / "test"
+    for folder in (photos, test):
+        folder.mkdir()
+        Image.new("RGB", (60, 40), "teal").save(folder / f"{folder.name}_plain.png")
+        (folder / "empty.png").touch()  # of which two are no leak
+    Image.new("RGB", (60, 40), "brown").save(photos / "other.png")
+    done = cli("--mode=check", f"--data_dir={photos}", f"--test_dir={test}", f"--run_dir={tmp_path / 'out'}")
+    assert done.code == 0, done.err
+    leaks = {row["name"]: row["leak_of"] for row in read_csv(tmp_path / "out" / "check.csv")}
+    assert leaks == {"photos_plain.png": "test_plain.png", "other.png": "", "empty.png": ""}
+
+
 def test_the_flag_of_a_missing_folder_is_named(cli, folder, tmp_path):
     for flag in ("data_dir", "test_dir"):
         argv = {"data_dir": folder, "test_dir": folder, flag: tmp_path / "none"}

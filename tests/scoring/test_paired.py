@@ -30,16 +30,16 @@ def test_by_hand():
     first = same | truth | {"psnr": [21.0, 32.0], "colorfulness": [2.0, 9.0], "chroma": [5.0, 12.0]}
     second = same | truth | {"psnr": [20.0, 30.0], "colorfulness": [3.0, 4.0], "chroma": [3.0, 3.0]}
     found = estimate(first, minus=second, seed=0)
-    assert found["psnr"] == {"mean": 1.5, "low": 1.0, "high": 2.0, "differs": True}
+    assert found["psnr"] == {"mean": 1.5, "low": 1.0, "high": 2.0, "differs": False}  # of two photos
     assert found["ssim"] == {"mean": 0.0, "low": 0.0, "high": 0.0, "differs": False}
     # |2 - 5| - |3 - 5| = 1 and |9 - 5| - |4 - 5| = 3
-    assert found["colorfulness_gap"] == {"mean": 2.0, "low": 1.0, "high": 3.0, "differs": True}
+    assert found["colorfulness_gap"] == {"mean": 2.0, "low": 1.0, "high": 3.0, "differs": False}
     # (17 - 6) / 40; of each photo alone 2 / 10 and 9 / 30
     assert found["chroma_ratio"]["mean"] == pytest.approx(0.275)
     assert found["chroma_ratio"]["low"] == pytest.approx(0.2)
     assert found["chroma_ratio"]["high"] == pytest.approx(0.3)
     turned = estimate(second, minus=first, seed=0)
-    assert turned["psnr"] == {"mean": -1.5, "low": -2.0, "high": -1.0, "differs": True}
+    assert turned["psnr"] == {"mean": -1.5, "low": -2.0, "high": -1.0, "differs": False}
 
 
 def test_a_constant_lead_is_certain_whatever_the_photos_are():
@@ -49,6 +49,16 @@ def test_a_constant_lead_is_certain_whatever_the_photos_are():
     assert (found["low"], found["high"]) == (pytest.approx(0.5), pytest.approx(0.5))
     alone = [estimate(scores, seed=3)["psnr"] for scores in (second, first)]
     assert alone[0]["high"] > alone[1]["low"]  # apart, the two cannot be told from each other
+
+
+@pytest.mark.parametrize(("num", "differs"), [(1, False), (5, False), (6, True)])
+def test_few_photos_tell_nothing(num, differs):
+    """That N signs agree by chance has a probability of 2 / 2^N, which is below 5 % from 6 on."""
+    first = scores_of(num, seed=1)
+    second = first | {"psnr": [value - 0.5 for value in first["psnr"]]}
+    found = estimate(first, minus=second, seed=3)["psnr"]
+    assert found["low"] > 0
+    assert found["differs"] is differs
 
 
 def test_as_scipy_has_it():

@@ -74,4 +74,21 @@ def test_summary(batch, capsys):
     print_table(card | {"model": "model1", "num_photos": 3, "manifest": {"split": "test"}})
     printed = capsys.readouterr().out
     assert all(name in printed for name in ("model1", *FLOORS, "80.00"))
-    assert "2 photos hit the PSNR cap" in printed
+    assert "model1: 2 photos hit the PSNR cap" in printed
+    assert "gray: " not in printed
+
+
+def test_a_capped_floor_and_too_few_photos_are_said(batch, capsys):
+    """The mean colour of a photo of one colour is the photo: 100 dB, which make the mean of the floor."""
+    plain = Batch(
+        L=batch.L, ab=batch.ab.mean(dim=(2, 3), keepdim=True).expand_as(batch.ab), names=batch.names
+    )
+    scores = {key: values.tolist() for key, values in score_batch(plain, plain.ab / 2).items()}
+    about = {"model": "model1", "manifest": {"split": "test"}}
+    print_table(summarize(scores, seed=0) | about | {"num_photos": 3})
+    printed = capsys.readouterr().out
+    assert "mean_color: 3 photos hit the PSNR cap" in printed
+    assert "model1: " not in printed
+    assert "fewer than 6 photos: too few" in printed
+    print_table(summarize({k: v * 2 for k, v in scores.items()}, seed=0) | about | {"num_photos": 6})
+    assert "too few" not in capsys.readouterr().out
