@@ -76,7 +76,7 @@ def test_shipped_files_describe_themselves(path):
 
 
 def test_found_by_name_from_any_folder(tmp_path):
-    code = "from predict import Colorizer; print(Colorizer.load('model1').image_size)"
+    code = "from predict import Colorizer; print(Colorizer.load('model1').settings['image_size'])"
     root = Path(shipped.__file__).parent.parent
     done = subprocess.run(
         [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(root)!r}); {code}"],
