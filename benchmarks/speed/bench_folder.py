@@ -31,7 +31,7 @@ from media.encode import save_picture
 from media.picture import load_picture
 
 SIZE = (1632, 1224)
-WEIGHTS = shipped.FOLDER / f"{shipped.DEFAULT}.safetensors"
+WEIGHTS = shipped.FOLDER / "model1.safetensors"
 
 
 def write_photos(folder: Path, num: int) -> None:
