@@ -1,4 +1,4 @@
-"""The compare mode: models side by side on photos, or on a test set with intervals of their differences."""
+"""The compare mode: models side by side on photos, or scored on a test set with intervals of differences."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ from scoring import paired
 from scoring.scorecard import FLOORS, print_capped, print_head, print_rows, summarize
 
 RUN_DIR = Path("runs/compare")
-"""Where the scores go, unless --run_dir says otherwise."""
+"""Default folder of the scores, without --run_dir."""
 
-_SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # PSNR says the same
-_TAKEN = (*FLOORS, "photo")  # what other rows and columns are called
-_FLOOR = "gray"  # what every model is compared with besides
+_SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # equivalent to PSNR
+_TAKEN = (*FLOORS, "photo")  # names of other rows and columns, which a model's label must not have
+_FLOOR = "gray"  # the floor that every model is compared with
 _ROUNDS = 7
-_OF_SCORES = ("data_dir", "split", "run_dir", "protocol", "set_scores", "samples")  # flags
+_OF_SCORES = ("data_dir", "split", "run_dir", "protocol", "set_scores", "samples")  # flags for scores only
 _MAX_PHOTOS = 20  # in a picture
 
 
@@ -57,7 +57,7 @@ def run(config: Config) -> int:
     """Compare the models that --compare names, on --image_path in a picture or on --data_dir in a table.
 
     Raises:
-        UserError: no models, no photos, or a place that cannot or must not be written.
+        UserError: no models, no photos, or the output cannot be written or must not be replaced.
     """
     if not config.compare:
         raise UserError(
@@ -78,10 +78,10 @@ def run(config: Config) -> int:
 
 
 def load_models(items: Sequence[str]) -> dict[str, LoadedModel]:
-    """Load weights by name of what ships, by run folder or by file: short label -> weights.
+    """Load weights by shipped name, run folder or file; returns short label -> weights.
 
     Raises:
-        UserError: one of them cannot be had, or is named twice.
+        UserError: one of them cannot be found or loaded, or is named twice.
     """
     if not all(items):
         raise UserError("--compare names nothing between two commas, or at an end: leave the comma out")
@@ -102,10 +102,10 @@ def load_models(items: Sequence[str]) -> dict[str, LoadedModel]:
 
 
 def common_view(config: Config, models: Mapping[str, LoadedModel]) -> dict[str, Any]:
-    """How all models are to see the photos that they are scored on: `image_size` and `resize`.
+    """The `image_size` and `resize` at which all models are scored: by flag, else as they were trained.
 
     Raises:
-        UserError: they were trained differently, and no flag says which to take.
+        UserError: they were trained with different values, and no flag chooses one.
     """
     view = {}
     for key in ("image_size", "resize"):
@@ -122,7 +122,7 @@ def common_view(config: Config, models: Mapping[str, LoadedModel]) -> dict[str, 
 
 
 def _score(config: Config, models: dict[str, LoadedModel]) -> int:
-    """Write compare.json and compare.csv, and print them as tables."""
+    """Score models, print tables, and write compare.json and compare.csv."""
     config = with_protocol(config)
     config = config.replace(run_dir=config.run_dir or RUN_DIR, **common_view(config, models))
     device = find_device(config.device)
@@ -169,7 +169,7 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
 
 
 def differences(scores: Mapping[str, paired.Scores], *, seed: int) -> list[dict[str, Any]]:
-    """Every model minus the gray floor, and minus every model named before it."""
+    """Estimate the differences of every model from the gray floor and from all models listed before it."""
     first = next(iter(scores.values()))
     sides = {_FLOOR: paired.of_floor(first, _FLOOR), **scores}
     return [
@@ -180,23 +180,25 @@ def differences(scores: Mapping[str, paired.Scores], *, seed: int) -> list[dict[
 
 @torch.inference_mode()
 def photos_per_second(models: Mapping[str, ColorizationModel], L: Tensor) -> dict[str, float]:
-    """How fast each network is: in turn, and its fastest round, for other work on the machine slows some.
+    """Measure the speed of each network: in alternating rounds, of which the fastest counts.
+
+    Other work on the machine slows down some rounds. The first is a warm-up.
 
     Args:
-        models: in evaluation mode, where `L` is.
+        models: in evaluation mode, on the device of `L`.
         L: (N, 1, H, W).
     """
     seconds: dict[str, list[float]] = {label: [] for label in models}
     for _ in range(1 + _ROUNDS):
         for label, model in models.items():
             start = time.perf_counter()
-            model.predict(Inputs(L)).sum().item()  # which waits for the device
+            model.predict(Inputs(L)).sum().item()  # .item() waits for the device
             seconds[label].append(time.perf_counter() - start)
     return {label: len(L) / min(times[1:]) for label, times in seconds.items()}
 
 
 def print_comparison(card: dict[str, Any]) -> None:
-    """Print compare.json: the models and the floors, then every difference."""
+    """Print the contents of compare.json: models and floors, then all differences."""
     print_head(card)
     shown = card["protocol"]["metrics"] if "protocol" in card else _SHOWN
     print_rows({**card["models"], **card["floors"]}, shown)
@@ -210,7 +212,7 @@ def print_comparison(card: dict[str, Any]) -> None:
 
 
 def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int:
-    """Write how every model colors a photo, or the photos of a folder: one picture, or a page that asks."""
+    """Color photos by every model, and write them as one picture, or with --blind as a page."""
     paths = photos_at(photo, recursive=config.recursive)
     output = _picture_path(config, photo)
     if output.resolve() in {path.resolve() for path in paths}:
@@ -221,7 +223,7 @@ def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int
     if config.dry_run:
         print(f"would write {output}")
         return 0
-    if world().is_main:  # there is nothing to share
+    if world().is_main:  # one process does this alone
         colorizers = {label: Colorizer.from_config(config, loaded) for label, loaded in models.items()}
         reading: Any = {"max_pixels": config.max_pixels, "skip_unreadable": photo.is_dir()}
         if config.blind:
@@ -234,7 +236,7 @@ def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int
 
 
 def _picture_path(config: Config, photo: Path) -> Path:
-    """Where the picture or the page goes, by default beside the photo or the folder."""
+    """The path of the picture or page to write, by default beside the photo or folder."""
     place = photo.resolve() if photo.is_dir() else photo
     if not place.name:
         raise UserError(f"--image_path={photo} has nothing beside it: name a picture with --output_path")

@@ -1,4 +1,4 @@
-"""Every setting, its default and its check. The command line is generated from these classes."""
+"""All settings, with defaults and validation. The command line is generated from these classes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RENAMED = {
     "limit": "max_photos",
     "style_image": "reference",
 }
-"""Former name of a setting -> its name. Configurations are stored under either; flags, until version 0.2."""
+"""Former name of a setting -> its name. Stored configurations may use either; flags until version 0.2."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +113,7 @@ class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig)
         resumable=True,
     )
 
-    # Not flags of their own: the model's settings that were given, and the names of all that were.
+    # Not flags: the model's settings that were given, and the names of all settings that were given.
     model_settings: dict[str, Any] = field(default_factory=dict)
     given: frozenset[str] = frozenset()
 
@@ -132,15 +132,15 @@ class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig)
         return self.run_dir or Path("runs") / self.model
 
     def replace(self, **changes: Any) -> Config:
-        """A copy with some settings changed, checked again."""
+        """A copy with some settings changed, validated again."""
         return dataclasses.replace(self, **changes)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values of every setting."""
+        """All settings as plain JSON values."""
         values = {f.name: getattr(self, f.name) for f in dataclasses.fields(self) if f.name != "given"}
         return {k: str(v) if isinstance(v, Path) else v for k, v in values.items()}
 
     def training_settings(self) -> dict[str, Any]:
-        """Plain JSON values of what a training depends on beside its photos and its model."""
+        """The settings that a training depends on, except for data and model, as plain JSON values."""
         names = {item.name for item in dataclasses.fields(TrainConfig)} - {"resume", "compile"}
         return {name: value for name, value in self.to_dict().items() if name in names | {"seed"}}

@@ -1,4 +1,4 @@
-"""The test mode: score weights on a split, beside the floor and two oracles on the same photos."""
+"""The test mode: score weights on a split, along with the floor and two oracles on the same photos."""
 
 from __future__ import annotations
 
@@ -37,14 +37,14 @@ log = logging.getLogger(__name__)
 
 _NUM_EXAMPLES = 6
 BATCH_SIZE = {"cpu": 8, "cuda": 32, "mps": 32}
-"""Photos scored at a time. A scorecard takes forty maps of each: on a CPU they should stay in its cache."""
+"""Photos scored at a time. A scorecard needs forty maps per photo, which should fit in a CPU's cache."""
 
 
 def run(config: Config) -> int:
     """Score weights and write metrics.json, per_image.csv and examples.png into the run directory.
 
     Raises:
-        UserError: no weights, no photos, or a place that cannot be written.
+        UserError: no weights, no photos, or the run directory cannot be written.
     """
     device = find_device(config.device)
     reuse_freed_memory()
@@ -82,16 +82,16 @@ def run(config: Config) -> int:
 
 
 def scoring_loader(config: Config, entries: Sequence[Entry], device: torch.device) -> PhotoLoader:
-    """The photos to score, in batches that suit the device."""
+    """Make a loader of the photos to score, with a batch size that suits the device."""
     batch_size = min(config.batch_size, BATCH_SIZE[device.type])
     return make_loader(config.replace(batch_size=batch_size), entries, device)
 
 
 def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, config: Config) -> Scored:
-    """`score_models`, with the scores that the configuration asks for besides.
+    """Score models by `score_models`, with --samples and --set_scores.
 
     Raises:
-        UserError: no model draws the samples that it asks for, or no photo could be read.
+        UserError: --samples is 1 or no model draws its colours, or no photo could be read.
     """
     if config.samples and not any(model.is_random for model in models.values()):
         raise UserError(f"--samples={config.samples}: none of these models draws its colours: leave it out")
@@ -106,7 +106,7 @@ def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, c
 
 
 def more_scores(scored: Scored, config: Config) -> dict[str, Any]:
-    """What metrics.json says of sets of pictures and of samples, where the configuration asks for them."""
+    """The entries of metrics.json for --samples and --set_scores."""
     drawn = {label: columns for label, columns in scored.columns.items() if SAMPLE_SCORES[0] in columns}
     card: dict[str, Any] = {}
     if drawn:
@@ -124,7 +124,7 @@ def print_more(card: Mapping[str, Any]) -> None:
 
 
 def per_image(names: Sequence[str], scores: Mapping[str, Sequence[float]]) -> list[dict[str, Any]]:
-    """Rows of per_image.csv."""
+    """Make the rows of per_image.csv: name and scores of each photo."""
     return [
         {"name": name, **dict(zip(scores, values, strict=True))}
         for name, values in zip(names, zip(*scores.values(), strict=True), strict=True)
@@ -132,7 +132,7 @@ def per_image(names: Sequence[str], scores: Mapping[str, Sequence[float]]) -> li
 
 
 def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]:
-    """What metrics.json says of the photos and of how they were scored."""
+    """The entries of metrics.json on the photos and on how they were scored."""
     return {
         "num_photos": num_photos,
         "limit": config.max_photos,
@@ -145,7 +145,7 @@ def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]
 
 
 def about_weights(loaded: LoadedModel) -> dict[str, Any]:
-    """What it says of the model."""
+    """The entries of metrics.json on the model and its weights."""
     return {
         "model": loaded.name,
         "settings": vars(loaded.model.settings),
@@ -154,9 +154,9 @@ def about_weights(loaded: LoadedModel) -> dict[str, Any]:
 
 
 def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[LoadedModel]) -> str:
-    """What the names of the files with the scores of these photos end with.
+    """Suffix for the names of score files: '_<split>' unless these are test scores, and '_<protocol>'.
 
-    Scores of photos that were trained or chosen on must never stand in for those of the test.
+    It keeps scores of photos that were used for training or validation apart from test scores.
     """
     leaked = 0
     for folder in {config.run_path, *(loaded.path.parent for loaded in used)}:
@@ -164,19 +164,19 @@ def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[LoadedMod
             leaked += num
             if config.split == "all":
                 log.warning("%d of these photos are in the training or validation split of %s", num, folder)
-    # All photos of a folder are not the test photos of the run into whose directory the scores go.
+    # The run directory may be that of a training, whose test photos are not all photos of the folder.
     is_other = config.split != "test" and (config.split != "all" or _holds_training(config.run_path))
     split = f"_{config.split}" if is_other or leaked else ""
     return split + (f"_{config.protocol}" if config.protocol else "")
 
 
 def _holds_training(folder: Path) -> bool:
-    """Whether a training wrote there; a split alone trains nothing."""
+    """Whether a folder has a configuration and a manifest of a training, not just a manifest."""
     return (folder / CONFIG).exists() and (folder / MANIFEST).exists()
 
 
 def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:
-    """How many photos were trained or chosen on in the run of a directory, by their contents."""
+    """Number of photos, by hash, that the run in `folder` used for training or validation."""
     if not _holds_training(folder):
         return 0
     seen = {row["sha256"] for row in read_csv(folder / MANIFEST) if row["split"] != "test"}
@@ -184,14 +184,14 @@ def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:
 
 
 def warn_of_other_split(loaded: LoadedModel, manifest_sha256: str, split: str) -> None:
-    """Warn where weights were trained on another split of photos than the one that is scored."""
+    """Warn if weights were trained on another manifest than the one of the scored split."""
     trained_on = loaded.info.get("manifest_sha256")
     if split != "all" and trained_on not in (None, manifest_sha256):
         log.warning("%s was trained on another split: it may have seen photos of this one", loaded.path)
 
 
 def _choose_examples(psnr: Sequence[float]) -> list[int]:
-    """Indices spread evenly over the split, the same for every model, and the best and the worst."""
+    """Indices spread evenly over the split, equal for every model, and those of the best and worst PSNR."""
     spread = np.linspace(0, len(psnr) - 1, min(_NUM_EXAMPLES, len(psnr))).astype(int).tolist()
     return list(dict.fromkeys([*spread, int(np.argmax(psnr)), int(np.argmin(psnr))]))
 
@@ -205,7 +205,7 @@ def _draw_examples(path: Path, batch: Batch, model: ColorizationModel, captions:
 
 
 def _shorten(name: str, length: int = 26) -> str:
-    name = name.encode("utf-8", "replace").decode()  # a name that is not Unicode cannot be drawn
+    name = name.encode("utf-8", "replace").decode()  # bytes that are not Unicode cannot be drawn
     return name if len(name) <= length else "…" + name[1 - length :]
 
 

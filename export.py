@@ -1,4 +1,4 @@
-"""The export mode: a model as a file for other runtimes, checked there against PyTorch."""
+"""The export mode: write a model as ONNX, after comparing its output in onnxruntime with PyTorch's."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ if TYPE_CHECKING:
     import onnx
 
 TOLERANCE = 0.01
-"""CIELAB units by which a* and b* may differ; rounding makes about 1e-4, and nobody sees less than 1."""
+"""Largest difference of a* and b*, CIELAB units; rounding makes about 1e-4, and below 1 none is visible."""
 
 _PACKAGES = ("onnx", "onnxscript", "onnxruntime")
-_OPSET = 18  # what every runtime of the last years knows
-_LARGEST = 2**31 - 2**20  # bytes of a protobuf message, less what is no weight
+_OPSET = 18  # supported by every runtime of the last years
+_LARGEST = 2**31 - 2**20  # bytes of weights: the limit of a protobuf message, less room for the graph
 _MAX_PHOTOS = 16
 
 
 def run(config: Config) -> int:
-    """Write the model of --weights as an ONNX file, if onnxruntime gives the same colours with it.
+    """Write the model of --weights as an ONNX file, if onnxruntime gives the same colours.
 
     Raises:
-        UserError: a package is missing, no weights, no photo to check on, other colours, or a place that
-            cannot or must not be written.
+        UserError: a package is missing, no weights, no photo to check on, different colours, or the output
+            cannot be written or must not be replaced.
     """
     _check_packages()
     loaded, config = choose_weights(config)
@@ -52,12 +52,12 @@ def run(config: Config) -> int:
         print(describe(config, loaded.model))
         print(f"would write {output}")
         return 0
-    if not world().is_main:  # there is nothing to share
+    if not world().is_main:  # one process does this alone
         return 0
     batches = list(_views(paths, config.image_size, config.max_pixels))
     data = to_onnx(loaded.model, _metadata(config, loaded))
     difference = largest_difference(loaded.model, data, batches)
-    if not difference <= TOLERANCE:  # NaN is not either
+    if not difference <= TOLERANCE:  # true for NaN too
         raise UserError(
             f"{output} is not written: onnxruntime's colours differ from PyTorch's by up to "
             f"{difference:.3g}, more than {TOLERANCE:g}: try other versions of {', '.join(_PACKAGES)}"
@@ -72,11 +72,11 @@ def run(config: Config) -> int:
 
 
 def to_onnx(model: ColorizationModel, metadata: dict[str, str]) -> bytes:
-    """A model as ONNX, weights and scaling within.
+    """Convert a model to ONNX, including weights and input and output scaling.
 
     Args:
         model: in evaluation mode, on the CPU.
-        metadata: goes to metadata_props.
+        metadata: stored as metadata_props.
     Returns:
         The bytes of a file: `L` (batch, 1, height, width) float32 in [0, 100] -> `ab` (batch, 2, height,
         width) float32, CIELAB units; batch, height and width are free.
@@ -90,7 +90,7 @@ def to_onnx(model: ColorizationModel, metadata: dict[str, str]) -> bytes:
         raise UserError(f"the model has {size / 1e9:.1f} GB of weights, and an ONNX file holds 2 GB")
     program = torch.onnx.export(
         _Predicting(model),
-        (torch.zeros(2, 1, 64, 96),),  # a batch of 1 would be taken for the only one
+        (torch.zeros(2, 1, 64, 96),),  # with 1, the exporter would fix the batch size
         dynamo=True,
         verbose=False,
         opset_version=_OPSET,
@@ -98,7 +98,7 @@ def to_onnx(model: ColorizationModel, metadata: dict[str, str]) -> bytes:
         output_names=["ab"],
         dynamic_shapes={"L": {0: "batch", 2: "height", 3: "width"}},
     )
-    assert program is not None  # with dynamo there is one
+    assert program is not None  # always with dynamo=True
     proto = program.model_proto
     _tidy(proto.graph)
     onnx.helper.set_model_props(proto, metadata)
@@ -107,14 +107,14 @@ def to_onnx(model: ColorizationModel, metadata: dict[str, str]) -> bytes:
 
 @torch.inference_mode()
 def largest_difference(model: ColorizationModel, data: bytes, batches: Sequence[Tensor]) -> float:
-    """How far the colours of an ONNX file are from those of the model that it was made of.
+    """Compare the colours of an ONNX file with those of the model that it was exported from.
 
     Args:
         model: in evaluation mode, on the CPU.
         data: the bytes of the file, run by onnxruntime on the CPU.
         batches: of L*, (N, 1, H, W) float32 each.
     Returns:
-        The largest difference in a* or b*, CIELAB units; NaN or infinite where a colour is.
+        The largest difference in a* or b*, CIELAB units; NaN or infinite if a colour is.
     """
     import onnxruntime
 
@@ -127,7 +127,7 @@ def largest_difference(model: ColorizationModel, data: bytes, batches: Sequence[
 
 
 class _Predicting(nn.Module):
-    """From L* to the colours: what an exported model does."""
+    """The exported computation: `predict` as forward, from L* to a* and b*."""
 
     def __init__(self, model: ColorizationModel) -> None:
         super().__init__()
@@ -146,7 +146,7 @@ def _check_packages() -> None:
 
 
 def _output(config: Config, loaded: LoadedModel) -> Path:
-    """Where the file goes, by default under the name of the weights into the folder at hand."""
+    """The path of the file to write, by default named after the weights, in the working directory."""
     if config.format not in (None, "onnx"):
         raise UserError(f"--format={config.format} is for pictures: leave it out, what is written is onnx")
     output = config.output_path or Path(f"{loaded.label}.onnx")
@@ -165,7 +165,7 @@ def _photos(config: Config) -> list[Path]:
 
 
 def _views(paths: Sequence[Path], side: int, max_pixels: int) -> Iterator[Tensor]:
-    """L* of the photos in batches of several sizes: the model's own, odd ones, and less than its stride."""
+    """Yield L* of the photos in batches of several sizes: the model's, odd ones, and below its stride."""
     shapes = {(side, side): 1, (side + 33, side): 2, (97, 130): 3, (31, 45): 5}  # (width, height): photos
     views: dict[tuple[int, int], list[Tensor]] = {shape: [] for shape in shapes}
     for path in paths:
@@ -179,7 +179,7 @@ def _views(paths: Sequence[Path], side: int, max_pixels: int) -> Iterator[Tensor
 
 
 def _metadata(config: Config, loaded: LoadedModel) -> dict[str, str]:
-    """What the file says of itself beside its graph."""
+    """The metadata of the ONNX file."""
     return {
         "program": f"colorizer {VERSION}",
         "model": loaded.name,
@@ -194,9 +194,9 @@ def _metadata(config: Config, loaded: LoadedModel) -> dict[str, str]:
 
 
 def _tidy(graph: onnx.GraphProto) -> None:
-    """Name the output's size as the input's, and drop what the exporter notes for itself.
+    """Give the output's axes the names of the input's, and drop the exporter's annotations.
 
-    It writes sizes as formulas of its own, and into every node the line of source it comes from, with the
+    The exporter names sizes by formulas, and annotates every node with its line of source, including
     paths of this machine.
     """
     del graph.value_info[:]

@@ -25,21 +25,21 @@ from models.settings import ModelSettings
 log = logging.getLogger(__name__)
 
 _MODULES = {"test": "evaluate", "serve": "web.server", "check": "data.check"}
-"""Mode -> module with `run(config) -> exit code`, where its name is another; imported late: torch is slow."""
+"""Mode -> module with `run(config) -> exit code`, if named differently; imported late, as torch is slow."""
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose errors look like all others of the program."""
+    """A parser that raises its errors as UserError."""
 
     def error(self, message: str) -> NoReturn:
         raise UserError(f"{message}; see --help")
 
 
 def build_parser(mode: str | None = None) -> Parser:
-    """One flag for every setting of the configuration and of the models.
+    """Build the parser, with a flag for every setting of the configuration and of the models.
 
     Args:
-        mode: whose flags the help shows; None: all.
+        mode: the help shows the flags of this mode; None: all flags.
     """
     hint = "" if mode else " --mode=predict --help lists what is for predict alone, and so for every mode."
     parser = Parser(prog="main.py", description=f"Colorize photographs.{hint}", allow_abbrev=False)
@@ -53,7 +53,7 @@ def build_parser(mode: str | None = None) -> Parser:
 
 
 def parse(argv: Sequence[str] | None) -> Config:
-    """Turn the command line into a checked configuration.
+    """Parse the command line into a validated configuration.
 
     Raises:
         UserError: an unknown flag, mode or model, a flag of another mode, or a value that is not allowed.
@@ -81,8 +81,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the program.
 
     Returns:
-        0; 1 when some photos or clips of a folder could not be colored; 2 for what the user can put right,
-        told in one line on stderr; 130 for Ctrl-C.
+        0; 1 if some photos or clips of a folder could not be colored; 2 for errors that the user can fix,
+        printed as one line to stderr; 130 for Ctrl-C.
     """
     try:
         _set_up_output()
@@ -98,12 +98,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return _stop()
-    except Exception as error:  # Ctrl-C while torch loads may become any; what is not known is raised again
+    except Exception as error:  # Ctrl-C during an import may turn into any exception
         return _stop() if _comes_of_ctrl_c(error) else _explain(error)
 
 
 def _explain(error: Exception) -> int:
-    """Say in one line what a person can put right; what nobody can is raised again."""
+    """Print an error that the user can fix as one line, and return exit code 2; raise any other again."""
     if isinstance(error, UserError):
         return _fail(str(error))
     if isinstance(error, OSError):
@@ -129,7 +129,7 @@ def _sections() -> Iterator[tuple[type, list[dataclasses.Field[Any]]]]:
 
 
 def _find_mode(argv: Sequence[str] | None) -> str | None:
-    """The mode that was asked for, before anything else of the command line is looked at."""
+    """Parse only --mode, before the rest of the command line; None if it is missing."""
     scout = Parser(add_help=False, allow_abbrev=False)
     scout.add_argument("--mode")
     mode: str | None = scout.parse_known_args(argv)[0].mode
@@ -139,7 +139,7 @@ def _find_mode(argv: Sequence[str] | None) -> str | None:
 
 
 def _rename(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What was given, former names replaced by those of today, with a warning."""
+    """Replace former names of settings by the current ones, with a warning."""
     renamed = dict(given)
     for former in [name for name in given if name in RENAMED]:
         name = RENAMED[former]
@@ -163,14 +163,14 @@ def _set_up_output() -> None:
     if not world().is_main:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):  # file names may hold what a terminal cannot show
+        if hasattr(stream, "reconfigure"):  # file names may hold characters that a terminal cannot encode
             stream.reconfigure(errors="replace")
     if not sys.warnoptions:
         warnings.simplefilter("ignore")
         listen()
     level = logging.WARNING if world().is_main else logging.ERROR
     logging.basicConfig(format="%(levelname)s: %(message)s", level=level)
-    for module in ("data.shards", "media"):  # files that this process alone has looked at
+    for module in ("data.shards", "media"):  # they warn of files that only this process has read
         logging.getLogger(module).setLevel(logging.WARNING)
     logging.addLevelName(logging.WARNING, "warning")
     for library in ("PIL", "matplotlib"):
@@ -178,7 +178,7 @@ def _set_up_output() -> None:
 
 
 def _comes_of_ctrl_c(error: BaseException | None) -> bool:
-    """Whether Ctrl-C came within an import, which may make an error of its own of it."""
+    """Whether an error was caused by Ctrl-C, such as during an import, which may raise its own error."""
     while error is not None and not isinstance(error, KeyboardInterrupt):
         error = error.__cause__ or error.__context__
     return error is not None
@@ -208,7 +208,7 @@ def _is_lost_process(error: Exception) -> bool:
 
 
 def command() -> NoReturn:
-    """The program as a command of the shell."""
+    """Entry point of the shell command; exits with the code of `main`."""
     code = main()
     from core.distributed import leave
 

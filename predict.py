@@ -1,4 +1,4 @@
-"""The predict mode: color a photo, a clip, or what is in a folder, at its own resolution."""
+"""The predict mode: color a photo, a clip, or the photos and clips of a folder, at their own resolution."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ log = logging.getLogger(__name__)
 
 
 def run(config: Config) -> int:
-    """Color --image_path, a photo, a clip or a folder of them, and write what comes out.
+    """Color --image_path, a photo, a clip or a folder of them, and write the results.
 
     Returns:
-        0; 1 when some photos or clips of a folder could not be read.
+        0; 1 if some photos or clips of a folder failed.
     Raises:
-        UserError: no photo or clip, no weights, or a place that cannot or must not be written.
+        UserError: no photo or clip, no weights, or the output cannot be written or must not be replaced.
     """
     path = config.image_path
     if path is None:
@@ -65,7 +65,7 @@ def run(config: Config) -> int:
                 return _run_folder(config, path, tell)
             with through_pipes(config) as piped, keeping_remarks() as remarks:
                 _run_file(piped)
-        except UserError as error:  # of a folder: what ends it all
+        except UserError as error:  # for a folder, only errors that stop the whole run get here
             tell({**done, "status": "failed", "reason": str(error)})
             raise
         seconds = round(time.monotonic() - start, 3)
@@ -122,7 +122,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
         of_photos = job("side_by_side", "sample_seed")
     results = color_photos(painter.color_file, files.photos, of_photos)
     results += color_clips_of(painter, files.clips, of_clips)
-    if not world().is_main:  # the exit code of one says it for all, when all is written
+    if not world().is_main:  # only the main process reports, after all have written
         return 0
     report.finish(results)
     places = [output / result.name for result in results if result.status == "failed"]
@@ -136,7 +136,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
 
 
 def _sum_up(results: Sequence[Result], files: Files, jobs: Sequence[FolderJob]) -> int:
-    """Say what became of a folder; returns the exit code."""
+    """Print a summary of a folder; returns the exit code."""
     if files.others:
         print(count_endings(files.others))
     if mixture := warn_of_mixture(results, {(job.weights, job.settings) for job in jobs}):

@@ -1,4 +1,4 @@
-"""The train mode: open or resume a run, train, test what is best."""
+"""The train mode: open or resume a run, train, and test the best weights."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def run(config: Config) -> int:
     """Train a model on --data_dir, keep its best weights in --run_dir, and test them.
 
     Raises:
-        UserError: the folder, the flags or the run directory do not allow it, or the loss left the
-            finite numbers.
+        UserError: the folder, the flags or the run directory do not allow it, or the loss became
+            infinite or NaN.
     """
     device = find_device(config.device)
     reuse_freed_memory()
     config, initial = _resolve(config)
     last = config.run_path / LAST
-    # A run that was stopped before its first checkpoint has but a split and a configuration.
+    # A run that was stopped before its first checkpoint has only a split and a configuration.
     state = load_training_state(last) if config.resume and last.exists() else None
     torch.manual_seed(config.seed)
     model = initial.model if initial else build_model(config.model, **config.model_settings)
@@ -62,7 +62,7 @@ def run(config: Config) -> int:
         model.freeze_encoder()
     listing = open_listing(config)
     if state is None and not config.dry_run:
-        # What can fail at once does so before thousands of photos are decoded.
+        # Fail early, before thousands of photos are decoded.
         check_writable(config.run_path)
     if not config.dry_run:
         with main_first():
@@ -79,18 +79,18 @@ def run(config: Config) -> int:
     objective = build_objective(config.model, model, criterion, manifest.classes)
     origin = _origin(config, initial)
     trainer = Trainer(config, model, objective, manifest, device, origin, state)
-    if world().is_main:  # before the photos are packed, so that --resume goes on there
+    if world().is_main:  # before the photos are packed, so that --resume can continue from there
         _open_run(config, listing, manifest, vars(model.settings), origin)
     trainer.fit()
     return _test_best(config, manifest)
 
 
 def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
-    """The configuration of a new run or of the one to resume, and the weights that a new one starts from."""
+    """The configuration of a new or resumed run, and the initial weights of a new one (None: random)."""
     initial = None
     if config.resume:
         config = restore_config(config)
-    find_model(config.model)  # one without weights is told so before any are read
+    find_model(config.model)  # it rejects a model without weights before any are read
     if config.init_weights and not (config.resume and (config.run_path / LAST).exists()):
         initial, config = initial_weights(config)
     if holds_run(config.run_path) and not (config.resume or config.overwrite or config.dry_run):
@@ -104,7 +104,7 @@ def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
 
 
 def _settle_loss(config: Config) -> Config:
-    """The configuration with the loss that the model is trained with: `--loss`, or its own."""
+    """Set the loss that the model is trained with: `--loss`, or the model's own."""
     if find_objective(config.model).takes_loss:
         parse_loss(config.loss)
         return config
@@ -130,7 +130,7 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
 
 
 def _origin(config: Config, initial: LoadedModel | None) -> dict[str, Any] | None:
-    """What the weights that the run started from say of themselves; None for random ones."""
+    """SHA-256 and metadata of the run's initial weights; None for random ones."""
     if initial:
         return {"sha256": initial.sha256, **initial.info}
     if config.resume:
@@ -146,7 +146,7 @@ def _open_run(
     settings: dict[str, Any],
     origin: dict[str, Any] | None,
 ) -> None:
-    """Write what a run starts with, in place of what an earlier one left."""
+    """Write the configuration; for a new run also the manifest, after clearing an earlier one."""
     if config.resume:
         forget_scores(config.run_path)
     else:
@@ -163,7 +163,7 @@ def _open_run(
 
 
 def _is_tested(config: Config) -> bool:
-    """Whether the score of the best weights is there, or there are no photos to score."""
+    """Whether the best weights were scored, or there are no test photos."""
     splits = {row["split"] for row in read_csv(config.run_path / MANIFEST)}
     return "test" not in splits or (config.run_path / METRICS).exists()
 

@@ -1,1 +1,1 @@
-"""Files of weights and of trainings: written, read, recognized, found."""
+"""Read, write, recognize and locate files of weights and of training states."""

@@ -30,9 +30,9 @@ class LoadedModel:
     Attributes:
         model: the model.
         name: its key in `MODELS`.
-        path, sha256: the file it came from.
-        info: what else the file says: image_size, resize, training, validation, manifest_sha256, versions;
-            data, terms and metrics where it ships. Empty for a plain state dict.
+        path, sha256: of the file.
+        info: other metadata of the file: image_size, resize, training, validation, manifest_sha256, versions;
+            for shipped weights also data, terms and metrics. Empty for a plain state dict.
     """
 
     model: ColorizationModel
@@ -43,22 +43,22 @@ class LoadedModel:
 
     @property
     def label(self) -> str:
-        """A short name: that of the file, or of the run's folder where it is the best of a run."""
+        """A short name: that of the file, or of its folder if it is the best checkpoint of a run."""
         return self.path.absolute().parent.name if self.path.name == BEST else self.path.stem
 
 
 def save_weights(path: Path, name: str, model: ColorizationModel, info: dict[str, Any]) -> None:
-    """Write a self-describing .safetensors file, whole or not at all.
+    """Write a self-describing .safetensors file atomically.
 
     Args:
-        path: where to.
+        path: of the file to write.
         name: key of the model in `MODELS`.
-        model: all that predicting needs of it is saved, frozen weights too.
-        info: JSON values to keep beside it.
+        model: its whole state dict is saved, frozen weights included.
+        info: JSON values to store as metadata.
     """
     tensors = {k: v.detach().cpu().contiguous() for k, v in model.state_dict().items()}
     about = {"format": FORMAT, "model": name, "settings": vars(model.settings), "info": info}
-    # One entry, because safetensors writes several in no fixed order: equal runs, equal bytes.
+    # One metadata entry: safetensors writes several in no fixed order, but equal runs must give equal bytes.
     write_bytes(path, safetensors.torch.save(tensors, {_METADATA_KEY: json.dumps(about)}))
 
 
@@ -69,11 +69,11 @@ def load_weights(
 
     Args:
         path: .safetensors written here, or a .pth state dict with the reference's keys.
-        name: the model asked for; None takes what the file says or its keys fit.
-        settings: the model's settings to use instead of the file's.
-        may_extend: take weights of the model that the one asked for extends, too.
+        name: the requested model; None: the one that the file names or its keys fit.
+        settings: model settings that override the file's.
+        may_extend: also accept weights of the model that the requested one extends.
     Raises:
-        UserError: unreadable, of another model, or of other shapes; names the difference.
+        UserError: unreadable, of another model, or of other shapes; the message names the difference.
     """
     state, metadata = read_state_and_metadata(path)
     digest = sha256(path)
@@ -90,7 +90,7 @@ def load_weights(
     try:
         check_state(state, model.state_dict(), f"weights {path}", name)
     except UserError as error:
-        # Most settings may be told anew, but not those that the shapes depend on.
+        # Settings may be overridden, except those that the shapes depend on.
         for key in settings:
             if settings[key] != stored.get(key, settings[key]):
                 flag = f"--{key}={settings[key]}"
@@ -107,7 +107,7 @@ def load_weights(
 def _describe(
     path: Path, state: dict[str, Tensor], metadata: dict[str, str]
 ) -> tuple[str | None, dict[str, Any], dict[str, Any]]:
-    """(model, settings, info) of a file, as far as it says."""
+    """Parse (model, settings, info) from the metadata of a file, or else from the keys of its state dict."""
     if _METADATA_KEY not in metadata:
         return (*recognize(state), {})
     try:
@@ -123,7 +123,7 @@ def _describe(
 
 
 def recognize(state: dict[str, Tensor]) -> tuple[str | None, dict[str, Any]]:
-    """The model whose names these are, when there is one, and the settings that they fit."""
+    """The model that has these state dict keys, or None, and the settings that fit the tensors."""
     for name, model in MODELS.items():
         settings = model.settings_of(state)
         if settings is not None:

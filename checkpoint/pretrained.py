@@ -1,4 +1,4 @@
-"""Networks trained on ImageNet: how they are downloaded, and the inputs that they expect."""
+"""Networks pretrained on ImageNet: download their weights, and normalize their inputs."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 def normalize_imagenet(rgb: Tensor) -> Tensor:
-    """(N, 3, H, W) in [0, 1] -> the same with ImageNet's mean and standard deviation taken out."""
+    """Normalize RGB (N, 3, H, W) in [0, 1] by ImageNet's mean and standard deviation."""
     channels = zip(rgb.unbind(1), IMAGENET_MEAN, IMAGENET_STD, strict=True)
     return torch.stack([(channel - mean) / std for channel, mean, std in channels], dim=1)
 
 
 def download_imagenet(weights: WeightsEnum, network: str, remedy: str) -> dict[str, Tensor]:
-    """The state dict of a network of torchvision, from its cache or from the net.
+    """Load the state dict of a torchvision network from its cache, or download it.
 
     Args:
         weights: of torchvision.
-        network: its name in the message.
-        remedy: what the message advises, with `{url}` and `{folder}` of the cache in it.
+        network: its name in the error message.
+        remedy: advice of the error message, with placeholders `{url}` and `{folder}` (the cache).
     Raises:
-        UserError: it cannot be had; there is no fallback.
+        UserError: neither cached nor downloadable; there is no fallback.
     """
     try:
         return dict(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))

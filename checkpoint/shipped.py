@@ -1,4 +1,4 @@
-"""The weights that ship with the project: where they are, and whether a file is intact."""
+"""Locate the weights that ship with the project, and verify their checksums."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from core.runs import BEST
 FOLDER = Path(__file__).resolve().parent.parent / "weights"
 SUMS = "SHA256SUMS"
 DEFAULT = "unet_vivid"
-"""Name of the weights that color photos where nobody names a model or weights, and no run has left any."""
+"""Name of the default weights, used if no model and no weights are named and no run has left any."""
 
 
 def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:
-    """The file to use: the one named, else the run's best, else the one that ships for a model.
+    """Find the weights file to use: the one named, else the run's best, else the shipped one of a model.
 
     Args:
-        weights: a file, the folder of a run, or the bare name of a file that ships, such as 'model1_vivid'.
-        best: of the run directory.
+        weights: a file, the folder of a run, or the name of a shipped file, such as 'model1_vivid'.
+        best: path of the run's best checkpoint, which need not exist.
         name: of the model.
     Raises:
-        UserError: there is none.
+        UserError: no file is named, and neither of the others exists.
     """
     if weights is not None:
         shipped = FOLDER / f"{weights}.safetensors"
@@ -39,10 +39,10 @@ def find_weights(weights: Path | None, best: Path | None, name: str) -> Path:
 
 
 def check_shipped(path: Path, sha256: str) -> None:
-    """Compare a file that ships with the committed list of SHA-256 sums.
+    """Verify a shipped file against the committed list of SHA-256 sums; other files pass.
 
     Raises:
-        UserError: it is not the file that was committed.
+        UserError: the file differs from the committed one.
     """
     sums = FOLDER / SUMS
     if path.resolve().parent != FOLDER or not sums.exists():

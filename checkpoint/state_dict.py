@@ -1,4 +1,4 @@
-"""State dicts: read from files that may be anything, and compared with a model key by key."""
+"""Read state dicts from untrusted files, and validate them against a model key by key."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
     Returns:
         Names and tensors on the CPU.
     Raises:
-        UserError: missing, damaged, no state dict, or a pickle with code in it, which is not run.
+        UserError: missing, damaged, no state dict, or a pickle that contains code, which is not executed.
     """
     return read_state_and_metadata(path)[0]
 
@@ -67,18 +67,18 @@ def read_state_and_metadata(path: Path) -> tuple[dict[str, Tensor], dict[str, st
             f"weights {path} are no plain state dict: save them with torch.save(model.state_dict(), PATH)"
         )
     for name in [name for name in state if name.endswith(_MEAN)]:
-        # Batch norm's count of steps, which nothing here uses and older files lack.
+        # Batch norm's step counter, which is not used here and which older files lack.
         state.setdefault(name.removesuffix(_MEAN) + "num_batches_tracked", torch.tensor(0))
     return dict(state), {}
 
 
 def check_state(state: dict[str, Tensor], expected: Mapping[str, Tensor], source: str, model: str) -> None:
-    """Check that names and shapes are exactly those of a model, and every number finite.
+    """Check that keys and shapes are exactly those of a model, and that all values are finite.
 
-    A single number may be stored as () or (1,); it is brought to the shape expected.
+    A scalar may be stored as () or (1,); it is reshaped in place to the expected shape.
 
     Raises:
-        UserError: names the first difference.
+        UserError: the message names the first difference.
     """
     for name, tensor in expected.items():
         if name not in state:

@@ -1,4 +1,4 @@
-"""last.pt: all that resuming a training needs."""
+"""last.pt: the state from which a training is resumed."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from core.files import write_bytes
 
 
 def save_training_state(path: Path, state: dict[str, Any]) -> None:
-    """Write tensors and plain values for `load_training_state`, whole or not at all."""
+    """Write tensors and plain values for `load_training_state`, atomically."""
     buffer = io.BytesIO()
     torch.save(state, buffer)
     write_bytes(path, buffer.getvalue())
 
 
 def load_training_state(path: Path) -> dict[str, Any]:
-    """Read a training state; nothing in it is executed.
+    """Read a training state; code in the pickle is not executed.
 
     Raises:
         UserError: the file is damaged.
@@ -40,10 +40,10 @@ def load_training_state(path: Path) -> dict[str, Any]:
 def split_state(
     state: dict[str, Any], model: nn.Module
 ) -> tuple[dict[str, Tensor], dict[str, Tensor], dict[str, Any]]:
-    """The parts of a training state: of the model, of the objective, and the averaged weights.
+    """Split a training state into the states of the model, of the objective and of the averaged weights.
 
-    Before version 0.1 was released (2026-11) the objective's were among the model's, and averaged with them;
-    version 0.2 need not read that any more.
+    Before the release of version 0.1 (2026-11) the model's state contained the objective's, also in the
+    average; version 0.2 need not read that format any more.
     """
     own = model.state_dict().keys()
     average = state["average"] or {}

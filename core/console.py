@@ -1,4 +1,4 @@
-"""What a run says while it works: lines where nobody watches a bar, JSON for programs that call this one."""
+"""Progress output: log lines if standard error is no terminal, JSON lines for programs that call this one."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from tqdm import tqdm
 LINE_EVERY_S = 30.0
 
 Tell = Callable[[dict[str, Any]], None]
-"""Takes what became of a file: name, status, seconds, reason."""
+"""Reports the result of one file: name, status, seconds, reason."""
 
 
 class ProgressLines(tqdm):
-    """A bar for pipes and files: a line now and then instead of one that is drawn anew."""
+    """A progress bar for pipes and files: prints a new line periodically instead of redrawing one."""
 
     def __init__(self, total: int, **options: Any) -> None:
         self._last_line: float | None = None
@@ -26,7 +26,7 @@ class ProgressLines(tqdm):
         super().__init__(total=total, bar_format=shape, miniters=1, file=sys.stderr, **options)
 
     def display(self, msg: str | None = None, pos: int | None = None) -> None:
-        """Write a line where the last is long enough ago."""
+        """Write a line if the last one was written at least `LINE_EVERY_S` ago."""
         now = time.monotonic()
         if self._last_line is None:
             self._last_line = now
@@ -36,19 +36,19 @@ class ProgressLines(tqdm):
             self.fp.flush()
 
     def clear(self, *_: Any, **__: Any) -> None:
-        """Lines that were written stay."""
+        """Do nothing: lines already written cannot be erased."""
 
     def close(self) -> None:
-        """Write nothing: what comes of the work is told elsewhere."""
+        """Write nothing: the result is reported elsewhere."""
         self.disable = True
 
 
 @contextlib.contextmanager
 def telling(progress: str) -> Iterator[Tell]:
-    """What tells of each file within the block.
+    """Provide the function that reports each file within the block.
 
     Args:
-        progress: 'json' writes a line of JSON for each to standard output, and all else that is printed goes
+        progress: 'json' writes one line of JSON per file to standard output, and redirects all other output
             to standard error; 'auto' writes none.
     """
     if progress != "json":
@@ -57,7 +57,7 @@ def telling(progress: str) -> Iterator[Tell]:
     output = sys.stdout
 
     def tell(values: dict[str, Any]) -> None:
-        # Escaped, because names may hold what is no Unicode.
+        # json.dumps escapes non-ASCII: file names may hold bytes that are not valid Unicode.
         output.write(json.dumps(values) + "\n")
         output.flush()
 

@@ -1,4 +1,4 @@
-"""Settings of the photos with their true colours, which train, test and compare open."""
+"""Settings of the data set of color photos that train, test and compare read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which device to compute on, in which precision, with which versions."""
+"""Select the device and the precision, tune torch for them, and report the versions in use."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from core.errors import UserError
 
 log = logging.getLogger(__name__)
 
-# Of CUDA, of other GPUs and of the CPU: torch raises a plain RuntimeError for some of them.
+# Messages of CUDA, of other GPUs and of the CPU: for some, torch raises a plain RuntimeError.
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, of the machine or of the device."""
+    """Whether an error means that the machine or the device is out of memory."""
     told = isinstance(error, RuntimeError) and any(text in str(error) for text in _OUT_OF_MEMORY)
     return told or isinstance(error, MemoryError)
 
@@ -38,7 +38,7 @@ def find_device(name: str) -> torch.device:
     Every process of a job gets a GPU of its own.
 
     Raises:
-        UserError: the device asked for is not there.
+        UserError: the requested device is not available.
     """
     available = {
         "cuda": torch.cuda.is_available(),
@@ -63,7 +63,7 @@ def find_device(name: str) -> torch.device:
 def find_precision(name: str, device: torch.device) -> torch.dtype:
     """Turn 'auto', 'float32' or 'bfloat16' into the dtype that the network computes in.
 
-    'auto' takes bfloat16 where the hardware multiplies it: elsewhere it is emulated and slower.
+    'auto' takes bfloat16 if the hardware supports it; otherwise it would be emulated, which is slower.
     """
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
@@ -76,17 +76,17 @@ def find_precision(name: str, device: torch.device) -> torch.dtype:
 
 @contextlib.contextmanager
 def autocast(device: torch.device, dtype: torch.dtype) -> Iterator[None]:
-    """Compute the layers that gain from it in `dtype`; float32 changes nothing."""
+    """Run the block under torch.autocast with `dtype`; float32 changes nothing."""
     with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
         yield
 
 
 @contextlib.contextmanager
 def one_thread() -> Iterator[int]:
-    """Compute operations of this thread, and of those that begin within, on one core; gives how many it had.
+    """Run torch operations of this thread, and of threads started within, on one core; yield the old number.
 
-    Where small operations follow one another, the others would wait for the next of them at full speed, in
-    the way of whatever else is done.
+    In a sequence of small operations the other threads of the pool would busy-wait between them, and take
+    cores from other work.
     """
     num = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -97,19 +97,19 @@ def one_thread() -> Iterator[int]:
 
 
 def compile_if_possible(model: nn.Module, image_size: int, device: torch.device) -> None:
-    """Have torch.compile fuse a network's operations; where that fails, say why and leave it as it is.
+    """Compile a network with torch.compile; if that fails, log the reason and leave it uncompiled.
 
     Args:
-        model: takes (N, 1, H, W) and gives a tensor, or a tuple of tensors and None; its weights and state
+        model: takes (N, 1, H, W) and returns a tensor, or a tuple of tensors and None; its weights and state
             dict stay the same.
-        image_size: side of the photos that it is tried on.
-        device: where it is.
+        image_size: side of the trial input.
+        device: of the model.
     """
-    trial = copy.deepcopy(model)  # whose statistics may move
+    trial = copy.deepcopy(model)  # the trial step may update batch norm statistics
     try:
         out = torch.compile(trial)(torch.zeros(2, 1, image_size, image_size, device=device))
         sum(leaf.sum() for leaf in tree_leaves(out) if leaf is not None).backward()
-    except (RuntimeError, OSError, ImportError) as error:  # Dynamo's and Inductor's own are RuntimeErrors
+    except (RuntimeError, OSError, ImportError) as error:  # errors of Dynamo and Inductor are RuntimeErrors
         reason = str(error).strip().partition("\n")[0]
         log.warning("--compile does not work here and is left out (%s)", reason)
     else:
@@ -117,23 +117,23 @@ def compile_if_possible(model: nn.Module, image_size: int, device: torch.device)
 
 
 def reuse_freed_memory() -> None:
-    """Have the C library keep freed memory for the next step instead of giving it back.
+    """Have the C library keep freed memory for the next step instead of returning it to the system.
 
-    Every step frees and asks for the same gigabyte. As it comes, glibc returns such blocks to the
-    system, which hands them out again zeroed, page by page, and a step on a CPU waits for it. Elsewhere
-    than on glibc nothing happens. What was freed stays with the process until it ends.
+    Every step frees and allocates the same gigabyte. By default glibc returns such blocks to the system,
+    which zeroes them page by page when they are allocated again, and slows down a step on a CPU. Without
+    glibc this does nothing. Freed memory stays with the process until it ends.
     """
-    trim_threshold, mmap_threshold, never = -1, -3, 2**31 - 1  # of malloc.h
+    trim_threshold, mmap_threshold, never = -1, -3, 2**31 - 1  # constants of malloc.h
     with contextlib.suppress(OSError, AttributeError, TypeError):
         libc = ctypes.CDLL(None)
-        # Before version 2.35 glibc takes no more than 32 MiB.
+        # glibc before 2.35 accepts at most 32 MiB.
         if not libc.mallopt(mmap_threshold, never):
             libc.mallopt(mmap_threshold, 2**25)
         libc.mallopt(trim_threshold, never)
 
 
 def versions() -> dict[str, str]:
-    """Of everything that the numbers of a run depend on."""
+    """Versions of all software that the results of a run depend on."""
     return {
         "colorizer": VERSION,
         "commit": commit(),
@@ -145,9 +145,9 @@ def versions() -> dict[str, str]:
 
 @functools.cache
 def commit() -> str:
-    """The commit of this source, with a + where files differ from it; '' outside a git checkout."""
+    """The git commit of this source, with a + if files differ from it; '' outside a checkout."""
     root = Path(__file__).parent.parent
-    # This repository named, for git would go on to one that the folder may lie in.
+    # The repository is named, since git would otherwise search the parent folders for one.
     command = ["git", f"--git-dir={root / '.git'}", f"--work-tree={root}"]
     command += ["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty=+"]
     try:

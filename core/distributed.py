@@ -1,4 +1,4 @@
-"""The processes that torchrun starts for one job, and what they tell each other. Alone, all of it is free."""
+"""Communication between the processes that torchrun starts for a job; without cost in a single process."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
-if TYPE_CHECKING:  # else it is imported when needed: it takes seconds, and the help has no use for it
+if TYPE_CHECKING:  # otherwise imported on use: it takes seconds, and --help does not need it
     import torch
     import torch.distributed as dist
     from torch import Tensor
 
 T = TypeVar("T")
 
-# One process may pack or download for hours while the others wait. That a process died is noticed
-# at once all the same: its connections close, and torchrun watches it.
+# One process may pack or download for hours while the others wait. A process that dies is still
+# noticed at once: its connections close, and torchrun watches it.
 _TIMEOUT = timedelta(days=2)
 _MARKS_OF_A_LOST_PROCESS = ("gloo", "NCCL", "ProcessGroup", "Connection", "socket")
 
@@ -28,7 +28,7 @@ _store: dist.Store | None = None
 
 @dataclass(frozen=True)
 class World:
-    """This process among those of the job; `local_` counts those of this machine."""
+    """Rank of this process and size of the job; `local_`: among the processes of this machine."""
 
     rank: int = 0
     size: int = 1
@@ -42,7 +42,7 @@ class World:
 
 
 def world() -> World:
-    """What torchrun says in the environment; a process that it did not start is alone."""
+    """Read rank and size from the environment that torchrun sets; without it, a job of one process."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     if any(name not in os.environ for name in names):
         return World()
@@ -51,7 +51,7 @@ def world() -> World:
 
 @contextlib.contextmanager
 def session(device: torch.device) -> Iterator[None]:
-    """Connect the processes of the job for the time of the block."""
+    """Connect the processes of the job (torch.distributed) for the duration of the block."""
     global _store
     if world().size == 1:
         yield
@@ -72,8 +72,8 @@ def session(device: torch.device) -> Iterator[None]:
 def leave(code: int) -> NoReturn:
     """End this process with an exit code.
 
-    In a job of several without Python's own tear-down: a thread of gloo that asks for Python's lock in
-    the middle of it is stopped, which C++ takes for a crash of a job that has done all its work.
+    A job of several processes skips Python's finalization: a gloo thread that requests the GIL during it
+    is killed, which C++ reports as a crash although the work is done.
     """
     if world().size == 1:
         sys.exit(code)
@@ -83,18 +83,18 @@ def leave(code: int) -> NoReturn:
 
 
 def num_cores() -> int:
-    """Cores of this machine for each of its processes."""
+    """Number of cores of this machine per local process, at least 1."""
     return max(1, (os.cpu_count() or 1) // world().local_size)
 
 
 def share(items: Sequence[T]) -> Sequence[T]:
-    """This process's part of what is to be shared out: all parts, in order of rank, are the whole."""
+    """The contiguous part of `items` for this process; the parts in order of rank make up the whole."""
     rank, size = world().rank, world().size
     return items[len(items) * rank // size : len(items) * (rank + 1) // size]
 
 
 def gather(value: T) -> list[T]:
-    """The values of all processes, in order of rank, for every process."""
+    """Gather the values of all processes, in order of rank, on every process."""
     if world().size == 1:
         return [value]
     import torch.distributed as dist
@@ -114,7 +114,7 @@ def sum_over_processes(tensor: Tensor) -> Tensor:
 
 
 def barrier() -> None:
-    """Wait until every process is here."""
+    """Wait until every process has called this."""
     gather(None)
 
 
@@ -129,12 +129,12 @@ def main_first() -> Iterator[None]:
 
 
 def is_first_to_say(message: str) -> bool:
-    """Whether no other process said this, so that what stops all of them is told once."""
-    if _store is None:  # before the processes are connected: what stops one stops all
+    """Whether no other process printed this message yet, so that an error of all is printed once."""
+    if _store is None:  # before the processes are connected, an error of one is an error of all
         return world().local_rank == 0
     try:
         return _store.add(hashlib.sha256(message.encode("utf-8", "replace")).hexdigest(), 1) == 1
-    except RuntimeError:  # the store went with the process that held it
+    except RuntimeError:  # the process that hosted the store has exited
         return True
 
 

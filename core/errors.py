@@ -1,14 +1,14 @@
-"""The exceptions that stand for a person's mistake."""
+"""Exceptions for errors that the user can fix."""
 
 from __future__ import annotations
 
 
 class UserError(ValueError):
-    """Something that the person at the keyboard can put right.
+    """An error that the user can fix, such as a wrong flag or an unreadable file.
 
-    Its message is one line that names the thing and the fix; `main` prints it and exits with 2.
+    Its message is one line that names the cause and the fix; `main` prints it and exits with code 2.
     """
 
 
 class PlaceError(UserError):
-    """A place that cannot be written, such as a full disk: no other file would fare better there."""
+    """A path that cannot be written, such as on a full disk; writing other files there would fail too."""

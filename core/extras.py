@@ -1,12 +1,12 @@
-"""What to do where a feature needs packages that are installed only by those who ask for them."""
+"""Installation advice for features that need optional packages (extras)."""
 
 from __future__ import annotations
 
 
 def installing(extra: str) -> str:
-    """How to install an extra: the end of an error's line.
+    """How to install an extra, as the end of an error message.
 
-    Both commands are for the folder of the sources, from which the command `colorizer` is installed too.
+    Both commands are run in the source folder; the second is for an installed command `colorizer`.
 
     Args:
         extra: a name in `[project.optional-dependencies]` of pyproject.toml.

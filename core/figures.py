@@ -1,4 +1,4 @@
-"""What people look at: progress bars, training curves, example photos."""
+"""Progress bars, and figures of training curves and example photos."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _GAP, _TITLE, _MIN_COLUMN = 8, 18, 120  # pixels of a montage
-_SHARE = 0.97  # of its place that a picture of a grid fills
+_SHARE = 0.97  # share of its grid cell that a picture fills
 
 
 def progress_bar(name: str, total: int, unit: str = "photo") -> tqdm:
-    """A bar over `total` photos or other units, gone when done; lines now and then to a pipe."""
+    """A progress bar over `total` units, removed when done; periodic lines if stderr is no terminal."""
     kind = tqdm if sys.stderr.isatty() else ProgressLines
     return kind(total=total, desc=name, unit=unit, leave=False, disable=not world().is_main)
 
 
 def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
-    """Draw loss and validation PSNR with its floor over the epochs.
+    """Plot loss, validation PSNR and the PSNR of gray photos (the floor) over the epochs.
 
     Args:
         path: a .png.
@@ -55,7 +55,7 @@ def write_loss_plot(path: Path, history: Sequence[dict[str, Any]]) -> None:
 
 
 def write_curves(path: Path, curves: Mapping[str, Sequence[float]], label: str) -> None:
-    """Draw one value per epoch for each of several trainings.
+    """Plot one curve of a value per epoch for each training.
 
     Args:
         path: a .png.
@@ -76,20 +76,20 @@ def write_curves(path: Path, curves: Mapping[str, Sequence[float]], label: str) 
 def write_examples(
     path: Path, columns: Sequence[tuple[str, Sequence[np.ndarray]]], titles: Sequence[str]
 ) -> None:
-    """Draw a grid of photos, one in each column.
+    """Draw a grid of pictures, one photo per column.
 
     Args:
         path: a .png.
-        columns: a caption each, and as many (H, W, 3) uint8 pictures as there are titles.
+        columns: (caption, pictures) each, with one (H, W, 3) uint8 picture per title.
         titles: of the rows.
     """
     figure = _new_figure(2 * len(columns), 2.1 * len(titles))
-    axes = figure.subplots()  # one for all: making axes takes longer than drawing a picture
+    axes = figure.subplots()  # one for all cells: creating axes takes longer than drawing a picture
     for x, (caption, pictures) in enumerate(columns):
         for y, (_, picture) in enumerate(zip(titles, pictures, strict=True)):
             h, w = (_SHARE / 2 * side / max(picture.shape[:2]) for side in picture.shape[:2])
             axes.imshow(picture, extent=(x - w, x + w, y + h, y - h))
-        # Captions hold file names: none of their characters is markup.
+        # Captions are file names, whose $ must not start math markup.
         axes.text(x, -0.5, caption, ha="center", va="bottom", fontsize=7, parse_math=False)
     for y, title in enumerate(titles):
         axes.text(-0.52, y, title, ha="right", va="center", rotation="vertical")
@@ -102,9 +102,9 @@ def montage(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str]) 
     """Put pictures side by side, pixel for pixel, under the titles of their columns.
 
     Args:
-        rows: (H, W, 3) uint8 pictures, as many in each as there are titles; those of a row are of one size,
-            None leaves its place empty.
-        titles: of the columns; cut where they are too long.
+        rows: (H, W, 3) uint8 pictures, one per title; all of a row have the same size, None leaves its cell
+            empty.
+        titles: of the columns; truncated if too long.
     Returns:
         (H, W, 3) uint8 on white.
     """
@@ -130,8 +130,8 @@ def montage(rows: Sequence[Sequence[np.ndarray | None]], titles: Sequence[str]) 
 
 
 def _new_figure(width: float, height: float) -> Figure:
-    """Of so many inches."""
-    from matplotlib.figure import Figure  # here: a bar needs none, and prediction would wait for it
+    """Create a figure; width and height in inches."""
+    from matplotlib.figure import Figure  # a slow import, which progress bars do not need
 
     return Figure(figsize=(width, height), layout="constrained")
 

@@ -1,4 +1,4 @@
-"""Writing files so that nobody ever finds half of one."""
+"""Write files atomically, and read the CSV and JSON files written."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from typing import Any
 from core.errors import PlaceError, UserError
 
 TEMPORARY = ".colorizer-*.tmp"
-"""Pattern of the names that files have while they are written: what is left of them after a kill."""
+"""Pattern of the names of temporary files, which remain if the process is killed while writing."""
 _ABANDONED_S = 3600
 
 
 @contextlib.contextmanager
 def renamed_to(path: Path) -> Iterator[Path]:
-    """A temporary neighbour to write to, which takes the name of `path` at the end of the block.
+    """Provide a temporary file in the folder of `path`, which is renamed to `path` at the end of the block.
 
-    An error in the block, a full disk, a crash or Ctrl-C leaves what stood at `path` before.
+    After an error in the block, a full disk, a crash or Ctrl-C, `path` is unchanged.
     """
-    # A short name of its own: long photo names plus a suffix would pass the file system's limit.
+    # A short random name: a long photo name plus a suffix could exceed the file system's limit.
     temporary = path.absolute().with_name(TEMPORARY.replace("*", secrets.token_hex(8)))
     try:
         yield temporary
@@ -38,10 +38,10 @@ def renamed_to(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
-    """Write `parts`, one after the other, to `path` whole or not at all, making missing folders.
+    """Write `parts`, concatenated, to `path` atomically, creating missing folders.
 
     Raises:
-        PlaceError: the place cannot be written.
+        PlaceError: the path cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -53,25 +53,25 @@ def write_bytes(path: Path, *parts: bytes | memoryview) -> None:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what killed processes left of the files that they were writing, in a folder and below it.
+    """Remove temporary files that killed processes left in a folder and its subfolders.
 
-    A file under way is written to all the time: what was not for an hour has nobody behind it.
+    A file in use is written to continually: one that is unchanged for an hour is abandoned.
     """
     for path in folder.rglob(TEMPORARY):
-        with contextlib.suppress(OSError):  # another process may be as quick
+        with contextlib.suppress(OSError):  # another process may remove it first
             if time.time() - path.stat().st_mtime > _ABANDONED_S:
                 path.unlink()
 
 
 def check_writable(folder: Path) -> None:
-    """Find out now, not after the work, whether files can be made in a folder.
+    """Check before the work starts that files can be created in a folder.
 
     Raises:
-        PlaceError: they cannot.
+        PlaceError: the folder cannot be written.
     """
     probe = folder / TEMPORARY.replace("*", "probe")
     write_bytes(probe, b"")
-    probe.unlink(missing_ok=True)  # another process may have looked at the same time
+    probe.unlink(missing_ok=True)  # another process may probe at the same time
 
 
 def write_text(path: Path, text: str) -> None:
@@ -85,9 +85,9 @@ def write_json(path: Path, value: Any) -> None:
 
 
 class _Lines(list[str]):
-    """Rows as a csv writer makes them, each ended by a plain newline.
+    r"""Rows of a csv writer, each ended by \n instead of \r\n.
 
-    The writer quotes the characters of its own line ending alone, and names may hold either.
+    The writer quotes only the characters of its own line ending, and file names may hold \r or \n.
     """
 
     def write(self, line: str) -> None:
@@ -95,7 +95,7 @@ class _Lines(list[str]):
 
 
 def csv_text(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
-    """Rows under `columns`; what a row lacks stays empty, what it has besides is left out."""
+    """Format rows as CSV with a header of `columns`; missing values stay empty, other keys are dropped."""
     lines = _Lines()
     writer = csv.DictWriter(lines, columns, extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
@@ -109,7 +109,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, Any]], columns: Sequence[s
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:
-    """Read what `write_csv` wrote.
+    """Read a file of `write_csv`.
 
     Raises:
         UserError: the file cannot be read.
@@ -122,7 +122,7 @@ def read_csv(path: Path) -> list[dict[str, str]]:
 
 
 def read_json(path: Path) -> Any:
-    """Read what `write_json` wrote.
+    """Read a file of `write_json`.
 
     Raises:
         UserError: the file cannot be read.

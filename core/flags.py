@@ -1,4 +1,4 @@
-"""Settings as flags of the command line: one for every declaration, its words made a value, its help."""
+"""Command line flags for settings: one per declaration, with its parser and help text."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from core.settings import MODES, describe_range, field_types, in_words
 
 
 def sections(*settings: type) -> Iterator[tuple[type, list[dataclasses.Field[Any]]]]:
-    """The classes that declare settings, bases among them, each once and with its own declarations alone.
+    """Each class that declares settings, base classes included, with the fields that it declares itself.
 
     Args:
-        settings: dataclasses, in the order that the help has them.
+        settings: dataclasses, in the order of the help.
     """
     for section in dict.fromkeys(base for cls in settings for base in cls.__mro__):
         if dataclasses.is_dataclass(section):
@@ -32,13 +32,13 @@ def add_flags(
 ) -> None:
     """Add the flags of a section to a parser.
 
-    A flag that is there already, of another model, gets this one's help beside its own.
+    If another model has added a flag of the same name, this help text is appended to its own.
 
     Args:
-        parser: whose namespace will hold what was given, and nothing more.
-        section: titles the flags with the first words of its docstring.
-        declarations: its settings.
-        mode: whose flags the help shows; None: all.
+        parser: its namespace will hold only the flags that were given, no defaults.
+        section: the start of its docstring, up to a semicolon, is the title of the flags.
+        declarations: the settings of `section`.
+        mode: the help shows the flags of this mode; None: all flags.
     """
     title = (section.__doc__ or "").partition(";")[0].rstrip(".")
     group = parser.add_argument_group(title)
@@ -65,7 +65,7 @@ def add_flags(
 
 
 def _describe(item: dataclasses.Field[Any], mode: str | None) -> str:
-    """A setting's help, range, default and, where all modes are shown, its own, as argparse takes it."""
+    """Help text of a setting for argparse: help, range, default and, if `mode` is None, its modes."""
     notes = [item.metadata["help"]]
     if allowed := describe_range(item.metadata):
         notes.append(allowed)
@@ -87,7 +87,7 @@ def _parse_bool(text: str) -> bool:
 
 
 def _or_switch(parse: Callable[[str], Any], on: float | str) -> Callable[[str], Any]:
-    """`parse`, and the words of a switch: true is `on`, false 0 or no word."""
+    """Extend `parse` by the words of a switch: true gives `on`; false gives 0, or None if `on` is a word."""
     words = {"true": on, "false": None if isinstance(on, str) else 0.0}
     return lambda text: words[text.lower()] if text.lower() in words else parse(text)
 
@@ -100,7 +100,7 @@ def _parse_numbers(text: str) -> tuple[float, ...]:
 
 
 def _parse_path(text: str) -> Path:
-    if not text:  # what an unset variable of a shell leaves; as a path it would be the folder at hand
+    if not text:  # from an unset shell variable; Path("") would be the working directory
         raise argparse.ArgumentTypeError("the path is empty")
     return Path(text)
 

@@ -1,4 +1,4 @@
-"""Which folders a process works in, as others can see; the lock goes with the process, however it ends."""
+"""Advisory locks on folders, released by the system when the process ends for any reason."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if sys.platform != "win32":
 
 
 def try_lock(folder: Path) -> int | None:
-    """Lock a folder for this process until `unlock`, or its end; the folder may be emptied meanwhile.
+    """Lock a folder until `unlock` or the end of the process; its files may be removed meanwhile.
 
     Returns:
-        What `unlock` takes; None where folders cannot be locked: on Windows, and on some network drives.
+        A descriptor for `unlock`; None if folders cannot be locked: on Windows and some network drives.
     Raises:
         BlockingIOError: another process has locked it.
         OSError: the folder cannot be opened.
@@ -33,6 +33,6 @@ def try_lock(folder: Path) -> int | None:
 
 
 def unlock(lock: int | None) -> None:
-    """Give up what `try_lock` returned."""
+    """Release a lock of `try_lock`; None does nothing."""
     if lock is not None:
         os.close(lock)

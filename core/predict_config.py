@@ -241,7 +241,7 @@ class PredictConfig:
 
     @property
     def render_sizes(self) -> tuple[str, ...]:
-        """Where `render_size` names several, each; else none."""
+        """The sizes of `render_size` if it names several, else an empty tuple."""
         return tuple(self.render_size.split(",")) if self.render_size and "," in self.render_size else ()
 
     def _check_render_size(self) -> None:

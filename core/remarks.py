@@ -1,4 +1,4 @@
-"""What is odd about a file that was read all the same: a line on the screen, and in short for a report."""
+"""Warnings about a file that could be processed: a full line for the log, a short form for reports."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Remarks:
-    """Of one file.
+    """The remarks on one file.
 
     Attributes:
-        lines: that were written to the screen.
-        short: each remark without the name of the file, in order, once.
-        is_quiet: whether nothing goes to the screen.
+        lines: remarks that were logged already.
+        short: each remark once, without the name of the file, in order.
+        is_quiet: whether nothing is logged.
     """
 
     lines: set[str] = field(default_factory=set)
@@ -34,12 +34,12 @@ _kept: ContextVar[Remarks | None] = ContextVar("kept", default=None)
 
 @contextlib.contextmanager
 def keeping_remarks(*, is_quiet: bool = False) -> Iterator[Remarks]:
-    """Within the block what is remarked in this thread is kept; each line goes to the screen once.
+    """Collect the remarks that this thread makes within the block; each line is logged once.
 
-    In a block within another the remarks are those of a part, such as a page: they do not join the others'.
+    A nested block collects the remarks on a part, such as a page; they are not added to the outer block's.
 
     Args:
-        is_quiet: nothing goes to the screen, for who begins the block shows it elsewhere.
+        is_quiet: log nothing, since the caller shows the remarks elsewhere.
     """
     outer = _kept.get()
     remarks = Remarks(is_quiet=is_quiet) if outer is None else Remarks(outer.lines, is_quiet=is_quiet)
@@ -51,11 +51,11 @@ def keeping_remarks(*, is_quiet: bool = False) -> Iterator[Remarks]:
 
 
 def remark(line: str, short: str) -> None:
-    """Warn of something.
+    """Log a warning, and add it to the remarks of the current block, if any.
 
     Args:
-        line: for the screen, with the name of the file and the flag that helps.
-        short: the same for who knows the file.
+        line: for the log, with the name of the file and the flag that helps.
+        short: the same without the name of the file.
     """
     kept = _kept.get()
     if kept is None or not (kept.is_quiet or line in kept.lines):
@@ -66,7 +66,7 @@ def remark(line: str, short: str) -> None:
 
 
 def keep(short: str) -> None:
-    """Keep a remark whose line is on the screen already."""
+    """Collect a remark without logging it, since its line is logged already."""
     kept = _kept.get()
     if kept is not None:
         kept.short[short] = None

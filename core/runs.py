@@ -1,4 +1,4 @@
-"""The run directory: what its files are called, and the configuration that it was made with."""
+"""The run directory: names of its files, and its stored configuration."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ _RESUMABLE = {name for name, item in _FIELDS.items() if item.metadata.get("resum
 
 
 def holds_run(run_path: Path) -> bool:
-    """Whether a new training would replace anything of worth.
+    """Whether a folder holds results that a new training would overwrite.
 
-    A manifest and a configuration alone are no run: a training was killed before its first checkpoint.
+    A manifest and a configuration alone do not count: that training was killed before its first checkpoint.
     """
     remains = {path.name for path in _written(run_path)} - {MANIFEST}
     if CONFIG in remains and "facts" in read_config(run_path):
@@ -39,10 +39,10 @@ def holds_run(run_path: Path) -> bool:
 
 
 def clear(run_path: Path) -> None:
-    """Remove what an earlier run wrote, and nothing else that lies there.
+    """Remove the files of an earlier run, and no other files.
 
     Raises:
-        UserError: something cannot be removed.
+        UserError: a file cannot be removed.
     """
     try:
         for path in _written(run_path):
@@ -52,19 +52,19 @@ def clear(run_path: Path) -> None:
 
 
 def forget_scores(run_path: Path) -> None:
-    """Remove the scores of weights that may not stay the best."""
+    """Remove all score files, because training on may replace the best weights."""
     for path in _scores(run_path):
         path.unlink()
 
 
 def _written(run_path: Path) -> list[Path]:
-    """What a run writes, and temporary files of one that was killed; the checkpoint first."""
+    """The files of a run, and temporary files of a killed one; the checkpoint first."""
     patterns = (LAST, BEST, CONFIG, MANIFEST, HISTORY, LOSS_PLOT, "events.out.tfevents.*", TEMPORARY)
     return [path for pattern in patterns for path in run_path.glob(pattern)] + _scores(run_path)
 
 
 def _scores(run_path: Path) -> list[Path]:
-    """The files with scores of the run's weights, whichever photos they are of."""
+    """The score files of the run, of every split and protocol."""
     names = ("metrics{}.json", "per_image{}.csv", "examples{}.png", "compare{}.json", "compare{}.csv")
     splits, protocols = (
         ("", *(f"_{choice}" for choice in _FIELDS[name].metadata["choices"]))
@@ -75,13 +75,13 @@ def _scores(run_path: Path) -> list[Path]:
 
 
 def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]) -> None:
-    """Write config.json: every setting, the model's own with their defaults, and `facts`."""
+    """Write config.json: every setting, the model's settings with their defaults, and `facts`."""
     values = config.to_dict() | {"model_settings": settings, "facts": facts}
     write_json(config.run_path / CONFIG, values)
 
 
 def read_config(run_path: Path) -> dict[str, Any]:
-    """What `write_config` wrote, under the names of today, or an empty dict where there is no run.
+    """Read config.json, with renamed settings under their current names; an empty dict if there is none.
 
     Raises:
         UserError: the file is damaged.
@@ -96,7 +96,7 @@ def read_config(run_path: Path) -> dict[str, Any]:
 
 
 def restore_config(config: Config) -> Config:
-    """The configuration of the run to resume, with what may change taken from `config`.
+    """The stored configuration of the run to resume, with resumable settings taken from `config`.
 
     Raises:
         UserError: there is no run to resume, or a flag contradicts it.
@@ -123,7 +123,7 @@ def restore_config(config: Config) -> Config:
 
 
 def restore(config: Config, stored: dict[str, Any], names: Iterable[str]) -> Config:
-    """`config` with some settings as a stored configuration has them."""
+    """`config` with the settings `names` replaced by those of a stored configuration."""
     return config.replace(**{n: _from_json(n, stored[n]) for n in names if n in stored})
 
 
@@ -133,7 +133,7 @@ def _from_json(name: str, value: Any) -> Any:
         return None
     if kind is Path:
         return Path(value)
-    if isinstance(value, bool) and kind is not bool:  # of a run in which this was a switch
+    if isinstance(value, bool) and kind is not bool:  # from an older run, when this was a switch
         return _FIELDS[name].metadata["bare"] if value else _FIELDS[name].default
     return tuple(value) if isinstance(value, list) else value
 

@@ -1,4 +1,4 @@
-"""Settings as fields of dataclasses: declared with a default, a help text and a range, and checked."""
+"""Settings as dataclass fields: declared with a default, a help text and a range, and validated."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from typing import Any
 from core.errors import UserError
 
 MODES = ("train", "test", "predict", "export", "compare", "serve", "check")
-"""What the program does."""
+"""Values of --mode."""
 SPLITTING = ("train", "test", "compare")
-"""The modes that open a folder of photos with their true colours."""
+"""The modes that open a data set of color photos with its splits."""
 LISTING = (*SPLITTING, "check")
-"""The modes that look into such a folder."""
+"""The modes that list the photos of such a data set."""
 LOOKING = tuple(mode for mode in MODES if mode != "check")
-"""The modes in which a model sees photos."""
+"""The modes that run a model on photos."""
 COLORING = ("predict", "compare", "serve")
-"""The modes that color photos for people."""
+"""The modes that write or show colored photos."""
 KINDS = ("photo", "clip", "folder")
-"""What `predict` colors."""
+"""Kinds of input of `predict`."""
 
 
 def setting(
@@ -41,18 +41,19 @@ def setting(
     choices: tuple[str, ...] = (),
     bare: float | str | None = None,
 ) -> Any:
-    """Declare one setting of a dataclass: default, help, whom it is for, and what it is checked against.
+    """Declare one setting of a dataclass: default, help, scope and range.
 
     Args:
-        default: value when nobody says otherwise.
+        default: value if the flag is not given.
         help: one line, with the unit.
-        modes: those that use it, of `MODES`; in another one its flag is an error.
-        kinds: of `KINDS`, those of which `predict` uses it.
-        instead: mode or kind that it is not for -> the advice to give there, where 'leave it out' is not all.
-        resumable: whether a run that is resumed may be told it anew; else that would be another run.
+        modes: the `MODES` that use it; in any other its flag is an error.
+        kinds: the `KINDS` of input for which `predict` uses it.
+        instead: mode or kind that it is not for -> advice for the error message, in place of 'leave it out'.
+        resumable: whether it may be changed when a run is resumed; otherwise a change is an error.
         low, above, high: smallest value, bound the value must exceed, largest value.
-        choices: the only words allowed.
-        bare: of a number or a word that was a switch once: what the flag means without a value, and `true`.
+        choices: the only values allowed.
+        bare: the value of the flag if it is given without one, or as `true`; for settings of type float or
+            str that were a switch once.
     """
     allowed = {"low": low, "above": above, "high": high, "choices": choices, "bare": bare}
     scope = {"modes": modes, "kinds": kinds, "instead": instead or {}, "resumable": resumable}
@@ -62,7 +63,7 @@ def setting(
 def check_mode(item: dataclasses.Field[Any], mode: str) -> None:
     """
     Raises:
-        UserError: the setting is not for this mode; names those that it is for.
+        UserError: the setting is not for this mode; the message names its modes.
     """
     modes = item.metadata["modes"]
     if mode not in modes:
@@ -71,15 +72,15 @@ def check_mode(item: dataclasses.Field[Any], mode: str) -> None:
 
 
 def names_for(settings: Any, mode: str) -> list[str]:
-    """The settings of an object that are for this mode, in the order of their declaration."""
+    """Names of the settings of an object for this mode, in the order of declaration."""
     return [item.name for item in dataclasses.fields(settings) if mode in item.metadata.get("modes", ())]
 
 
 def check_kind(settings: Any, kind: str, path: Path) -> None:
-    """Check that only settings for such an input differ from their defaults.
+    """Check that no setting for other kinds of input differs from its default.
 
     Raises:
-        UserError: one of them is for other kinds of input than `path`, which is of this one.
+        UserError: a setting was changed that is not for `path`, an input of this kind.
     """
     for item in dataclasses.fields(settings):
         if kind not in item.metadata.get("kinds", KINDS) and getattr(settings, item.name) != item.default:
@@ -95,7 +96,7 @@ def in_words(words: Sequence[str]) -> str:
 
 
 def describe_range(metadata: typing.Mapping[str, Any]) -> str:
-    """What a setting's metadata allows, in words: 'at least 1', 'one of a, b', or ''."""
+    """Describe the range in a setting's metadata: 'at least 1', 'one of a, b', or ''."""
     if metadata["choices"]:
         return "one of " + ", ".join(metadata["choices"])
     bounds = {"low": "at least", "above": "above", "high": "at most"}
@@ -113,14 +114,14 @@ def field_types(settings: type) -> dict[str, Any]:
 
 
 _ACCEPTED: dict[Any, Any] = {int: int, float: (int, float), bool: bool, str: str, Path: Path}
-"""What a declared type takes; everything else is a tuple of numbers."""
+"""Declared type -> accepted Python types; any other declared type is a tuple of numbers."""
 
 
 def check_ranges(settings: Any) -> None:
     """Check every declared setting of a dataclass instance against its own range.
 
     Raises:
-        UserError: names the flag, the value and what is allowed.
+        UserError: a value is out of range; the message names flag, value and range.
     """
     kinds = field_types(type(settings))
     for item in dataclasses.fields(settings):

@@ -1,1 +1,1 @@
-"""From files on a disk to batches of (L, ab)."""
+"""The data path: from image files to batches of (L, ab)."""

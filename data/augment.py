@@ -9,18 +9,17 @@ import torch.nn.functional as F
 from torch import Tensor
 
 MAX_ROTATION = 15.0
-"""Degrees, either way."""
+"""Largest rotation in either direction, degrees."""
 MIN_CROP = 0.8
-"""The published share of a photo's area that a crop keeps at least."""
+"""Smallest share of a photo's area that a crop keeps, as published."""
 CROP_ASPECT = (3 / 4, 4 / 3)
 """Width over height of a crop, before it is stretched back to the photo's shape."""
 
 
 def warp_affine(rgb: Tensor, theta: Tensor) -> Tensor:
-    """Sample photos (N, 3, S, S) where the maps (N, 2, 3) of `random_affine` say, once for all that they do.
+    """Warp photos (N, 3, S, S) by the maps (N, 2, 3) of `random_affine`, in a single interpolation.
 
-    What a rotation brings in from outside the photo is its mirror image, so there are no black corners to
-    learn from.
+    Pixels outside the photo are filled by reflection, so that the network sees no black corners.
 
     Raises:
         ValueError: the photos are not square: the rotation would shear them.
@@ -32,13 +31,13 @@ def warp_affine(rgb: Tensor, theta: Tensor) -> Tensor:
 
 
 def sampling_grid(theta: Tensor, size: int) -> Tensor:
-    """Where each pixel of the results looks: `F.affine_grid(..., align_corners=False)`, but faster.
+    """Sampling grid of affine maps, as `F.affine_grid(..., align_corners=False)`, but faster.
 
-    An affine map is a term of the column plus a term of the row, so that no matrix product is needed.
+    An affine map is the sum of a term of the column and a term of the row, so no matrix product is needed.
 
     Args:
-        theta: (N, 2, 3), as of `random_affine`.
-        size: S.
+        theta: (N, 2, 3), such as from `random_affine`.
+        size: S, side of the photos in pixels.
     Returns:
         (N, S, S, 2), x and y in [-1, 1], of theta's dtype and device.
     """
@@ -53,18 +52,18 @@ def sampling_grid(theta: Tensor, size: int) -> Tensor:
 def random_affine(num: int, generator: torch.Generator, min_crop: float = MIN_CROP) -> Tensor:
     """Draw `num` maps from output to input coordinates, both in [-1, 1].
 
-    Half of them flip, each rotates by up to 15 degrees either way and crops a part of the area.
+    Half of them flip; each rotates by up to 15 degrees in either direction, and crops.
 
     Args:
         num: N.
-        generator: on the CPU, so that every device sees the same random numbers.
-        min_crop: share of the area that a crop keeps at least, in (0, 1].
+        generator: on the CPU, so that every device gets the same random numbers.
+        min_crop: smallest share of the area that a crop keeps, in (0, 1].
     Returns:
         (N, 2, 3) float32: [rotation * scale * flip | centre of the crop].
     """
     u = torch.rand(6, num, generator=generator)
     area = min_crop + (1 - min_crop) * u[0]
-    # Neither side of the crop may pass the photo's own: width = sqrt(area * aspect) <= 1.
+    # Neither side of the crop may exceed the photo's: width = sqrt(area * aspect) <= 1.
     low = area.clamp_min(CROP_ASPECT[0]).log()
     high = (1 / area).clamp_max(CROP_ASPECT[1]).log()
     aspect = (low + (high - low) * u[1]).exp()
@@ -74,7 +73,7 @@ def random_affine(num: int, generator: torch.Generator, min_crop: float = MIN_CR
     angle = math.radians(MAX_ROTATION) * (2 * u[5] - 1)
 
     cos, sin = angle.cos(), angle.sin()
-    # Rotate about the centre of the photo what the crop sees: R @ (scale @ p + centre).
+    # Crop first, then rotate about the centre of the photo: R @ (scale @ p + centre).
     return torch.stack(
         (
             torch.stack((cos * width * flip, -sin * height, cos * x - sin * y), dim=1),

@@ -1,4 +1,4 @@
-"""What a loader hands to a model."""
+"""The batch type that loaders pass to models."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ class Batch:
         L: (N, 1, H, W) float32, lightness in [0, 100].
         ab: (N, 2, H, W) float32, true a* and b*.
         names: N names, as in the manifest.
-        labels: (N,) int64, the class of each photo, -1 where it has none of those trained on; None where
-            the photos have no classes.
-        seeds: (N,) int64 on the CPU; all that is random about a photo, but its augmentation, follows from its
-            own: in training from (seed, epoch, photo), else from its name alone.
+        labels: (N,) int64, the class of each photo, -1 if it is not one of the training classes; None if the
+            photos have no classes.
+        seeds: (N,) int64 on the CPU, the seed of each photo for all randomness except the augmentation;
+            derived from (seed, epoch, photo) in training, otherwise from the photo's name.
     """
 
     L: Tensor
@@ -32,7 +32,7 @@ class Batch:
         return len(self.names)
 
     def split(self, num: int) -> list[Batch]:
-        """The same photos in `num` batches of nearly equal size, in order."""
+        """Split into `num` batches of nearly equal size, in order."""
         ends = [len(self) * i // num for i in range(num + 1)]
         return [self._part(slice(start, end)) for start, end in pairwise(ends)]
 

@@ -1,4 +1,4 @@
-"""The check mode: what is in a training folder, before anything is learned from it. Nothing is deleted."""
+"""The check mode: inspect a training folder and report its contents and faults. Nothing is deleted."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _RUN_DIR = Path("runs/check")
 
 @dataclass(frozen=True)
 class Checked:
-    """The photos of a folder, and what was found in them.
+    """The photos of a folder, and the findings on them.
 
     Attributes:
         listing: the photos, in order of name.
-        findings: of each, in that order.
+        findings: one per photo, in that order.
     """
 
     listing: Listing
@@ -45,12 +45,12 @@ class Checked:
 
 
 def run(config: Config) -> int:
-    """Look into every photo of --data_dir, print what is there, and write check.csv and check.json.
+    """Inspect every photo of --data_dir, print a summary, and write check.csv and check.json.
 
     Returns:
         0.
     Raises:
-        UserError: a folder is missing or holds no photo, or the place cannot be written.
+        UserError: a folder is missing or holds no photo, or the output folder cannot be written.
     """
     listing = open_listing(config)
     test = list_folder(config.test_dir, "test_dir") if config.test_dir else None
@@ -85,7 +85,7 @@ def _inspect(config: Config, listing: Listing) -> Checked:
 
 
 def _splits(config: Config, checked: Checked) -> dict[str, str]:
-    """Name -> split that a training with the same settings would draw; nothing where there are too few."""
+    """Name -> split that a training with these settings would draw; empty if the photos are too few."""
     photos = checked.listing.photos
     seen = {photo.name: (f.sha256, f.fault) for photo, f in zip(photos, checked.findings, strict=True)}
     try:
@@ -108,11 +108,11 @@ def _splits(config: Config, checked: Checked) -> dict[str, str]:
 def tabulate(
     checked: Checked, tested: Checked | None, splits: dict[str, str]
 ) -> tuple[list[dict[str, Any]], list[list[str]]]:
-    """A row for every photo, by `COLUMNS`, and the groups of near-duplicates.
+    """Build a row of `COLUMNS` for every photo, and the groups of names of near-duplicates.
 
     Args:
-        checked: the folder.
-        tested: a test folder, whose photos must not be in it.
+        checked: the training folder.
+        tested: a test folder; training photos that are also in it are leaks.
         splits: name -> split.
     """
     rows = []
@@ -132,7 +132,7 @@ def tabulate(
     for index, other in across.tolist():
         assert tested is not None
         rows[index]["leak_of"] = tested.listing.photos[other - num].name
-    # Photos too plain to be known by their looks are still known by their bytes.
+    # Photos too uniform for the near-duplicate search are still matched by their bytes.
     for row, photo, found in zip(rows, checked.listing.photos, checked.findings, strict=True):
         if found.kind:
             row["leak_of"] = copies.get((found.sha256, photo.box), row["leak_of"])
@@ -144,7 +144,7 @@ def tabulate(
 
 
 def _near(findings: Sequence[Finding]) -> np.ndarray:
-    """Pairs (m, 2) of photos that are nearly the same, copies among them."""
+    """Index pairs (m, 2) of near-duplicates, exact copies included."""
     known = [i for i, finding in enumerate(findings) if finding.marks]
     marks = [finding.marks for finding in findings if finding.marks]
     if not known:
@@ -154,7 +154,7 @@ def _near(findings: Sequence[Finding]) -> np.ndarray:
 
 
 def count_findings(rows: Sequence[dict[str, Any]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:
-    """What was found, in numbers; rows and groups are those of `tabulate`."""
+    """Summarize the rows and groups of `tabulate` as counts, for check.json."""
     sides = [min(row["width"], row["height"]) for row in rows if row["kind"]] or [0]
     split_of = {row["name"]: row["split"] for row in rows}
     across = [group for group in groups if len({split_of[name] for name in group} - {""}) > 1]

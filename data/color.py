@@ -1,12 +1,12 @@
 """sRGB <-> linear RGB <-> CIE XYZ <-> CIELAB on tensors of any device.
 
-Only elementwise arithmetic: a matrix product would be rounded to TF32 or bfloat16 on hardware that
-does so by default, and colours would shift by a visible amount.
+Only elementwise arithmetic: some hardware rounds matrix products to TF32 or bfloat16 by default, which
+would shift colours visibly.
 
-Every curve here is a line below a knee and a power above it. It is computed as the power of
-max(x, knee) plus the line of min(x, knee) - knee: one of the two is constant on either side, so both
-sides and their gradients are finite everywhere, and `torch.where`, slow on a CPU, is not needed. Operations
-in place touch only tensors made here, and none that autograd keeps.
+Every curve here is linear below a knee and a power above it. It is computed as the power of
+max(x, knee) plus the line of min(x, knee) - knee: one of the two is constant on either side, so values
+and gradients are finite everywhere, and `torch.where`, slow on a CPU, is not needed. In-place operations
+modify only tensors created here, and none that autograd saves.
 
 Sources: IEC 61966-2-1 (sRGB curve); ITU-R BT.709 primaries with D65, to six digits; CIE 15:2004
 section 8.2.1 (CIELAB), with the exact fractions of the CIE for its two constants.
@@ -29,8 +29,8 @@ RGB_TO_XYZ = (
     (0.212671, 0.715160, 0.072169),
     (0.019334, 0.119193, 0.950227),
 )
-# The white point of the matrix itself, not the rounded one of the tables (0.95047, 1, 1.08883): with
-# that one a neutral gray would get a b* of 0.005.
+# The white point of the matrix itself, not the rounded one of the tables (0.95047, 1, 1.08883), with
+# which a neutral gray would get a b* of 0.005.
 WHITE = tuple(sum(row) for row in RGB_TO_XYZ)
 
 EPSILON = 216 / 24389
@@ -40,12 +40,12 @@ KAPPA = 24389 / 27
 _FORWARD = [[value / white for value in row] for row, white in zip(RGB_TO_XYZ, WHITE, strict=True)]
 _INVERSE = torch.tensor(_FORWARD, dtype=torch.float64).inverse().tolist()
 
-# Where the line and the power of the sRGB curve meet, coded and linear. The standard rounds these to
-# 0.04045 and 0.0031308, where the two differ by up to 1e-8: here there is no step to go either way.
+# Where line and power of the sRGB curve meet, coded and linear. The standard rounds these to 0.04045
+# and 0.0031308, where the two differ by up to 1e-8; with the exact values the curve has no step.
 _SRGB_KNEE = 0.0404482362771082
 _LINEAR_KNEE = _SRGB_KNEE / 12.92
 
-# A CPU converts this many values at a time, so that what one operation writes the next finds in the cache.
+# Values converted at a time on a CPU, so that the output of one operation is still cached for the next.
 _CACHED_VALUES = 2**19
 
 # Bisection steps of the chroma fit: 2^-14 of the largest ab is below 0.01 units.
@@ -53,7 +53,7 @@ _FIT_STEPS = 14
 
 
 def srgb_to_linear(rgb: Tensor) -> Tensor:
-    """Undo the sRGB curve.
+    """Convert sRGB codes to linear light.
 
     Args:
         rgb: any shape, float32/64, sRGB-coded, in [0, 1]; values outside follow the same formula.
@@ -66,7 +66,7 @@ def srgb_to_linear(rgb: Tensor) -> Tensor:
 
 
 def linear_to_srgb(rgb_linear: Tensor) -> Tensor:
-    """Apply the sRGB curve; the inverse of `srgb_to_linear`.
+    """Convert linear light to sRGB codes; the inverse of `srgb_to_linear`.
 
     Args:
         rgb_linear: any shape, float32/64, linear light; not clipped.
@@ -95,11 +95,10 @@ def rgb_to_lab(rgb: Tensor) -> Tensor:
 
 
 def lightness(rgb: Tensor) -> Tensor:
-    """The L* of `rgb_to_lab` alone, in half the time; of gray in a fourth.
+    """Compute only the L* of `rgb_to_lab`, in half the time; in a quarter for gray.
 
     Args:
-        rgb: (..., 3, H, W), or (..., 1, H, W) where the channels are the same; float32/64, sRGB-coded,
-            in [0, 1]; not clipped.
+        rgb: (..., 3, H, W), or (..., 1, H, W) for gray; float32/64, sRGB-coded, in [0, 1]; not clipped.
     Returns:
         (..., 1, H, W), same dtype and device: L* in [0, 100].
     Raises:
@@ -116,12 +115,12 @@ def lab_to_rgb(lab: Tensor, *, gamut: str = "clip") -> Tensor:
 
     Args:
         lab: (..., 3, H, W), float32/64, D65, 2-degree; L* is clipped to [0, 100].
-        gamut: what becomes of colours that sRGB does not have. 'clip' cuts each channel, as the
-            published scores do; it moves lightness and hue. 'chroma' shortens (a*, b*) until the
-            colour fits and so keeps lightness and hue; for pictures that people look at. 'none' leaves
-            channels beyond [0, 1] as they are.
+        gamut: how colours outside sRGB are treated. 'clip' clips each channel, as the published scores
+            do, which changes lightness and hue. 'chroma' scales (a*, b*) down until the colour fits,
+            which keeps lightness and hue; for pictures to look at. 'none' leaves channels outside
+            [0, 1] as they are.
     Returns:
-        (..., 3, H, W), same dtype and device, sRGB-coded, in [0, 1] but for 'none'.
+        (..., 3, H, W), same dtype and device, sRGB-coded, in [0, 1] except with 'none'.
     Raises:
         ValueError: the channel axis is not 3, the dtype is not float32/64, or `gamut` is unknown.
     """
@@ -134,27 +133,27 @@ def lab_to_rgb(lab: Tensor, *, gamut: str = "clip") -> Tensor:
 
 
 def gray_to_rgb(L: Tensor) -> Tensor:
-    """The gray of sRGB that has a lightness.
+    """Convert L* to the gray of sRGB with that lightness.
 
     Args:
         L: (..., 1, H, W), float32/64, in [0, 100].
     Returns:
-        Same shape, dtype and device: the value that R, G and B share, in [0, 1].
+        Same shape, dtype and device: the common value of R, G and B, in [0, 1].
     Raises:
         ValueError: the channel axis is not 1, or the dtype is not float32/64.
     """
     _check(L, 1)
-    # Numbers of the dtype: the export to ONNX cannot promote whole ones.
+    # Bounds as floats: the ONNX export cannot promote integers.
     return linear_to_srgb(_lab_curve_inverse((L.clamp(0.0, L_SCALE) + 16) / 116)).clamp(0.0, 1.0)
 
 
 def join(L: Tensor, ab: Tensor) -> Tensor:
-    """(..., 1, H, W) and (..., 2, H, W) -> (..., 3, H, W)."""
+    """Concatenate L (..., 1, H, W) and ab (..., 2, H, W) to Lab (..., 3, H, W)."""
     return torch.cat((L, ab), dim=-3)
 
 
 def cie_chroma(ab: Tensor) -> Tensor:
-    """C*ab, the distance from gray.
+    """Compute C*ab, the distance from gray.
 
     Args:
         ab: (..., 2, H, W), CIELAB units.
@@ -172,7 +171,7 @@ def _check(image: Tensor, *channels: int) -> None:
 
 
 def _in_parts(convert: Callable[[Tensor], Tensor], photos: Tensor) -> Tensor:
-    """`convert` of (N, 3, H, W), on a CPU a few photos at a time."""
+    """Apply `convert` to (N, 3, H, W), on a CPU to a few photos at a time."""
     if photos.device.type != "cpu" or photos.ndim != 4:
         return convert(photos)
     num = max(1, _CACHED_VALUES * len(photos) // max(1, photos.numel()))
@@ -201,7 +200,7 @@ def _lab_curve(t: Tensor) -> Tensor:
 
 
 def _power(x: Tensor, exponent: float) -> Tensor:
-    """x^exponent for x in (0, 1] and a little beyond: faster than `pow`, and as exact there.
+    """x^exponent for x in (0, 1] and slightly above: faster than `pow`, and equally precise there.
 
     The error of log2 is multiplied by the exponent and the result, and x^p |log2 x| stays below 1.3.
     """
@@ -224,16 +223,16 @@ def _lab_curve_inverse(f: Tensor) -> Tensor:
 def _lab_to_linear_inside(lab: Tensor) -> Tensor:
     """`_lab_to_linear`, with (a*, b*) of each out-of-gamut pixel scaled to the edge of sRGB.
 
-    The neutral of any lightness in [0, 100] is inside the gamut, so bisection between it and the
-    colour asked for always ends on a colour that fits.
+    The gray of any lightness in [0, 100] is inside the gamut, so bisection between it and the requested
+    colour always ends on a colour that fits.
     """
-    # In float64 as close as a float picture may ask for; in float32 above its rounding.
+    # In float64 tight enough for float pictures; in float32 above the rounding error.
     tolerance = 1e-7 if lab.dtype == torch.float64 else 1e-5
     linear = _lab_to_linear(lab)
     outside = _is_outside(linear, tolerance)
     if not outside.any():
         return linear
-    # Only the pixels that need it, as a picture of one row.
+    # Only the out-of-gamut pixels, as a picture of one row.
     colors = lab.movedim(-3, 0)[:, outside][:, None]  # (3, 1, K)
     L, ab = colors[:1], colors[1:]
     low, high = torch.zeros_like(L), torch.ones_like(L)
@@ -246,6 +245,6 @@ def _lab_to_linear_inside(lab: Tensor) -> Tensor:
 
 
 def _is_outside(linear: Tensor, tolerance: float) -> Tensor:
-    """(..., 3, H, W) linear light -> (..., H, W) bool, whether sRGB lacks the colour."""
+    """(..., 3, H, W) linear light -> (..., H, W) bool, whether the colour is outside sRGB."""
     red, green, blue = ((channel - 0.5).abs_() for channel in linear.unbind(-3))
     return torch.maximum(torch.maximum(red, green), blue) > 0.5 + tolerance

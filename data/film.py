@@ -1,7 +1,7 @@
-"""What old photographs look like: film responses, fading, grain, blur, borders, tones and print screens.
+"""Simulate old photographs: film responses, fading, grain, blur, borders, tones and print screens.
 
-A gray photograph is seldom the exact L* of its scene. Each effect takes coloured or gray sRGB and returns
-what a scan of such a print would hold, so that effects chain; only the L* of the last is looked at.
+A gray photograph is seldom the exact L* of its scene. Each effect maps coloured or gray sRGB to the sRGB of
+a scan of such a print, so that effects can be chained; only the L* of the result is used.
 """
 
 from __future__ import annotations
@@ -17,42 +17,42 @@ from torch import Tensor
 from data.color import join, linear_to_srgb, rgb_to_lab, srgb_to_linear
 
 NUM_DRAWS = 5
-"""Uniform random numbers that an effect may use for one photo."""
+"""Number of uniform random numbers for one effect on one photo."""
 
 
 def orthochromatic(rgb: Tensor, u: Tensor) -> Tensor:
-    """Emulsions before about 1920, blind to red: dark lips and leaves, white skies."""
+    """Emulsions before about 1920, nearly insensitive to red: dark lips and leaves, white skies."""
     red, blue = 0.08 * u[:, 0], 0.35 + 0.3 * u[:, 1]
     return _expose(rgb, torch.stack((red, 1 - red - blue, blue), dim=1))
 
 
 def colored_filter(rgb: Tensor, u: Tensor) -> Tensor:
-    """Panchromatic film behind a filter of any colour: shares of red, green and blue at random."""
+    """Panchromatic film behind a colour filter: random weights of red, green and blue."""
     shares = -(u[:, :3].clamp_min(1e-6)).log()  # normalised exponentials are uniform over all mixtures
     return _expose(rgb, shares / shares.sum(dim=1, keepdim=True))
 
 
 def sepia(rgb: Tensor, u: Tensor) -> Tensor:
-    """Brown toning, from a breath of it to all: its L* is no longer the negative's."""
+    """Brown toning of random strength, which changes L* too."""
     gray = _gray(rgb)
-    # Exponents of a toned print: red is printed lighter and blue darker than the gray between them.
+    # Exponents per channel: toning makes red lighter and blue darker than the gray, which green keeps.
     exponents = torch.stack((1 - 0.4 * u[:, 0], torch.ones_like(u[:, 0]), 1 + 0.8 * u[:, 0]), dim=1)
     return gray.clamp_min(1e-4) ** _per_photo(exponents)
 
 
 def fading(rgb: Tensor, u: Tensor) -> Tensor:
-    """Blacks that turned gray by up to a third of the scale, whites by up to a fifth."""
+    """Faded contrast: blacks are raised by up to 0.33 of the scale, whites lowered by up to 0.2."""
     black, white = _per_photo(0.33 * u[:, :1]), _per_photo(1 - 0.2 * u[:, 1:2])
     return black + (white - black) * rgb
 
 
 def blur(rgb: Tensor, u: Tensor) -> Tensor:
-    """An old lens: Gaussian, standard deviation 0.5 to 2 pixels."""
+    """Blur of an old lens: Gaussian, standard deviation 0.5 to 2 pixels."""
     return _blur(rgb, 0.5 + 1.5 * u[:, 0])
 
 
 def grain(rgb: Tensor, u: Tensor) -> Tensor:
-    """Silver grain, 2 to 10 % of the scale, finest to about 2 pixels wide."""
+    """Silver grain: noise of standard deviation 0.02 to 0.1 of the scale, 1 to about 2 pixels wide."""
     size = rgb.shape[-1]
     sheet = _noise(size, rgb.device)
     places = (u[:, 1:3] * (sheet.shape[-1] - size)).int().tolist()
@@ -64,26 +64,26 @@ def grain(rgb: Tensor, u: Tensor) -> Tensor:
 
 
 def borders(rgb: Tensor, u: Tensor) -> Tensor:
-    """A black or white border, or the page of an album: on each side of a width of its own, up to 6 %."""
+    """A border, black to white, of a random width for each side, up to 6 % of the size."""
     hidden, level = _hidden(u, rgb.shape[-1]), _per_photo((3 * u[:, :1] - 1).clamp(0, 1))
     return rgb + hidden * (level - rgb)
 
 
 def tone(rgb: Tensor, u: Tensor) -> Tensor:
-    """Dark and washed-out scans: gamma from 0.5 to 2, then contrast from 0.7 to 1.4 about the middle."""
+    """Dark and washed-out scans: gamma from 0.5 to 2, then contrast from 0.7 to 1.4 about mid-gray."""
     gamma, contrast = _per_photo(2 ** (2 * u[:, :1] - 1)), _per_photo(2 ** (u[:, 1:2] - 0.5))
     return (0.5 + contrast * (_gray(rgb) ** gamma - 0.5)).clamp(0, 1)
 
 
 def halftone(rgb: Tensor, u: Tensor) -> Tensor:
-    """A newspaper's screen of dots at 45 degrees, 3 to 6 pixels apart, as a scanner softens it."""
+    """A newspaper's dot screen at 45 degrees, 3 to 6 pixels apart, softened by the scanner."""
     size = rgb.shape[-1]
     steps = torch.arange(size, device=rgb.device, dtype=rgb.dtype)
     frequency = math.pi * math.sqrt(2) / _per_photo(3 + 3 * u[:, :1])
     across = (steps[None, :] + steps[:, None])[None, None] / 2
     down = (steps[None, :] - steps[:, None])[None, None] / 2
     screen = 0.5 + 0.25 * ((2 * frequency * across).cos() + (2 * frequency * down).cos())
-    # Ink where the screen is darker than the photo asks for; the slope is the softness of the edge.
+    # Ink where the photo is darker than the screen's threshold; the slope 4 sets the softness of the edges.
     return ((_gray(rgb) - screen) * 4 + 0.5).clamp(0, 1)
 
 
@@ -101,34 +101,35 @@ EFFECTS: dict[str, tuple[Effect, float]] = {
     "halftone": (halftone, 0.1),
     "tone": (tone, 0.3),
 }
-"""In the order in which they happen to a photograph, each with its chance in training."""
+"""Name -> (effect, its probability in training), in the order in which they affect a photograph."""
 
 
 def draw_film(num: int, generator: torch.Generator, share: float = 1.0) -> Tensor:
-    """Random numbers for `film_lab`.
+    """Draw the random numbers for `film_lab`.
 
     Args:
         num: N.
-        generator: on the CPU, so that every device sees the same ones.
-        share: of the photos to which anything may happen.
+        generator: on the CPU, so that every device gets the same random numbers.
+        share: of the photos to which effects may be applied.
     Returns:
-        (N, len(EFFECTS), 1 + NUM_DRAWS) in [0, 1]: whether an effect happens, and what it draws.
+        (N, len(EFFECTS), 1 + NUM_DRAWS) in [0, 1]; the first of each effect decides whether it is applied,
+        the others are its parameters.
     """
     draws = torch.rand(num, len(EFFECTS), 1 + NUM_DRAWS, generator=generator)
     if share < 1:
-        draws[torch.rand(num, generator=generator) >= share, :, 0] = 1  # above any chance
+        draws[torch.rand(num, generator=generator) >= share, :, 0] = 1  # above any probability
     return draws
 
 
 def film_lab(rgb: Tensor, draws: Tensor) -> Tensor:
-    """Photos as old film may have kept them, with their true colours.
+    """Compute the L* of simulated old photographs, together with the photos' true colours.
 
     Args:
         rgb: (N, 3, S, S), sRGB in [0, 1].
         draws: of `draw_film`, on the CPU.
     Returns:
-        (N, 3, S, S) CIELAB: L* of the film, a* and b* of the photo. Under borders they are 0: nobody can
-        tell what is hidden there.
+        (N, 3, S, S) CIELAB: L* of the film, a* and b* of the photo. Under borders a* and b* are 0, since
+        the colours hidden there cannot be predicted.
     """
     ab = rgb_to_lab(rgb)[:, 1:]
     rgb = rgb.clone()
@@ -154,7 +155,7 @@ def _gray(rgb: Tensor) -> Tensor:
 
 
 def _hidden(u: Tensor, size: int) -> Tensor:
-    """How much of each pixel the borders hide: (N, 1, S, S) in [0, 1]; one side in four has none."""
+    """Coverage of each pixel by the borders, (N, 1, S, S) in [0, 1]; one side in four has no border."""
     widths = size * (0.08 * u[:, 1:5] - 0.02).clamp_min(0)
     steps = torch.arange(size, device=u.device, dtype=u.dtype)
     left, right, top, bottom = ((width[:, None] - steps).clamp(0, 1) for width in widths.unbind(dim=1))
@@ -186,6 +187,6 @@ def _blur(image: Tensor, sigma: Tensor) -> Tensor:
 
 @functools.lru_cache(maxsize=2)
 def _noise(size: int, device: torch.device) -> Tensor:
-    """A sheet of white noise, larger than a photo: a photo's grain is a window of it."""
+    """White noise (size + 512, size + 512) with a fixed seed; grain uses random windows of it."""
     side = size + 512
     return torch.randn(side, side, generator=torch.Generator().manual_seed(0)).to(device)

@@ -1,4 +1,4 @@
-"""What is found out about one photo of a training folder."""
+"""Inspect one photo of a training folder: size, kind, border, and marks to find duplicates by."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from data.own_color import is_toned, small_lab
 from inference.borders import find_photo
 from media.picture import Picture
 
-_SHOWN = 512  # pixels of the long side that borders are looked for in
+_SHOWN = 512  # long side of the copy in which borders are detected, pixels
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Of a photo.
+    """The result of inspecting a photo.
 
     Attributes:
-        sha256: of the file's bytes; '' where it cannot be read.
-        fault: why a training leaves it out, or ''.
+        sha256: of the file's bytes; '' if it cannot be read.
+        fault: the reason why a training leaves it out, or ''.
         size: (width, height).
-        kind: 'color'; 'gray'; 'toned', in one hue; '' where it cannot be read.
+        kind: 'color'; 'gray'; 'toned', in one hue; '' if it cannot be read.
         has_border: whether there is a near-constant border around it.
-        marks: its `hashes_and_copy`, without its border; None where it cannot be read.
+        marks: its `hashes_and_copy`, without its border; None if it cannot be read.
     """
 
     sha256: str
@@ -39,7 +39,7 @@ class Finding:
 
 
 def inspect_photo(photo: Photo, max_pixels: int) -> Finding:
-    """Read a photo and find out what it is.
+    """Read and inspect a photo.
 
     Args:
         photo: of a listing.
@@ -55,7 +55,7 @@ def inspect_photo(photo: Photo, max_pixels: int) -> Finding:
 
 
 def _within_border(pixels: Image.Image) -> Image.Image:
-    """The photo without its border; the same object where it has none."""
+    """Crop the border off a photo; returns the same object if there is none."""
     scale = min(1.0, _SHOWN / max(pixels.size))
     width, height = (max(1, round(scale * length)) for length in pixels.size)
     small = pixels if scale == 1 else pixels.resize((width, height), Image.Resampling.BOX, reducing_gap=2.0)

@@ -1,4 +1,4 @@
-"""An inspection of every photo of a listing: what it is, and whether a training has a use for it."""
+"""Inspect all photos of a listing in parallel, and decide whether a training can use them."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 def read(photo: Photo, max_pixels: int) -> tuple[str, Image.Image | None, str]:
-    """A photo's bytes and pixels.
+    """Read and decode a photo.
 
     Returns:
-        SHA-256 of the file, RGB; or '', None, and why it cannot be read.
+        (SHA-256 of the file, RGB image, ''); or ('', None, the reason why it cannot be read).
     """
     try:
         with photo.open() as file:
@@ -35,22 +35,24 @@ def read(photo: Photo, max_pixels: int) -> tuple[str, Image.Image | None, str]:
 
 
 def fault_of(photo: Photo, pixels: Image.Image) -> str:
-    """Why a photo that can be read is no use to a training, or ''."""
+    """The reason why a training cannot use a readable photo, or ''."""
     return f"{photo.name} is gray: no colour to learn" if is_gray(pixels) else ""
 
 
 def each(
     photos: Sequence[Photo], inspect: Callable[[Photo], T], num_workers: int
 ) -> Iterator[tuple[Photo, T]]:
-    """`inspect` in threads (Pillow decodes outside Python's lock) of all processes, results in order.
+    """Apply `inspect` to photos, in threads of all processes (Pillow decodes without the GIL).
 
     Args:
-        photos: to be looked at.
-        inspect: what to find out.
-        num_workers: threads, 0 for one per core.
+        photos: to inspect.
+        inspect: called once for each photo.
+        num_workers: threads per process, 0 for one per core.
+    Yields:
+        (photo, result), in order, on every process.
     """
     workers = num_workers or num_cores()
-    size = 32 * sum(gather(workers))  # the same everywhere, whatever the machines
+    size = 32 * sum(gather(workers))  # equal on all processes, even if their machines differ
     with ThreadPoolExecutor(workers) as pool:
         for start in range(0, len(photos), size):
             chunk = photos[start : start + size]

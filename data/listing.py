@@ -1,4 +1,4 @@
-"""Where photos come from: Places365 as it is downloaded, any folder, or scikit-image's own.
+"""List the photos of a dataset: the Places365 download, any folder, or scikit-image's sample photos.
 
 A dataset is one function that returns a `Listing`, and one row in `DATASETS`.
 """
@@ -35,9 +35,9 @@ class Photo:
     """One photo of a listing, not yet opened.
 
     Attributes:
-        name: path below the listing's root with '/' and composed accents, the same on every machine
-            whatever its file system makes of them.
-        path: where the file is; of a photo in a tar file, that one.
+        name: path relative to the listing's root, with '/' and in Unicode form NFC, and so the same on
+            every file system.
+        path: of the file; for a photo in a tar file, of the tar file.
         label: class, or '' when there is none.
         group: photos of one group never go to different splits.
         box: (left, upper, right, lower) part of the picture, or None for the whole.
@@ -52,7 +52,7 @@ class Photo:
     span: tuple[int, int] | None = None
 
     def open(self) -> io.BufferedReader | io.BytesIO:
-        """The photo's bytes as an open file.
+        """Open the photo's bytes as a file.
 
         Raises:
             PhotoError: they cannot be read.
@@ -72,20 +72,20 @@ class Photo:
         return io.BytesIO(data)
 
     def decode(self, file: BinaryIO, *, max_pixels: int) -> Image.Image:
-        """What `open` gave, as an RGB image: see `load_photo`."""
+        """Decode a file of `open` to an RGB image; see `media.photo.decode`."""
         name = str(self.path) if self.span is None else f"{self.path} {self.name}"
         return decode(file, name=name, max_pixels=max_pixels, box=self.box)
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Every photo of a place, sorted by name, none of them opened yet."""
+    """All photos of a dataset, sorted by name, not yet opened."""
 
     root: str
     photos: tuple[Photo, ...]
 
     def sha256(self) -> str:
-        """Of all names: tells whether photos came or went."""
+        """Hash of all names, to detect added and removed photos."""
         digest = hashlib.sha256()
         for photo in self.photos:
             digest.update(encode(photo.name) + b"\0")
@@ -104,15 +104,15 @@ def list_photos(data_dir: str) -> Listing:
 
 
 def list_folder(root: Path, flag: str = "data_dir") -> Listing:
-    """Photos below `root`, recursively, hidden files and folders left out; or those of one tar file.
+    """List the photos below `root`, recursively, without hidden files and folders; or those of one tar file.
 
-    The class is the parent folder's name; for Places365's validation photos, which lie in one
+    The class is the parent folder's name; for Places365's validation photos, which are all in one
     folder, it comes from the lists of the download; in tar files, from the sample's .cls file if it
     has one.
 
     Args:
         root: the folder or tar file.
-        flag: what named it, for errors.
+        flag: that named it, for errors.
     Raises:
         UserError: it is missing or holds no photo.
     """
@@ -130,12 +130,12 @@ def list_folder(root: Path, flag: str = "data_dir") -> Listing:
         if _is_shard(path):
             shards.append(path)
             continue
-        # A look into each of a million files would take hours: those of other endings are few.
+        # Opening each of a million files would take hours: only those with other endings are opened.
         if not (is_photo_name(path) or kind_of(path) == "photo"):
             continue
         name = _name(path, root)
         photos.append(Photo(name, path, classes.get(path.name, path.relative_to(root).parent.name), name))
-    # To read the headers of thousands of tar files takes time: every process reads its share.
+    # Reading the headers of thousands of tar files is slow, so every process reads a share.
     for part in gather([list(_list_shard(path, root)) for path in share(sorted(shards))]):
         photos += itertools.chain.from_iterable(part)
     if not photos:
@@ -143,17 +143,17 @@ def list_folder(root: Path, flag: str = "data_dir") -> Listing:
             f"--{flag}={root} holds no photo ({', '.join(PHOTOS)}, or these in {SHARD} files): "
             "name another folder"
         )
-    # Absolute, because a run is used from any folder.
+    # Absolute, because a run may be used from another working directory.
     return Listing(str(root.absolute()), tuple(sorted(photos, key=lambda photo: encode(photo.name))))
 
 
 def find_photos(root: Path, *, recursive: bool) -> list[Path]:
-    """Photo files of a folder in order of name, and with `recursive` of the folders below it."""
+    """Find the photo files of a folder, with `recursive` also of its subfolders, in order of name."""
     return sort_files(root, recursive=recursive).photos
 
 
 def photos_at(path: Path, *, recursive: bool) -> list[Path]:
-    """A photo itself, or those of a folder as `find_photos` finds them.
+    """The photo itself if `path` is a file, else the photos of the folder, as of `find_photos`.
 
     Raises:
         UserError: the folder holds none.
@@ -166,9 +166,9 @@ def photos_at(path: Path, *, recursive: bool) -> list[Path]:
 
 
 def list_sample() -> Listing:
-    """Crops of the colour photos that scikit-image ships: to try everything with nothing at hand.
+    """List crops of the colour photos that scikit-image ships, to try the program without a dataset.
 
-    Of each photo nine overlapping crops of half its width and height, and the whole. All crops of a
+    Each photo gives itself and nine overlapping crops of half its width and height. All crops of a
     photo are one group, and so are the two pictures of the stereo pair.
     """
     import skimage.data
@@ -200,15 +200,15 @@ DATASETS: dict[str, Callable[[], Listing]] = {"sample": list_sample}
 
 
 def encode(name: str) -> bytes:
-    """A name's bytes, Unicode or not."""
+    """Encode a name as UTF-8; bytes of a file name that are not Unicode are restored."""
     return name.encode("utf-8", "surrogateescape")
 
 
 def download_places(root: Path) -> None:
-    """Fetch Places365's small validation images (36 500 photos, about 0.5 GB) into `root`.
+    """Download Places365's small validation images (36 500 photos, about 0.5 GB) into `root`.
 
     Raises:
-        UserError: the download failed; what arrived whole is kept and not fetched again.
+        UserError: the download failed; complete files are kept and not downloaded again.
     """
     from torchvision.datasets import Places365
 
@@ -219,7 +219,7 @@ def download_places(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
         if images.exists():
-            # torchvision takes a folder that exists for a finished one, half an unpacked archive too.
+            # torchvision takes an existing folder for a complete one, even if unpacking was interrupted.
             images.rename(root / f".val_256.incomplete.{secrets.token_hex(4)}")
         Places365(root, split="val", small=True, download=True)
     except (OSError, RuntimeError) as error:
@@ -234,7 +234,7 @@ def _is_shard(path: Path) -> bool:
 
 
 def _list_shard(path: Path, root: Path) -> Iterator[Photo]:
-    """The photos of a tar file, named below it; all of one sample stay together.
+    """List the photos of a tar file, as if it were a folder; all photos of a sample are one group.
 
     The group is the name of the sample's first photo, so that the split is that of the unpacked files.
     """
@@ -251,7 +251,7 @@ def _name(path: Path, root: Path) -> str:
 
 
 def _places_classes(root: Path) -> dict[str, str]:
-    """File name -> class of Places365's validation photos, empty for any other folder."""
+    """File name -> class of Places365's validation photos; empty for any other folder."""
     names, photos = root / "categories_places365.txt", root / "places365_val.txt"
     if not (names.is_file() and photos.is_file()):
         return {}

@@ -20,12 +20,12 @@ from data.listing import encode
 from data.pack import Pack
 
 _BATCHES_AHEAD = 2
-# Share of the free device memory that photos may take: the rest is for the network.
+# Largest share of the free device memory for photos; the rest is for the network.
 _RESIDENT_SHARE = 0.5
 
 
 class PhotoLoader:
-    """Hand a pack out in batches: uint8 crosses to the device, all arithmetic happens there."""
+    """Load batches from a pack: photos are copied to the device as uint8, and converted there."""
 
     def __init__(
         self,
@@ -42,12 +42,12 @@ class PhotoLoader:
         Args:
             pack: the photos of one split.
             batch_size: photos per batch, of all processes together; the last batch may be smaller.
-            device: where the batches go.
-            on_device: 'yes' copies the whole pack to the device once, 'no' copies each batch when its
-                turn comes, 'auto' decides by the free memory. On the CPU they are the same.
-            min_crop: in training, the share of a photo's area that a crop keeps at least.
-            film_augment: in training, the share of the photos whose L* is as old film may have kept it.
-            classes: of which the batches' labels are the indices; none: no labels.
+            device: of the batches.
+            on_device: 'yes' copies the whole pack to the device once, 'no' copies batch by batch, 'auto'
+                decides by the free memory. On the CPU they are the same.
+            min_crop: in training, the smallest share of a photo's area that a crop keeps.
+            film_augment: in training, the share of photos to which `film_lab` may apply effects.
+            classes: the labels are indices into these; empty: no labels.
         """
         self.pack = pack
         self.batch_size = batch_size
@@ -58,24 +58,24 @@ class PhotoLoader:
         self.resident = self._copy_all() if self._fits(on_device) else None
 
     def __len__(self) -> int:
-        """Photos, not batches."""
+        """Number of photos, not of batches."""
         return len(self.pack)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Every photo once, in order, as it is; of several processes each gets its share of them."""
+        """Yield this process's share of the photos in batches, in order, without augmentation."""
         size = max(1, self.batch_size // world().size)
         for indices, rgb in self._batches(_cut(share(range(len(self.pack))), size)):
             yield self._to_batch(indices, rgb.float().div_(255))
 
     def training_epoch(self, seed: int, epoch: int) -> Iterator[tuple[Batch, int]]:
-        """Every photo once, shuffled and augmented; all of it follows from (seed, epoch).
+        """Yield batches of every photo once, shuffled and augmented, deterministically by (seed, epoch).
 
-        Of several processes each gets its share of every batch, and the photos look the same
-        whatever their number. No share is a single photo, of which batch norm could not take a
-        variance: a last batch that is too small is joined to the one before it.
+        Each process gets its share of every batch; order and augmentation do not depend on the number
+        of processes. No share is a single photo, whose variance batch norm could not compute: a last
+        batch that is too small is merged into the previous one.
 
         Yields:
-            This process's photos, and the number of photos of all processes.
+            This process's part of a batch, and the number of photos in the whole batch.
         """
         generator = torch.Generator().manual_seed(epoch_seed(seed, epoch))
         film_generator = torch.Generator().manual_seed(epoch_seed(seed, epoch) ^ 1)
@@ -94,11 +94,11 @@ class PhotoLoader:
             yield self._to_batch(indices, rgb, film, seeds[list(indices)]), len(batch)
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Some photos, as they are."""
+        """Load the photos of some indices, without augmentation."""
         return self._to_batch(indices, self._to_device(self._fetch(indices)).float().div_(255))
 
     def _batches(self, chunks: Sequence[Sequence[int]]) -> Iterator[tuple[Sequence[int], Tensor]]:
-        """(indices, (N, 3, S, S) uint8 on the device), the next batches under way meanwhile."""
+        """Yield (indices, (N, 3, S, S) uint8 on the device), and prefetch the next batches in a thread."""
         if self.resident is not None:
             for chunk in chunks:
                 yield chunk, self.resident[torch.tensor(chunk, device=self.device)]
@@ -117,7 +117,7 @@ class PhotoLoader:
                 pool.shutdown(wait=False, cancel_futures=True)
 
     def _fetch(self, chunk: Sequence[int]) -> Tensor:
-        """Read a batch from the map, into memory that a GPU can copy from without waiting."""
+        """Read a batch from the memory map, for a GPU into pinned memory."""
         rgb = self.pack.gather(chunk)
         return rgb.pin_memory() if self.device.type == "cuda" else rgb
 
@@ -148,7 +148,7 @@ class PhotoLoader:
         return on_device == "yes" or self.pack.nbytes < _RESIDENT_SHARE * free
 
     def _copy_all(self) -> Tensor:
-        """The whole pack on the device, copied in parts so that the host never holds it twice."""
+        """Copy the whole pack to the device, in parts, so that the host holds only one at a time."""
         parts = range(0, len(self.pack), self.batch_size)
         step = self.batch_size
         return torch.cat(
@@ -157,7 +157,7 @@ class PhotoLoader:
 
 
 def _cut(indices: Sequence[int], size: int, smallest: int = 1) -> list[Sequence[int]]:
-    """Batches of `size`, the last one smaller, or larger where it would have less than `smallest`."""
+    """Cut into batches of `size`; a last one of fewer than `smallest` is merged into the previous one."""
     if not indices:
         return []
     starts = list(range(0, len(indices), size))
@@ -167,10 +167,10 @@ def _cut(indices: Sequence[int], size: int, smallest: int = 1) -> list[Sequence[
 
 
 def epoch_seed(seed: int, epoch: int) -> int:
-    """A seed of its own for every epoch, so that resuming at one needs no saved random state."""
+    """Derive the seed of an epoch, so that resuming needs no saved random state."""
     return int(np.random.SeedSequence((seed, epoch)).generate_state(1, np.uint64)[0] >> 1)
 
 
 def seed_of(name: str) -> int:
-    """A photo's own seed where no training gives it one: the same every time, in [0, 2^62)."""
+    """Derive the seed of a photo outside training from its name, in [0, 2^62)."""
     return int.from_bytes(hashlib.sha256(encode(name)).digest()[:8], "big") >> 2

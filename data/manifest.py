@@ -1,4 +1,4 @@
-"""manifest.csv: which photo is in which split, written down."""
+"""manifest.csv: the stored assignment of photos to splits."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Which photo is in which split.
+    """The assignment of photos to splits.
 
     Attributes:
         entries: the photos, in the order of the draw.
         sha256: of manifest.csv.
-        missing: names in manifest.csv whose photos are no longer there.
+        missing: names in manifest.csv whose photos are not in the listing.
     """
 
     entries: tuple[Entry, ...]
@@ -43,18 +43,18 @@ class Manifest:
         return [e for e in self.entries if split in ("all", e.split)][:limit]
 
     def counts(self) -> dict[str, int]:
-        """Photos in each split."""
+        """Number of photos in each split."""
         return {s: sum(e.split == s for e in self.entries) for s in SPLITS}
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Classes of the training photos in order of name; none where there are not two to tell apart."""
+        """Classes of the training photos in order of name; empty if there are fewer than two."""
         found = sorted({e.photo.label for e in self.entries if e.split == "train"} - {""})
         return tuple(found) if len(found) > 1 else ()
 
     @classmethod
     def of_entries(cls, entries: tuple[Entry, ...]) -> Manifest:
-        """The manifest of a split that was just drawn, with the hash of what `write` writes."""
+        """Make the manifest of a newly drawn split, with the hash of the file that `write` writes."""
         return cls(entries, hashlib.sha256(_to_csv(entries).encode("utf-8", "surrogateescape")).hexdigest())
 
     def write(self, path: Path) -> None:

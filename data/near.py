@@ -1,4 +1,4 @@
-"""Photos that are nearly the same: by a hash of 64 bits, then by a small copy."""
+"""Find near-duplicate photos: candidates by a 64-bit difference hash, verified on a small copy."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 MAX_DISTANCE = 6
-"""Bits by which the hashes of near-duplicates differ at most."""
-_ALIKE = 0.95  # correlation of their small copies, at least
-_SIDE = 16  # pixels of a small copy
+"""Largest Hamming distance of the hashes of near-duplicates, bits."""
+_ALIKE = 0.95  # smallest correlation of their small copies
+_SIDE = 16  # side of a small copy, pixels
 _BITS = 64
 
 
 def hashes_and_copy(photo: Image.Image) -> tuple[np.ndarray, np.ndarray]:
-    """What a photo is found again by, whatever its size, format and quality.
+    """Compute the marks of a photo, which hardly depend on its size, format and quality.
 
     Returns:
-        (2,) uint64, its difference hash and that of its mirror image: whether each of 8x9 pixels is darker
-        than the next of its row; and a small copy (16, 16) uint8, gray.
+        (2,) uint64, the difference hashes of the photo and of its mirror image: whether each of 8x9 pixels is
+        darker than the next in its row; and a gray copy (16, 16) uint8.
     """
     gray = photo.convert("L")
     cells = np.asarray(gray.resize((9, 8), Image.Resampling.BOX)).astype(int)
@@ -32,7 +32,7 @@ def hashes_and_copy(photo: Image.Image) -> tuple[np.ndarray, np.ndarray]:
 
 
 def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
-    """Pairs of photos that are nearly the same, as they are or mirrored.
+    """Find pairs of near-duplicates, of which one may be mirrored.
 
     Args:
         hashes: (n, 2) uint64, of `hashes_and_copy`.
@@ -48,8 +48,8 @@ def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
     found = [np.empty((0, 2), np.int64)]
     for first, second in near_pairs(both, MAX_DISTANCE):
         first, second = np.minimum(first, second), np.maximum(first, second)
-        # Numbers from `num` on are mirror images. Two mirror images are left out, for their two photos were
-        # found as well; so is a photo with its own mirror image.
+        # Indices from `num` on are mirror images. A pair of two mirror images is dropped, since their photos
+        # are a pair too; so is a photo with its own mirror image.
         is_new = (first < num) & (second % num != first)
         first, second = first[is_new], second[is_new]
         alike = (shown[first] * shown[second]).sum(axis=1) >= _ALIKE
@@ -59,16 +59,16 @@ def near_duplicates(hashes: np.ndarray, copies: np.ndarray) -> np.ndarray:
 
 
 def near_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """All pairs of hashes that differ by at most some bits, some of them twice.
+    """Find all pairs of hashes with a Hamming distance of at most d; some pairs are found twice.
 
-    Two that differ by d bits agree in one of d + 1 bands of bits at least. In the order of a band those that
-    agree in it are neighbours: each is compared with the next, with the one after it, and so on.
+    Two hashes that differ in d bits are equal in at least one of d + 1 bands of bits. Sorted by a band,
+    hashes with an equal band are adjacent: each is compared with the next, the one after that, and so on.
 
     Args:
         hashes: (n,) uint64.
-        distance: d.
+        distance: d, bits.
     Yields:
-        Indices (k,) of one side, and of the other.
+        Indices (k,) of the first and of the second hash of k pairs.
     """
     edges = np.linspace(0, _BITS, distance + 2).round().astype(int)
     for low, high in itertools.pairwise(edges.tolist()):
@@ -88,7 +88,7 @@ def near_pairs(hashes: np.ndarray, distance: int) -> Iterator[tuple[np.ndarray, 
 
 
 def groups_of(pairs: np.ndarray, num: int) -> list[list[int]]:
-    """Pairs (m, 2) among `num` photos -> groups of those that hang together, in order."""
+    """Connected components of the pairs (m, 2) among `num` photos: sorted indices, single photos omitted."""
     graph = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(num, num))
     _, labels = connected_components(graph, directed=False)
     members: dict[int, list[int]] = {}

@@ -1,7 +1,7 @@
-"""Whether a picture has colours of its own: beyond what a print's tone, a scanner or JPEG puts over gray.
+"""Detect whether a picture is in colour, apart from the tone of a print, a scanner's cast or JPEG artifacts.
 
-A toned print, sepia or a cyanotype, has one hue: its a* and b* are a curve over L*, from gray to the tone.
-The curve is fitted robustly; what lies beside it is colour.
+A toned print, sepia or a cyanotype, has one hue: its a* and b* are a function of L*, a curve from gray to
+the tone. The curve is fitted robustly; pixels far from it are in colour.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from data.color import rgb_to_lab
 from media.picture import size_within
 
 SIDE = 64
-"""Pixels of the long side at which colours are looked for: JPEG's blocks and grain are averaged away."""
+"""Long side in pixels of the copy in which colour is detected; it averages out JPEG blocks and grain."""
 
-_LEAST = 0.02  # share of the pixels: in a picture in colour at least so many have colour
+_LEAST = 0.02  # smallest share of pixels with colour in a picture in colour
 _LEAST_BESIDE_GRAY = 0.005
-_MUCH = 5.0  # CIELAB units: a pixel that is farther than this from the curve of the tone has colour
+_MUCH = 5.0  # CIELAB units: a pixel farther than this from the curve of the tone has colour
 _NEUTRAL = 1.0  # CIELAB units: a pixel of less chroma is gray
-_FAINT = 2.0  # chroma, CIELAB units: from here on a pixel may be at the edge of a part in colour
+_FAINT = 2.0  # CIELAB units: a pixel of more chroma may belong to the edge of a colored part
 _TONE = 4.0  # CIELAB units: a print in one hue is toned if its mean chroma is at least this
-# A part of a photo was never in colour if it is gray, has such a share of the pixels and such a range of L*.
+# A gray part of a photo counts as such from this share of the pixels and this range of L* on.
 _GRAY_PART, _GRAY_RANGE = 0.1, 20.0
-_DARK, _LIGHT = 8.0, 95.0  # L* beyond which pixels are gray in colour photos too
-_KNOTS, _ROUNDS, _WIDTH, _STIFFNESS = 13, 10, 6.0, 2e-3  # of the curve, and of its robust fit
-_SLACK = 1.3  # chroma may be beyond the curve by this factor, or by 4 units: prints are toned unevenly
+_DARK, _LIGHT = 8.0, 95.0  # pixels of L* outside this range are ignored: they are gray in colour photos too
+_KNOTS, _ROUNDS, _WIDTH, _STIFFNESS = 13, 10, 6.0, 2e-3  # of the curve and its robust fit, see `_fit_tone`
+_SLACK = 1.3  # chroma may exceed the curve by this factor, or by 4 units: prints are toned unevenly
 
 
 def small_lab(photo: Image.Image, side: int = SIDE) -> np.ndarray:
-    """CIELAB (3, h, w) float32 of an RGB picture, its long side at most `side` pixels."""
+    """Shrink an RGB picture to a long side of at most `side` pixels; returns CIELAB (3, h, w) float32."""
     small = photo.resize(size_within(photo.size, side), Image.Resampling.BOX, reducing_gap=2.0)
     rgb = torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
     return rgb_to_lab(rgb).numpy()
 
 
 def has_color(lab: np.ndarray) -> bool:
-    """Whether there is more colour than the tone of a print in one hue.
+    """Whether a picture has more colour than a print in one hue.
 
     Args:
         lab: (3, h, w), CIELAB units, of `small_lab`.
@@ -46,7 +46,7 @@ def has_color(lab: np.ndarray) -> bool:
     is_told = _is_told(lab)
     if not is_told.any() or (_chroma(lab)[is_told] > _MUCH).mean() < _LEAST:
         return False
-    # Beside gray the colours of a part may look like a tone, but not all of them do.
+    # Next to a gray part, the curve may fit most colours of the other part, but not all: fewer suffice.
     least = _LEAST_BESIDE_GRAY if gray_part(lab).any() else _LEAST
     return bool((_beside_tone(lab)[is_told] > _MUCH).mean() >= least)
 
@@ -57,10 +57,9 @@ def is_toned(lab: np.ndarray) -> bool:
 
 
 def gray_part(lab: np.ndarray) -> np.ndarray:
-    """(h, w) bool, the part of a picture that is as gray as if it had never been in colour.
+    """Detect the part of a picture that is exactly gray, (h, w) bool; all False if there is none.
 
-    Gray things of a colour photo are never so exactly gray over an area and a range of lightness: where there
-    is no such part all is False.
+    Gray objects in a colour photo are never exactly gray over such an area and range of lightness.
     """
     is_told = _is_told(lab)
     width = _window(lab)
@@ -72,14 +71,14 @@ def gray_part(lab: np.ndarray) -> np.ndarray:
 
 
 def colored_part(lab: np.ndarray) -> np.ndarray:
-    """(h, w) bool, the part of a picture with a gray part that is in colour, with what is gray within it.
+    """Detect the colored part of a picture that has a gray part too, (h, w) bool; small gray gaps are filled.
 
-    Places that touch no colour do not belong to it.
+    Regions outside the gray part that contain no colored pixel do not belong to it.
     """
     parts, _ = ndimage.label(~gray_part(lab))
     with_color = np.unique(parts[_chroma(lab) > _MUCH])
     width = 2 * _window(lab)
-    padded = np.pad(_chroma(lab) > _FAINT, width, mode="edge")  # a closing erodes from beyond the edges too
+    padded = np.pad(_chroma(lab) > _FAINT, width, mode="edge")  # else the closing would erode at the edges
     closed = ndimage.binary_closing(padded, np.ones((width, width)))[width:-width, width:-width]
     return np.isin(parts, with_color[with_color > 0]) & closed
 
@@ -97,7 +96,7 @@ def _is_told(lab: np.ndarray) -> np.ndarray:
 
 
 def _beside_tone(lab: np.ndarray) -> np.ndarray:
-    """Distance (h, w) of a* and b* from those between gray and the tone that a print has at that L*."""
+    """Distance (h, w) of (a*, b*) from the line between gray and the fitted tone at the pixel's L*."""
     ab = lab[1:].reshape(2, -1).T.astype(np.float64)
     tone = _fit_tone(lab[0].ravel().astype(np.float64), ab)
     length = np.hypot(*tone.T)
@@ -107,10 +106,10 @@ def _beside_tone(lab: np.ndarray) -> np.ndarray:
 
 
 def _fit_tone(L: np.ndarray, ab: np.ndarray) -> np.ndarray:
-    """A smooth curve of a* and b* (n, 2) over L* (n,), at each of the pixels.
+    """Fit (a*, b*) (n, 2) as a smooth function of L* (n,); returns its values at the pixels, (n, 2).
 
-    Linear between knots, fitted by reweighted least squares (Welsch's weights) from the medians on, so that
-    what has another colour does not count.
+    Piecewise linear, fitted by iteratively reweighted least squares (Welsch's weights), initialized by the
+    medians, so that pixels of other colours are ignored as outliers.
     """
     place = L.clip(0, 100) / 100 * (_KNOTS - 1)
     knot = place.astype(int).clip(0, _KNOTS - 2)

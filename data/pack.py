@@ -26,7 +26,7 @@ from media.decode import PhotoError, resize
 log = logging.getLogger(__name__)
 
 SHARD_PHOTOS = 1024
-"""Photos per shard: 154 MB at 224 px, and what a kill while packing costs at most."""
+"""Photos per shard: 154 MB at 224 px. If packing is killed, at most one shard per process is lost."""
 
 
 @dataclass(frozen=True)
@@ -35,8 +35,8 @@ class Pack:
 
     Attributes:
         photos: those that could be read.
-        rows: (len(photos),) int64, where each stands among all rows of the shards.
-        shards: (n, 3, S, S) uint8 sRGB, mapped: only what is looked at is read from the disk.
+        rows: (len(photos),) int64, the row of each photo, counted over all shards.
+        shards: (n, 3, S, S) uint8 sRGB, memory-mapped: only rows in use are read from the disk.
     """
 
     photos: tuple[Photo, ...]
@@ -48,11 +48,11 @@ class Pack:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all photos."""
+        """Size of all shards in bytes."""
         return sum(shard.nbytes for shard in self.shards)
 
     def gather(self, indices: Sequence[int]) -> Tensor:
-        """Copy photos out of the map: (len(indices), 3, S, S) uint8."""
+        """Copy photos out of the memory map: (len(indices), 3, S, S) uint8."""
         rows = self.rows[list(indices)]
         return torch.from_numpy(
             np.stack([self.shards[row // SHARD_PHOTOS][row % SHARD_PHOTOS] for row in rows])
@@ -61,11 +61,11 @@ class Pack:
 
 @dataclass(frozen=True)
 class Packer:
-    """How photos are packed, and where.
+    """Builds and opens packs.
 
     Attributes:
-        folder: packs lie below it, each in a folder named by the hash of what is in it.
-        image_size, resize: side of the square in pixels, and how a photo gets there.
+        folder: of the packs, each in a subfolder named by the hash of its contents.
+        image_size, resize: side of the square in pixels, and how a photo is resized to it.
         max_pixels: larger photos count as unreadable.
         num_workers: decoding threads, 0 for one per core.
     """
@@ -77,19 +77,19 @@ class Packer:
     num_workers: int
 
     def pack(self, entries: Sequence[Entry]) -> Pack:
-        """Open the pack of these photos; build what is missing of it.
+        """Open the pack of these photos, and build missing shards first.
 
-        Shards that are there and whole are kept, whoever built them: after a kill, packing goes on
-        where it stopped. Photos that cannot be read, or are not those of the manifest, are left out.
-        The processes of a job build one shard each at a time; all of them must see the folder.
+        Complete shards are reused, also those of a killed process or another run. Photos that cannot be
+        read, or whose bytes differ from the manifest's, are left out. The processes of a job build one
+        shard each at a time; the folder must be shared by all of them.
 
         Raises:
-            UserError: the place cannot be written or is too small.
+            UserError: the folder cannot be written, or the disk is too small.
         """
         folder = self.folder / self._key(entries)
         chunks = [entries[i : i + SHARD_PHOTOS] for i in range(0, len(entries), SHARD_PHOTOS)]
         missing = [i for i, chunk in enumerate(chunks) if not self._is_done(folder, i, chunk)]
-        missing = gather(missing)[0]  # one view for all, taken before anybody builds
+        missing = gather(missing)[0]  # the main process's list, for all; taken before any shard is built
         if missing:
             self._check_space(folder, sum(len(chunks[i]) for i in missing))
             remove_leftovers(folder)
@@ -102,7 +102,7 @@ class Packer:
         return self._open(folder, entries, len(chunks))
 
     def _key(self, entries: Sequence[Entry]) -> str:
-        """Of everything that the pixels depend on."""
+        """Hash of everything that the pixels depend on."""
         digest = hashlib.sha256(f"{self.image_size} {self.resize}".encode())
         for entry in entries:
             digest.update(f"\0{entry.sha256} {entry.photo.box}".encode())
@@ -116,7 +116,7 @@ class Packer:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             with renamed_to(_shard_path(folder, number)) as temporary:
-                # Written, not mapped: a full disk ends a write with an error, but a map with SIGBUS.
+                # Written, not memory-mapped: on a full disk a write fails with an error, a map with SIGBUS.
                 with open(temporary, "wb") as file:
                     header = {"descr": "|u1", "fortran_order": False, "shape": shape}
                     np.lib.format.write_array_header_1_0(file, header)
@@ -126,7 +126,7 @@ class Packer:
                             result = np.zeros(shape[1:], np.uint8)
                         file.write(result.tobytes())
                         bar.update()
-                write_json(_rejected_path(folder, number), rejected)  # before a shard that is there is whole
+                write_json(_rejected_path(folder, number), rejected)  # first: an existing shard is complete
         except (OSError, PlaceError) as error:
             cause = error.__cause__ or error
             raise UserError(
@@ -135,7 +135,7 @@ class Packer:
             ) from error
 
     def _load(self, entry: Entry) -> np.ndarray | PhotoError:
-        """(3, S, S) uint8, or why there is none."""
+        """Decode and resize a photo: (3, S, S) uint8, or the error."""
         photo = entry.photo
         try:
             with photo.open() as file:
@@ -150,7 +150,7 @@ class Packer:
         return np.asarray(resize(image, self.image_size, self.resize)).transpose(2, 0, 1)
 
     def _is_done(self, folder: Path, number: int, chunk: Sequence[Entry]) -> bool:
-        """Whether a shard is whole, and what could not be read of it cannot be read today either."""
+        """Whether a shard is complete, and its rejected photos still cannot be read."""
         if not self._is_whole(folder, number, len(chunk)):
             return False
         rejected = read_json(_rejected_path(folder, number))
@@ -192,5 +192,5 @@ def _shard_path(folder: Path, number: int) -> Path:
 
 
 def _rejected_path(folder: Path, number: int) -> Path:
-    """What could not be read of a shard: row -> reason."""
+    """The file of a shard's rejected photos: row -> reason."""
     return folder / f"{number:05}.json"

@@ -1,4 +1,4 @@
-"""From the configuration to the photos of each split."""
+"""Open the dataset, its splits and their loaders by a configuration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 def open_listing(config: Config) -> Listing:
-    """List --data_dir, after fetching Places365 into it where that is asked for."""
+    """List --data_dir; with --download, download Places365 into it first."""
     if config.download and config.data_dir in DATASETS:
         raise UserError(f"--download fetches nothing for --data_dir={config.data_dir}: leave it out")
     if config.download and not config.dry_run:
@@ -35,9 +35,9 @@ def open_listing(config: Config) -> Listing:
 
 
 def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Manifest:
-    """Draw the subset and its split; `whole` takes every photo, as one split named 'test'.
+    """Draw the subset and its split; with `whole`, take every photo, as one split named 'test'.
 
-    Where a protocol says which photos, gray ones and copies are among them.
+    With `whole` and a protocol, gray photos and copies are kept.
 
     Raises:
         UserError: too many photos are unreadable or gray, or too few for the splits.
@@ -60,9 +60,12 @@ def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Mani
 
 
 def open_split(config: Config) -> Manifest:
-    """The photos that --mode=test scores: by the run's manifest, or drawn where there is none.
+    """Open the photos to score: by the run's manifest, or newly drawn if there is none.
 
-    Says so when the folder is no longer what the run was trained on.
+    A warning is logged if the folder has changed since the run drew its split.
+
+    Raises:
+        UserError: no such photos, or the manifest is lost and the same split cannot be drawn again.
     """
     path = config.run_path / MANIFEST
     stored = read_config(config.run_path)
@@ -95,7 +98,7 @@ def open_split(config: Config) -> Manifest:
 
 
 def _is_of_other_photos(path: Path, listing: Listing) -> bool:
-    """Whether a split that belongs to no training was drawn from another folder."""
+    """Whether a manifest without a training cannot be read, or has no photo in this listing."""
     try:
         read_manifest(path, listing)
     except UserError:
@@ -130,13 +133,13 @@ def _is_same(entry: Entry) -> bool:
 def make_loader(
     config: Config, entries: Sequence[Entry], device: torch.device, classes: Sequence[str] = ()
 ) -> PhotoLoader:
-    """Pack some photos of a manifest, as far as that is not done, and load from the pack.
+    """Make a loader of some photos of a manifest; they are packed first unless a pack exists.
 
     Args:
         config: of the run.
         entries: the photos.
-        device: where the batches go.
-        classes: of which the labels are the indices; none: no labels.
+        device: of the batches.
+        classes: the labels are indices into these; empty: no labels.
     """
     packer = Packer(
         config.pack_dir or config.run_path / PACK,

@@ -1,4 +1,4 @@
-"""Protocols by name: which photos, how they are seen, what is scored: for numbers that stand by a paper's."""
+"""Evaluation protocols of papers (photos, input size, metrics), to compare scores with published ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from data.manifest import Manifest
 class Protocol:
     """
     Attributes:
-        about: which photos, whose protocol, and what is not checked or not the same; for metrics.json.
-        settings: of the configuration, by name.
-        metrics: what is printed, names of `scoring.scorecard.METRIC_NAMES`.
-        num_photos: that are scored.
-        file_name: what the photos' files are called; its group is their number.
-        changeable: names of those settings that a flag may change.
-        numbers: of the photos, where the protocol says which; None: it draws them from all of the folder.
+        about: the photos, the source, and what is not checked or differs from it; for metrics.json.
+        settings: of the configuration that it fixes, by name.
+        metrics: that are printed, names of `scoring.scorecard.METRIC_NAMES`.
+        num_photos: number of photos to score.
+        file_name: pattern of the photos' file names; its group is their number.
+        numbers: of the photos to score; None: a subset of the whole folder is drawn.
+        changeable: names of the `settings` that a flag may change.
     """
 
     about: str
@@ -79,10 +79,10 @@ PROTOCOLS = {
 
 
 def with_protocol(config: Config) -> Config:
-    """The configuration as its protocol has it; unchanged where it names none.
+    """Apply the settings of --protocol to a configuration; unchanged without one.
 
     Raises:
-        UserError: a flag says otherwise than the protocol.
+        UserError: a flag contradicts the protocol.
     """
     if config.protocol is None:
         return config
@@ -96,10 +96,10 @@ def with_protocol(config: Config) -> Config:
 
 
 def photos_of(config: Config, listing: Listing) -> Listing:
-    """Those photos of a folder that its protocol is of; all of them where it names none.
+    """Select the photos of --protocol from a listing; all photos without one.
 
     Raises:
-        UserError: the folder does not hold them.
+        UserError: the photos of the listing are not those of the protocol.
     """
     if config.protocol is None:
         return listing
@@ -124,9 +124,10 @@ def photos_of(config: Config, listing: Listing) -> Listing:
 
 
 def check_number(config: Config, manifest: Manifest) -> None:
-    """
+    """Check that the split has exactly the number of photos of --protocol, if one is given.
+
     Raises:
-        UserError: other than as many photos as the protocol is of can be scored.
+        UserError: it has not.
     """
     if config.protocol is None:
         return
@@ -139,7 +140,7 @@ def check_number(config: Config, manifest: Manifest) -> None:
 
 
 def about_protocol(config: Config) -> dict[str, Any]:
-    """What metrics.json says of it; nothing where there is none."""
+    """The entry on --protocol for metrics.json; empty without one."""
     if config.protocol is None:
         return {}
     protocol = PROTOCOLS[config.protocol]

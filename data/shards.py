@@ -1,4 +1,4 @@
-"""Photos in tar files laid out as WebDataset's are: a sample is what shares a name up to the first dot."""
+"""Photos in tar files in WebDataset's layout: files with equal names up to the first dot are a sample."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ log = logging.getLogger(__name__)
 SUFFIX = ".tar"
 COMPRESSED = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
 
-_MAX_LABEL = 1000  # bytes; what is longer is no class
+_MAX_LABEL = 1000  # bytes; a longer .cls file is ignored
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Member:
         name: as in the tar file.
         span: (offset, size) of its bytes in the tar file.
         sample: the part of the name that all files of one sample share.
-        label: what the sample's .cls file says, else the name of the folder, or ''.
+        label: content of the sample's .cls file, else the name of the folder, or ''.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Member:
 
 
 def list_members(path: Path) -> list[Member]:
-    """The photos of a tar file, from its headers alone; of a damaged one those before the damage.
+    """List the photos of a tar file by its headers; of a damaged file, those before the damage.
 
-    Of a sample's files the photo is the one whose whole ending is a photo's: `7.jpg`, not `7.mask.png`.
+    A file is a photo if all that follows the first dot is a photo's ending: `7.jpg`, not `7.mask.png`.
     """
-    photos: dict[str, tuple[tuple[int, int], str]] = {}  # of files of one name the last counts, as for tar
+    photos: dict[str, tuple[tuple[int, int], str]] = {}  # of equal names the last counts, as in tar
     labels: dict[str, str] = {}
     try:
         with tarfile.open(path, "r:") as tar:

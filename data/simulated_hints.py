@@ -1,4 +1,4 @@
-"""Hints as a person would give them, made from a photo's true colours: what guided models learn from.
+"""Simulate a person's hints from a photo's true colours, to train guided models.
 
 Source: Zhang et al. 2017, "Real-Time User-Guided Image Colorization with Learned Deep Priors", section 3.1.1.
 """
@@ -9,22 +9,22 @@ import torch
 from torch import Tensor
 
 STOP = 1 / 8
-"""Of the geometric distribution of the number of hints: their mean is 7."""
+"""Parameter of the geometric distribution of the number of hints, whose mean is 7."""
 ALL_COLORS = 1 / 100
-"""Share of the photos of which every colour is given."""
+"""Probability that a photo's hints are all of its colours."""
 LARGEST_PATCH = 9
-"""Hints are squares of 1 to so many pixels."""
+"""Largest side of a hint, a square of at least 1 pixel."""
 
 
 def simulate_hints(ab: Tensor, seeds: Tensor) -> Tensor:
-    """Give some of the colours of photos, as the paper does: few, and rather near the middle.
+    """Draw random hints as the paper does: few patches, more likely near the centre.
 
     Args:
         ab: (N, 2, H, W), true colours in CIELAB units.
-        seeds: (N,) int64, from which all that is random about a photo follows.
+        seeds: (N,) int64, the random seed of each photo.
     Returns:
-        (N, 3, H, W), same dtype and device: the mean a* and b* of each patch given, else 0; then 1 where one
-        is given, else 0.
+        (N, 3, H, W), same dtype and device: the mean a* and b* of each patch, 0 elsewhere; and a mask, 1 in
+        patches, 0 elsewhere.
     """
     hints = ab.new_zeros(len(ab), 3, *ab.shape[-2:])
     for photo, given, seed in zip(ab, hints, seeds.tolist(), strict=True):
@@ -34,7 +34,7 @@ def simulate_hints(ab: Tensor, seeds: Tensor) -> Tensor:
             given[:2], given[2] = photo, 1
             continue
         num = int(chances[1].double().log() / torch.tensor(1 - STOP).double().log())
-        # Of mean 1/2 and deviation 1/4 in shares of the sides; what falls outside lies on the edge.
+        # Mean 1/2 and standard deviation 1/4 of the sides; places outside are moved to the edge.
         places = 0.5 + 0.25 * torch.randn(num, 2, generator=generator)
         sizes = torch.randint(1, LARGEST_PATCH + 1, (num,), generator=generator)
         for place, size in zip(places.tolist(), sizes.tolist(), strict=True):
@@ -49,9 +49,9 @@ def give_patch(hints: Tensor, ab: Tensor, y: int, x: int, size: int) -> None:
     """Write the mean colour of a patch into hints.
 
     Args:
-        hints: (3, H, W), written to.
+        hints: (3, H, W), modified in place.
         ab: (2, H, W), true colours.
-        y, x: the patch's centre; what is outside the photo is left out.
+        y, x: the patch's centre; the patch is clipped to the photo.
         size: its side, pixels.
     """
     top, left = y - (size - 1) // 2, x - (size - 1) // 2

@@ -1,8 +1,7 @@
-"""Listing -> subset -> train/val/test, the same on every machine.
+"""Draw a subset of a listing and split it into train, val and test, the same on every machine.
 
-Photos stand in the order of a seeded hash of their name. The first readable, colored ones of that
-order are the subset. A photo that comes to the folder later takes its own place in the order and
-moves nobody else's.
+Photos are sorted by a seeded hash of their name. The first readable, colored ones in that order are
+the subset. A photo that is added later takes its place in the order, and does not reorder the others.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from data.manifest import SPLITS, Entry, Manifest
 
 @dataclass(frozen=True)
 class Rejected:
-    """A photo left out of every split, and why. A copy is no fault of the folder, the rest is."""
+    """A photo left out of every split, and the reason. Copies do not count for --max_rejected."""
 
     name: str
     reason: str
@@ -32,7 +31,7 @@ class Rejected:
 
 
 def order(photos: Iterable[Photo], seed: int) -> list[Photo]:
-    """Photos by a seeded hash of their group, then of their own name."""
+    """Sort photos by a seeded hash of their group, then of their name."""
 
     def key(text: str) -> bytes:
         return hashlib.sha256(f"{seed}\0".encode() + encode(text)).digest()
@@ -41,7 +40,7 @@ def order(photos: Iterable[Photo], seed: int) -> list[Photo]:
 
 
 def share_out(total: int, ratios: Sequence[float]) -> list[int]:
-    """Whole numbers that sum to `total`, by largest remainders, none 0 where its ratio is not.
+    """Apportion `total` by largest remainders; every ratio above 0 gets at least 1.
 
     Raises:
         UserError: `total` is smaller than the number of ratios above 0.
@@ -79,19 +78,19 @@ def draw_manifest(
     """Draw the subset and split it. Unreadable and gray photos are replaced by the next in order.
 
     Args:
-        listing: where to draw from.
+        listing: to draw from.
         seed: of the order.
-        subset_size: photos to draw; fewer are in the folder: all of them. None: all.
+        subset_size: number of photos to draw, at most all; None: all.
         ratios: shares of train, val and test.
         max_pixels: larger photos count as unreadable.
-        max_rejected: largest share of unreadable and gray photos among those looked at.
+        max_rejected: largest share of unreadable and gray photos among those inspected.
         num_workers: decoding threads, 0 for one per core.
-        rejected_path: where the photos left out are listed; None: nowhere.
-        as_is: gray photos and copies are kept too.
-        seen: where all photos were looked at already, name -> SHA-256, '' where it is unreadable, and why it
-            is no use, or ''.
+        rejected_path: of a CSV file that lists the photos left out; None: none is written.
+        as_is: keep gray photos and copies too.
+        seen: results of an earlier inspection of all photos: name -> (SHA-256, or '' if unreadable; fault,
+            or ''). None: the photos are inspected here.
     Raises:
-        UserError: too many photos rejected, or too few left for the splits.
+        UserError: too many photos were rejected, or too few are left for the splits.
     """
     wanted = min(subset_size or len(listing.photos), len(listing.photos))
     found = _Found(wanted, max_rejected, as_is)
@@ -116,9 +115,9 @@ class _Found:
     def __init__(self, wanted: int, max_rejected: float, as_is: bool) -> None:
         """
         Args:
-            wanted: photos to keep.
-            max_rejected: largest share of unreadable and gray photos among those looked at.
-            as_is: gray photos and copies are kept too.
+            wanted: number of photos to keep.
+            max_rejected: largest share of unreadable and gray photos among those inspected.
+            as_is: keep gray photos and copies too.
         """
         self.wanted, self.max_rejected, self.as_is = wanted, max_rejected, as_is
         self.kept: list[tuple[Photo, str]] = []
@@ -127,7 +126,7 @@ class _Found:
         self._first: dict[tuple[str, object], str] = {}
 
     def take(self, photo: Photo, digest: str, reason: str) -> bool:
-        """Keep a photo, or leave it out for a reason; whether it was kept."""
+        """Keep a photo, or reject it as a copy or for `reason`; returns whether it was kept."""
         original = self._first.setdefault((digest, photo.box), photo.name) if digest else photo.name
         is_copy = original != photo.name and not self.as_is
         if is_copy:
@@ -141,14 +140,14 @@ class _Found:
 
     @property
     def is_enough(self) -> bool:
-        """Whether none need be looked at any more: if all to come were good, too many would still be bad."""
+        """Whether to stop: enough photos are kept, or too many are bad even if all others were good."""
         return len(self.kept) == self.wanted or self._is_too_bad(self.wanted + self.num_bad)
 
     def report(self, folder: str, listed_in: Path | None) -> None:
-        """Say what was left out.
+        """Print how many photos were left out.
 
         Raises:
-            UserError: too much.
+            UserError: too many.
         """
         where = f", listed in {listed_in}" if listed_in else ""
         looked_at = len(self.kept) + self.num_bad
@@ -167,7 +166,7 @@ class _Found:
 
 
 def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Iterator[Entry]:
-    """Share the groups out over the splits, in the order in which they were drawn."""
+    """Assign whole groups to the splits, in the order in which they were drawn."""
     groups = [list(members) for _, members in itertools.groupby(kept, key=lambda k: k[0].group)]
     counts = share_out(len(groups), ratios)
     splits = itertools.chain.from_iterable(
@@ -179,7 +178,7 @@ def _assign(kept: Sequence[tuple[Photo, str]], ratios: Sequence[float]) -> Itera
 
 
 def _inspect(photo: Photo, max_pixels: int, gray_too: bool) -> tuple[str, str]:
-    """(SHA-256 of the file, or '' if it is unreadable; why it is no use, or '')."""
+    """(SHA-256 of the file, or '' if it is unreadable; the reason to reject it, or '')."""
     digest, pixels, reason = read(photo, max_pixels)
     if pixels is not None and not gray_too:
         reason = fault_of(photo, pixels)

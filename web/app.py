@@ -1,4 +1,4 @@
-"""The server, put together: the page's files, the handlers, the guard before them, the answers to errors."""
+"""Build the web application: static files, request handlers, the security middleware, error responses."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ _STATUS: dict[type[Exception], int] = {Gone: 404, TooLong: 413, Busy: 503}
 
 
 def build_app(desk: Desk, *, hosts: frozenset[str]) -> Starlette:
-    """The server.
+    """Build the ASGI application.
 
     Args:
-        desk: what its handlers share.
-        hosts: as of `Guard`.
+        desk: the state that its handlers share.
+        hosts: allowed host names, see `Guard`.
     """
 
     @contextlib.asynccontextmanager

@@ -1,4 +1,4 @@
-"""What the page does with clips: one is colored at a time, a few wait in a queue, and each may be stopped."""
+"""Color clips for the page: one at a time from a short queue; each can be cancelled."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ log = logging.getLogger(__name__)
 
 _MAX_WAITING = 8
 _PREVIEW_SECONDS = 2
-# Bytes to reserve for a clip's finished parts and for the colored whole, as a multiple of the upload.
+# Bytes to reserve for a clip's finished parts and the whole colored clip, as a multiple of the upload.
 _ROOM = 3
-_ROOM_ASKED_EVERY = 100  # frames
+_ROOM_ASKED_EVERY = 100  # frames between two checks of the free space
 
 
 class Stopped(Exception):
-    """The clip was cancelled or deleted: its coloring ends here."""
+    """Ends the coloring of a clip that was cancelled or deleted."""
 
 
 @dataclass
 class QueuedClip:
-    """A clip that is colored or waits for it.
+    """A clip in progress or waiting in the queue.
 
     Attributes:
-        total: frames of the clip.
-        done: frames that are colored; None: it waits.
-        stop: set when it is to end.
-        turn: its place in the queue.
+        total: number of frames.
+        done: number of colored frames; None: it is waiting.
+        stop: set to cancel it.
+        turn: the future of its work in the thread pool.
     """
 
     total: int
@@ -53,7 +53,7 @@ class QueuedClip:
 
 
 class Cinema:
-    """Colors clips in a thread of its own. Clips are files, as photos are; only the queue is in memory."""
+    """Colors clips in a worker thread. Clips and results are files; only the queue is in memory."""
 
     def __init__(self, studio: Studio, sessions: Sessions) -> None:
         self._studio, self._sessions = studio, sessions
@@ -62,7 +62,7 @@ class Cinema:
         self._lock = threading.Lock()
 
     def take(self, upload: Upload) -> dict[str, Any]:
-        """Look through a clip, and say its size as it is shown, its frames and its seconds.
+        """Read a clip, and return its upright width and height, number of frames and duration in seconds.
 
         Raises:
             UserError: it cannot be read.
@@ -73,11 +73,11 @@ class Cinema:
         return {"width": width, "height": height, "frames": clip.num_frames, "seconds": seconds}
 
     def begin(self, upload: Upload, wish: Wish) -> None:
-        """Color a clip as soon as those before it are done.
+        """Add a clip to the queue.
 
         Raises:
-            UserError: it cannot be read, or is being colored.
-            Busy: too many wait.
+            UserError: it cannot be read, or is in the queue already.
+            Busy: the queue is full.
         """
         clip, colorizer = self._open(upload), self._studio.colorizer(wish)
         queued = QueuedClip(clip.num_frames)
@@ -96,7 +96,7 @@ class Cinema:
     def _color_of(
         self, upload: Upload, clip: Clip, colorizer: Colorizer, queued: QueuedClip
     ) -> Callable[[], None]:
-        """The work itself, to be called when it is the clip's turn."""
+        """Make the function that colors the clip, for the worker thread."""
 
         def color() -> None:
             config = self._studio.config
@@ -120,7 +120,7 @@ class Cinema:
         return color
 
     def progress(self, upload: Upload) -> dict[str, Any]:
-        """How far a clip is: state, frames that are done, all, whether there is a preview, name, error."""
+        """Progress of a clip: state, done and total frames, whether there is a preview, error if any."""
         queued, found = self._queue.get(upload.folder), {"state": "new", "done": 0, "total": 0}
         if queued is not None:
             state = "waiting" if queued.done is None else "coloring"
@@ -130,26 +130,26 @@ class Cinema:
         return found | {"preview": _preview(upload).exists()}
 
     def cancel(self, upload: Upload) -> None:
-        """Stop a clip after the frame that it is at; what is finished is taken up when it is begun again."""
+        """Cancel a clip after the current frame; finished parts are reused if it is started again."""
         with self._lock:
             queued = self._queue.get(upload.folder)
         if queued is None:
             return
         queued.stop.set()
-        if queued.turn and queued.turn.cancel():  # it has not begun
+        if queued.turn and queued.turn.cancel():  # it has not started
             self._end(upload, {"state": "cancelled"})
 
     def result(self, upload: Upload) -> Path | None:
-        """The colored clip."""
+        """The file of the colored clip; None if there is none."""
         places = (upload.full(ending) for ending in CONTAINERS)
         return next((path for path in places if path.exists()), None)
 
     def preview(self, upload: Upload) -> Path:
-        """Where its first seconds are."""
+        """The path of the preview, which need not exist."""
         return _preview(upload)
 
     def close(self) -> None:
-        """Stop all of them."""
+        """Cancel all clips, and wait for the worker thread."""
         for queued in list(self._queue.values()):
             queued.stop.set()
         self._pool.shutdown(cancel_futures=True)
@@ -164,7 +164,7 @@ class Cinema:
             outcome = {"state": "cancelled"}
         except UserError as error:
             outcome = {"state": "failed", "error": str(by_name(error, upload.folder / "full"))}
-        except Exception as error:  # whatever it is, somebody waits for an answer, and no traceback goes out
+        except Exception as error:  # the page waits for a result; a traceback must not reach it
             line = "something went wrong at the server: try again"
             if isinstance(error, (MemoryError, RuntimeError)) and is_out_of_memory(error):
                 line = "this clip is too large for the memory of this machine"
@@ -177,17 +177,18 @@ class Cinema:
         try:
             if _is_here(upload):
                 write_json(_outcome(upload), outcome)
-            else:  # what it wrote after it was deleted
+            else:  # deleted meanwhile: remove files that were written since
                 upload.delete()
         finally:
             with self._lock:
                 del self._queue[upload.folder]
 
     def _check(self, upload: Upload, queued: QueuedClip, num: int) -> None:
-        """
+        """Record `num` finished frames, and check whether to go on.
+
         Raises:
             Stopped: the clip was deleted or cancelled.
-            Busy: there is no room for it.
+            Busy: the sessions' folder is full.
         """
         if queued.stop.is_set() or not _is_here(upload):
             raise Stopped
@@ -205,12 +206,12 @@ class Cinema:
 
 
 def _outcome(upload: Upload) -> Path:
-    """How it ended, as JSON."""
+    """The JSON file of the clip's final state."""
     return upload.folder / "outcome.json"
 
 
 def _preview(upload: Upload) -> Path:
-    """Its first seconds in colour."""
+    """The file of the clip's first seconds in colour."""
     return upload.folder / "preview.mp4"
 
 

@@ -1,4 +1,4 @@
-"""The addresses at which clips are sent, colored and downloaded."""
+"""Request handlers for clips: upload, color, show progress, download."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ClipHandlers:
         self.desk = desk
 
     def routes(self) -> list[Route]:
-        """Address and method -> handler."""
+        """The routes of these handlers."""
         clip = "/api/{session}/clips/{photo}"
         return [
             Route("/api/{session}/clips", self.add, methods=["POST"]),
@@ -36,7 +36,7 @@ class ClipHandlers:
         ]
 
     async def add(self, request: Request) -> Response:
-        """Take a clip, under the name in the query."""
+        """Save an uploaded clip, with the file name in the query; responds with its id and properties."""
         session = self.desk.session(request)
         size = await length(request, "the clip", self.desk.max_upload)
         with self.desk.sessions.reserve(size):
@@ -50,42 +50,42 @@ class ClipHandlers:
         return JSONResponse({"id": clip.id, "name": clip.file.name, **about})
 
     async def delete(self, request: Request) -> Response:
-        """Delete a clip, which ends its coloring."""
+        """Delete a clip, and cancel its coloring."""
         clip = self.desk.upload(request)
         self.desk.cinema.cancel(clip)
         clip.delete()
         return Response(status_code=204)
 
     async def begin(self, request: Request) -> Response:
-        """Color it; the answer does not wait for that."""
+        """Start coloring a clip; responds at once (202)."""
         clip, wish = self.desk.upload(request), self.desk.wish(request)
         await anyio.to_thread.run_sync(lambda: self.desk.cinema.begin(clip, wish))
         return Response(status_code=202)
 
     async def progress(self, request: Request) -> Response:
-        """How far it is."""
+        """Respond with the progress of a clip, see `Cinema.progress`."""
         return JSONResponse(self.desk.cinema.progress(self.desk.upload(request)))
 
     async def cancel(self, request: Request) -> Response:
-        """Stop coloring it."""
+        """Cancel the coloring of a clip."""
         self.desk.cinema.cancel(self.desk.upload(request))
         return Response(status_code=204)
 
     async def preview(self, request: Request) -> Response:
-        """Its first seconds, to be played on the page."""
+        """Send the colored first seconds, to play on the page."""
         path = self.desk.cinema.preview(self.desk.upload(request))
         if not path.exists():
             raise Gone("there is no preview yet")
         return FileResponse(path)
 
     async def full(self, request: Request) -> Response:
-        """All of it, to be played on the page."""
+        """Send the colored clip, to play on the page."""
         path = self.desk.cinema.result(self.desk.upload(request))
         if path is None:
             raise Gone("there is no such file: color it again")
         return FileResponse(path)
 
     async def download(self, request: Request) -> Response:
-        """All of it, to be kept."""
+        """Send the colored clip as a download."""
         clip = self.desk.upload(request)
         return download(self.desk.cinema.result(clip) or clip.full(".mp4"))

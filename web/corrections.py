@@ -1,4 +1,4 @@
-"""The addresses at which a person corrects a photo: hints, a reference, colours to choose from."""
+"""Request handlers for corrections of a photo: hints, a reference, suggested colours."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class CorrectionHandlers:
         self.desk = desk
 
     def routes(self) -> list[Route]:
-        """Address and method -> handler."""
+        """The routes of these handlers."""
         photo = "/api/{session}/photos/{photo}"
         return [
             Route(f"{photo}/likely", self.likely),
@@ -33,25 +33,25 @@ class CorrectionHandlers:
         ]
 
     async def points(self, request: Request) -> Response:
-        """Take hints: a list of points."""
+        """Save hints: a JSON list of points."""
         photo = self.desk.upload(request)
         points = await json_body(request)
         await self.desk.previews.do(request, lambda: keep_points(photo, points))
         return Response(status_code=204)
 
     async def strokes(self, request: Request) -> Response:
-        """Take hints: a picture, or nothing in its place."""
+        """Save hints: a picture; an empty body removes it."""
         photo = self.desk.upload(request)
         limit = self.desk.studio.config.max_pixels
         return await self._keep(request, photo, lambda path: keep_strokes(photo, path, max_pixels=limit))
 
     async def reference(self, request: Request) -> Response:
-        """Take a reference, or nothing in its place."""
+        """Save a reference; an empty body removes it."""
         photo = self.desk.upload(request)
         return await self._keep(request, photo, lambda path: self.desk.studio.refer(photo, path))
 
     async def likely(self, request: Request) -> Response:
-        """Colours to suggest at a place of the photo."""
+        """Respond with suggested colours for a place in the photo."""
         photo = self.desk.upload(request)
         width, height = photo.size
         x, y = (number(request, name, 0, side) for name, side in (("x", width), ("y", height)))
@@ -59,7 +59,7 @@ class CorrectionHandlers:
         return JSONResponse(await self.desk.photos.do(request, lambda: self.desk.studio.likely(photo, place)))
 
     async def _keep(self, request: Request, photo: Upload, keep: Callable[[Path], None]) -> Response:
-        """Receive a file about a photo, hand it to `keep`, and delete it where `keep` did not move it."""
+        """Save the body to a temporary file, pass it to `keep`, and delete it unless `keep` moved it."""
         path = photo.folder / f"received-{secrets.token_hex(8)}"
         with self.desk.sessions.reserve(await length(request, "the file", self.desk.max_upload)):
             try:

@@ -1,4 +1,4 @@
-"""What every handler of the page needs: whose request it is, which photo, how it is to be colored."""
+"""State shared by all request handlers, and parsing of a request's session, photo and settings."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from web.wish import Wish
 _MAX_SATURATION, _MAX_VIVIDNESS = 3.0, 1.0
 _MAX_WAITING = 32
 MAX_SEED = 2**32 - 1
-"""Of a drawing, as of --sample_seed."""
+"""Largest seed, as for --sample_seed."""
 
 
 class Desk:
-    """What handlers share. A person is known by the token in the address; of a person only files are kept."""
+    """State shared by the handlers. The token in the URL identifies a session, which is a folder."""
 
     def __init__(self, studio: Studio, sessions: Sessions, *, max_upload: int) -> None:
         """
         Args:
-            max_upload: bytes of one photo or clip.
+            max_upload: largest photo or clip, bytes.
         """
         self.studio, self.sessions, self.max_upload = studio, sessions, max_upload
         self.cinema = Cinema(studio, sessions)
@@ -36,32 +36,32 @@ class Desk:
 
     @property
     def max_vividness(self) -> float:
-        """Where the page's slider ends."""
+        """Upper end of the page's slider for vividness."""
         return max(_MAX_VIVIDNESS, self.studio.vividness(self.studio.first) or 0)
 
     @property
     def max_saturation(self) -> float:
-        """Where the page's slider ends."""
+        """Upper end of the page's slider for saturation."""
         return max(_MAX_SATURATION, self.studio.config.saturation)
 
     def session(self, request: Request) -> Path:
-        """The part of a person.
+        """The folder of the session that the URL names.
 
         Raises:
-            Gone: there is none.
+            Gone: there is no such session.
         """
         return self.sessions.get(request.path_params["session"])
 
     def upload(self, request: Request) -> Upload:
-        """A photo or a clip of that person.
+        """The photo or clip of that session that the URL names.
 
         Raises:
-            Gone: there is none.
+            Gone: there is no such session, photo or clip.
         """
         return Upload.find(self.session(request), request.path_params["photo"])
 
     def wish(self, request: Request) -> Wish:
-        """How a photo is to be colored.
+        """Parse how to color a photo from the query.
 
         Raises:
             UserError: a value is missing or out of range.
@@ -74,7 +74,7 @@ class Desk:
         return Wish(model, vividness, saturation, seed=seed, is_plain=is_plain)
 
     async def chroma(self, request: Request, photo: Upload, wish: Wish) -> Chroma:
-        """The colours that the model sees, which is asked only for what it was not asked before."""
+        """The colours that the model predicts, from the cache if it has predicted them before."""
         known = self.studio.known(photo, wish)
         if known is not None:
             return known

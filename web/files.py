@@ -1,4 +1,4 @@
-"""Files that a browser is given: previews, the layer of doubt, several pictures in one."""
+"""Encode files for the browser: JPEG previews, the layer of low confidence, zip archives."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-# Magenta, which photos seldom have.
+# Magenta, which is rare in photos.
 _UNSURE_COLOR = (255, 0, 200)
 _UNSURE_SHARE = 0.85
 
 
 def jpeg(pixels: np.ndarray, *, quality: int) -> bytes:
-    """A JPEG of (H, W, 3) uint8, its colours as fine as its lightness."""
+    """Encode (H, W, 3) uint8 as JPEG, without chroma subsampling."""
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality, subsampling=0)
     return buffer.getvalue()
 
 
 def doubt_layer(sure: np.ndarray) -> bytes:
-    """A transparent PNG that lays magenta over what a model is unsure of.
+    """Encode a transparent PNG that covers areas of low confidence with magenta.
 
     Args:
-        sure: (H, W) uint8, 255 is sure.
+        sure: (H, W) uint8, the confidence; 255: fully transparent.
     """
     layer = np.empty((*sure.shape, 4), np.uint8)
     layer[..., :3] = _UNSURE_COLOR
@@ -37,7 +37,7 @@ def doubt_layer(sure: np.ndarray) -> bytes:
 
 
 def zip_pictures(pictures: Iterable[Path], path: Path) -> Path:
-    """Put pictures into a zip file, not compressed again, under names of their own."""
+    """Store pictures in a zip file, uncompressed, under unique names; returns `path`."""
     taken: set[str] = set()
     with zipfile.ZipFile(path, "w") as archive:
         for picture in pictures:

@@ -1,4 +1,4 @@
-"""What a person says about a photo on the page: hints and a reference, kept as files beside it."""
+"""Hints and a reference that a person gives for a photo on the page, stored as files in its folder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from web.upload import Upload
 
 
 def keep_points(photo: Upload, points: Any) -> None:
-    """Take a list of points in place of the one before.
+    """Validate a list of points, and store it in place of the previous one.
 
     Raises:
         UserError: it is no such list, or a point is outside the photo.
@@ -30,10 +30,10 @@ def keep_points(photo: Upload, points: Any) -> None:
 
 
 def keep_strokes(photo: Upload, upload: Path, *, max_pixels: int) -> None:
-    """Take a transparent picture in place of the one before; an empty file takes that away.
+    """Validate a transparent picture, and store it in place of the previous one; an empty file removes that.
 
     Raises:
-        UserError: it is no such picture, or not of the photo's size; what was there stays.
+        UserError: it is no such picture, or not of the photo's size; the previous one is kept.
     """
     if not upload.stat().st_size:
         photo.strokes.unlink(missing_ok=True)
@@ -46,7 +46,7 @@ def keep_strokes(photo: Upload, upload: Path, *, max_pixels: int) -> None:
 
 
 def read_reference(upload: Path, *, max_pixels: int) -> Picture:
-    """Another photo, to take colours from.
+    """Read a reference, another photo to take colours from.
 
     Raises:
         UserError: it cannot be read.
@@ -58,13 +58,13 @@ def read_reference(upload: Path, *, max_pixels: int) -> Picture:
 
 
 def keep_reference(photo: Upload, upload: Path, matched: np.ndarray) -> None:
-    """Take a reference, and what was matched of it, in place of those before.
+    """Store a reference and its matched colours in place of the previous ones.
 
-    Previews are made meanwhile: both files are whole before either has its name.
+    Both files are complete before either is renamed, since previews may be requested meanwhile.
 
     Args:
-        upload: a file that `read_reference` read; it is moved.
-        matched: as of `match`.
+        upload: a file that `read_reference` accepted; it is moved.
+        matched: result of `match`.
     Raises:
         Gone: the photo was deleted.
     """
@@ -80,16 +80,16 @@ def keep_reference(photo: Upload, upload: Path, matched: np.ndarray) -> None:
 
 
 def remove_reference(photo: Upload) -> None:
-    """Delete the reference, but first what was matched of it, which says that there is one."""
+    """Delete the matched colours and then the reference; readers check the former first."""
     photo.matched.unlink(missing_ok=True)
     photo.reference.unlink(missing_ok=True)
 
 
 def guidance_hashes(photo: Upload, accepts: frozenset[str]) -> str:
-    """Hashes of the files about a photo that a model takes itself: hints, a reference, both or neither.
+    """Hashes of the files that are inputs of a model: hints, a reference, both or neither.
 
     Args:
-        accepts: what the model takes, fields of `Inputs`.
+        accepts: the optional inputs of the model, fields of `Inputs`.
     """
     files = {"hints": (photo.points, photo.strokes), "reference": (photo.reference,)}
     paths = [path for name in sorted(accepts & files.keys()) for path in files[name] if path.exists()]
@@ -97,7 +97,7 @@ def guidance_hashes(photo: Upload, accepts: frozenset[str]) -> str:
 
 
 def guidance_of(photo: Upload, accepts: frozenset[str], *, max_pixels: int) -> Guidance:
-    """The hints and the reference of a photo, as far as a model takes them itself."""
+    """Load the hints and the reference of a photo, each only if the model accepts it as input."""
     hints = hints_of(photo) if "hints" in accepts else None
     has_reference = "reference" in accepts and photo.reference.exists()
     reference = load_picture(photo.reference, max_pixels=max_pixels) if has_reference else None
@@ -105,7 +105,7 @@ def guidance_of(photo: Upload, accepts: frozenset[str], *, max_pixels: int) -> G
 
 
 def hints_of(photo: Upload) -> Hints:
-    """All hints for a photo."""
+    """Load all hints for a photo, strokes and points."""
     hints = Hints(photo.size)
     if photo.strokes.exists():
         hints = read_hints(photo.strokes, photo.size, max_pixels=math.prod(photo.size))
@@ -116,5 +116,5 @@ def hints_of(photo: Upload) -> Hints:
 
 
 def _about(upload: Path, name: str, error: UserError) -> UserError:
-    """The same error without flags, which the page has not, and without the folders of this machine."""
+    """Copy an error without names of flags, which the page does not have, and without local paths."""
     return UserError(str(error).replace(f"--hints={upload}", name).replace(str(upload), name))

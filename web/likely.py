@@ -1,4 +1,4 @@
-"""Which colours to suggest at a place of a photo: the models' own, those that most of them agree on first."""
+"""Suggest colours for a place in a photo: the models' predictions, those that most models agree on first."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from inference.model_view import lightness_seen
 from media.picture import Picture
 
 _SAME = 7.0
-"""Colours that are nearer to each other are one, CIELAB units."""
+"""Colours at a smaller distance count as the same, CIELAB units."""
 
 
 def likely_colors(gray: Picture, predicted: Sequence[Chroma], place: tuple[float, float]) -> list[str]:
-    """Colours to suggest.
+    """Suggest colours for a place.
 
     Args:
         gray: the photo, of any size.
-        predicted: by several models.
-        place: (x, y) as shares of its width and height, in [0, 1).
+        predicted: colours of several models.
+        place: (x, y) as fractions of its width and height, in [0, 1).
     Returns:
-        '#rrggbb', each of the lightness that the photo has there; no two of them look the same.
+        '#rrggbb', each with the photo's lightness at the place; similar colours are merged.
     """
     L = lightness_seen(gray, gray.size)
     ab = groups(torch.stack([_at(chroma.ab, place) for chroma in predicted]))
@@ -35,7 +35,7 @@ def likely_colors(gray: Picture, predicted: Sequence[Chroma], place: tuple[float
 
 
 def groups(ab: Tensor) -> Tensor:
-    """Colours (N, 2) -> the means of those that look the same (M, 2), large groups first."""
+    """Cluster colours (N, 2) by distance; returns the means of the clusters (M, 2), large clusters first."""
     means = []
     while len(ab):
         is_near = torch.cdist(ab, ab, compute_mode="donot_use_mm_for_euclid_dist") < _SAME
@@ -46,6 +46,6 @@ def groups(ab: Tensor) -> Tensor:
 
 
 def _at(planes: Tensor, place: tuple[float, float]) -> Tensor:
-    """(1, C, h, w) -> (C)."""
+    """The values of (1, C, h, w) at a place: (C,)."""
     height, width = planes.shape[-2:]
     return planes[0, :, int(place[1] * height), int(place[0] * width)]

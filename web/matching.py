@@ -1,4 +1,4 @@
-"""The colours of a reference on the page: matched once for previews, and anew at full size."""
+"""Match the colours of a reference: once for all previews, and again at full size."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ _SOLVED_PIXELS = 10**5
 
 
 def small_enough(gray: Picture) -> Picture:
-    """A preview at the size at which given colours are spread in less than a second."""
+    """Shrink a preview to the size at which given colours are propagated in less than a second."""
     image = Image.fromarray(gray.pixels)
     return from_array(np.asarray(image.resize(solve_size(image.size, _SOLVED_PIXELS))))
 
 
 def match(reference: Picture, small: Picture) -> np.ndarray:
-    """Which colours of a reference a preview is to have where.
+    """Match the colours of a reference to places in a preview.
 
     Returns:
-        (1, 3, height, width) float32, as a `Scribbler` gives them.
+        (1, 3, height, width) float32, as a `Scribbler` returns them.
     """
     width, height = small.size
     return _scribbler(reference)(small, height, width).numpy()
 
 
 def preview_scribbler(photo: Upload) -> Scribbler | None:
-    """What `match` found, and was kept; None: there is no reference."""
+    """A scribbler that returns the stored result of `match`; None: there is no reference."""
     try:
         matched = torch.from_numpy(np.load(photo.matched))
     except FileNotFoundError:
@@ -41,7 +41,7 @@ def preview_scribbler(photo: Upload) -> Scribbler | None:
 
 
 def full_scribbler(photo: Upload, *, max_pixels: int) -> Scribbler | None:
-    """As `predict` matches the reference; None: there is none."""
+    """A scribbler that matches the reference at full size, as `predict` does; None: there is no reference."""
     if not photo.matched.exists():
         return None
     return _scribbler(load_picture(photo.reference, max_pixels=max_pixels))

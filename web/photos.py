@@ -1,4 +1,4 @@
-"""The addresses at which photos are sent, shown and downloaded, and what each of them answers."""
+"""Request handlers for sessions and photos: upload, preview, download."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from web.studio import ENDINGS
 from web.upload import Upload
 
 MAX_PHOTOS = 50
-"""Of one person."""
+"""Largest number of photos and clips in a session."""
 
 
 class PhotoHandlers:
@@ -32,7 +32,7 @@ class PhotoHandlers:
         self.desk = desk
 
     def routes(self) -> list[Route]:
-        """Address and method -> handler."""
+        """The routes of these handlers."""
         photo = "/api/{session}/photos/{photo}"
         return [
             Route("/api/about", self.about),
@@ -50,7 +50,7 @@ class PhotoHandlers:
         ]
 
     async def about(self, _: Request) -> Response:
-        """What the page offers."""
+        """Respond with the models, ranges, formats and limits that the page offers."""
         studio = self.desk.studio
         models = await anyio.to_thread.run_sync(studio.models)
         return JSONResponse(
@@ -73,16 +73,16 @@ class PhotoHandlers:
         )
 
     async def begin(self, _: Request) -> Response:
-        """A part of the folder for a person."""
+        """Start a session; responds with its token."""
         return JSONResponse({"session": self.desk.sessions.new()})
 
     async def leave(self, request: Request) -> Response:
-        """Delete all of a person's."""
+        """Delete a session with all its files."""
         self.desk.sessions.forget(request.path_params["session"])
         return Response(status_code=204)
 
     async def add(self, request: Request) -> Response:
-        """Take a photo, under the name in the query; what is odd about it comes back too."""
+        """Save an uploaded photo, with the file name in the query; responds with its id, size and remarks."""
         session = self.desk.session(request)
         size = await length(request, "the photo", self.desk.max_upload)
         with self.desk.sessions.reserve(size):
@@ -103,27 +103,27 @@ class PhotoHandlers:
         return Response(status_code=204)
 
     async def gray(self, request: Request) -> Response:
-        """The preview without colour."""
+        """Send the preview without colour."""
         path = self.desk.upload(request).gray
         if not path.exists():
             raise Gone("there is no such photo: drop it again")
         return FileResponse(path)
 
     async def color(self, request: Request) -> Response:
-        """The preview in colour; the network is asked only for what it was not asked before."""
+        """Send the preview in colour; predictions of the network are cached."""
         photo, wish = self.desk.upload(request), self.desk.wish(request)
         chroma = await self.desk.chroma(request, photo, wish)
         content = await self.desk.previews.do(request, lambda: self.desk.studio.preview(photo, chroma, wish))
         return Response(content, media_type="image/jpeg")
 
     async def doubt(self, request: Request) -> Response:
-        """What the model is unsure of, as a layer for the preview."""
+        """Send the areas in which the model is unsure, as a layer for the preview."""
         photo, wish = self.desk.upload(request), self.desk.wish(request)
         content = await self.desk.photos.do(request, lambda: self.desk.studio.doubt(photo, wish))
         return Response(content, media_type="image/png")
 
     async def develop(self, request: Request) -> Response:
-        """Write a photo at full size; its file's name."""
+        """Write a colored photo at full size; responds with its file name."""
         photo, wish = self.desk.upload(request), self.desk.wish(request)
         ending = choice(request, "format", ENDINGS)
         chroma = await self.desk.chroma(request, photo, wish)
@@ -134,11 +134,11 @@ class PhotoHandlers:
         return JSONResponse({"name": path.name})
 
     async def download(self, request: Request) -> Response:
-        """The file that `develop` wrote."""
+        """Send the file that `develop` wrote."""
         return download(self.desk.upload(request).full(choice(request, "format", ENDINGS)))
 
     async def pack(self, request: Request) -> Response:
-        """Put what `develop` wrote of several photos into a zip."""
+        """Put the files that `develop` wrote for several photos into a zip file."""
         session, ending = self.desk.session(request), choice(request, "format", ENDINGS)
         ids = await json_body(request)
         if not isinstance(ids, list) or not all(isinstance(name, str) for name in ids):
@@ -149,15 +149,15 @@ class PhotoHandlers:
         return JSONResponse({"name": "colorized.zip"})
 
     async def download_zip(self, request: Request) -> Response:
-        """The file that `pack` wrote."""
+        """Send the file that `pack` wrote."""
         return download(self.desk.session(request) / "colorized.zip")
 
 
 def download(path: Path) -> Response:
-    """A file to keep.
+    """Send a file as a download.
 
     Raises:
-        Gone: it is not there.
+        Gone: it does not exist.
     """
     if not path.exists():
         raise Gone("there is no such file: color it again")

@@ -1,4 +1,4 @@
-"""What a request asks for: its values within their ranges, its body within a limit, its turn in the line."""
+"""Validate requests: query values within ranges, bodies within size limits; and queue their work."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _MAX_JSON = 4 * 10**6  # bytes
 
 
 class TooLong(UserError):
-    """A body beyond its limit."""
+    """A request body is larger than allowed."""
 
 
 def number(request: Request, name: str, low: float, high: float) -> float:
-    """A number of the query.
+    """Parse a number of the query.
 
     Raises:
-        UserError: there is none of that name, or it is out of range.
+        UserError: it is missing, no number, or out of range.
     """
     text = request.query_params.get(name, "")
     try:
@@ -41,10 +41,10 @@ def number(request: Request, name: str, low: float, high: float) -> float:
 
 
 def whole_number(request: Request, name: str, high: int) -> int:
-    """A whole number of the query, from 0 on.
+    """Parse an integer of the query, in [0, high].
 
     Raises:
-        UserError: there is none of that name, or it is out of range.
+        UserError: it is missing, no integer, or out of range.
     """
     text = request.query_params.get(name, "")
     if not (text.isascii() and text.isdecimal() and len(text) <= len(str(high)) and int(text) <= high):
@@ -53,10 +53,10 @@ def whole_number(request: Request, name: str, high: int) -> int:
 
 
 def choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
-    """One of several words of the query.
+    """Parse a value of the query that must be one of `choices`.
 
     Raises:
-        UserError: there is none of that name, or it is another.
+        UserError: it is missing, or none of them.
     """
     value = request.query_params.get(name, "")
     if value not in choices:
@@ -65,12 +65,12 @@ def choice(request: Request, name: str, choices: tuple[str, ...]) -> str:
 
 
 async def length(request: Request, name: str, max_bytes: int) -> int:
-    """How many bytes a body has, as its header says; the server itself makes sure that no more comes.
+    """Size of a body in bytes by its Content-Length, which the server enforces.
 
     Raises:
-        TooLong: it is beyond the limit. This is raised when all of the body has come: a browser reads no
-            answer before it has sent everything.
-        UserError: the header says nothing.
+        TooLong: it exceeds the limit. This is raised after the whole body was received, because a browser
+            reads no response before it has sent everything.
+        UserError: there is no valid Content-Length.
     """
     text = request.headers.get("content-length", "")
     if not (text.isascii() and text.isdecimal()):
@@ -83,11 +83,11 @@ async def length(request: Request, name: str, max_bytes: int) -> int:
 
 
 async def save(request: Request, path: Path) -> None:
-    """Write a body to a file as it comes.
+    """Stream a body to a file.
 
     Raises:
-        Busy: there is no room on the disk.
-        ClientDisconnect: whoever sends it went away half-way.
+        Busy: the file cannot be written, such as on a full disk.
+        ClientDisconnect: the client disconnected before the end.
     """
     try:
         with open(path, "wb") as file:
@@ -98,7 +98,7 @@ async def save(request: Request, path: Path) -> None:
 
 
 async def json_body(request: Request) -> Any:
-    """A body as JSON.
+    """Parse a body as JSON.
 
     Raises:
         TooLong: it has more than 4 MB.
@@ -112,18 +112,18 @@ async def json_body(request: Request) -> Any:
 
 
 class WorkQueue:
-    """A queue for work that takes memory: few pieces are worked on at once, however many people are here."""
+    """A queue for work that takes much memory: limits concurrent work, however many clients there are."""
 
     def __init__(self, *, at_once: int, max_waiting: int) -> None:
         self.max_waiting = max_waiting
         self._turn = anyio.Semaphore(at_once)
 
     async def do(self, request: Request, work: Callable[[], T]) -> T:
-        """Wait for a turn, and work in a thread.
+        """Wait for a free slot, and run `work` in a thread.
 
         Raises:
-            Busy: too many wait already.
-            ClientDisconnect: when the turn comes, whoever asked is gone.
+            Busy: the queue is full.
+            ClientDisconnect: the client disconnected while waiting.
         """
         if self._turn.statistics().tasks_waiting >= self.max_waiting:
             raise Busy("too many photos wait here just now: try again in some minutes")

@@ -1,4 +1,4 @@
-"""The guard before the page: which requests reach it, and what a browser is told that the page may do."""
+"""Security middleware: rejects requests from other sites, and sets security headers on responses."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = {
-    # Nothing from other hosts, and nothing that stands in the page itself or in the name of a photo runs.
+    # Load nothing from other hosts, and run no inline scripts, such as injected by the name of a photo.
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; "
         "media-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -22,23 +22,23 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware around the whole server."""
+    """ASGI middleware around the whole application."""
 
     def __init__(self, app: ASGIApp, *, hosts: frozenset[str]) -> None:
         """
         Args:
-            app: what it guards.
-            hosts: names of this server; a page of another name that resolves to it is refused. Empty: any.
+            app: the wrapped application.
+            hosts: allowed host names, against DNS rebinding; empty: any.
         """
         self.app, self.hosts = app, hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer with 403, or pass the request on."""
+        """Respond with 403, or pass the request on."""
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
         if scope["type"] != "http":
             return
-        # Photos are never kept by a browser, and of the page only what has not changed since.
+        # Browsers must not cache photos, and must revalidate the files of the page.
         caching = "no-store" if scope["path"].startswith("/api/") else "no-cache"
 
         async def answer(message: Message) -> None:
@@ -48,7 +48,7 @@ class Guard:
 
         try:
             await (self._refuse(Headers(scope=scope)) or self.app)(scope, receive, answer)
-        except ClientDisconnect:  # went away half-way
+        except ClientDisconnect:  # before the request or the response was complete
             return
 
     def _refuse(self, headers: Headers) -> PlainTextResponse | None:

@@ -1,4 +1,4 @@
-"""The serve mode: a page for people who would rather drop a photo than type a command."""
+"""The serve mode: a web page that colors photos and clips, in place of the command line."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from starlette.applications import Starlette
 
 _UPLOADS_KEPT = 20
-"""The folder may hold so many times the largest upload."""
+"""Capacity of the sessions' folder, as a multiple of the largest upload."""
 _MAX_SESSIONS = 32
 _MAX_CONNECTIONS = 256
 
@@ -31,8 +31,8 @@ def run(config: Config) -> int:
     """Serve the page until Ctrl-C.
 
     Raises:
-        UserError: a package is missing, there are no weights, or the address cannot be had.
-        KeyboardInterrupt: Ctrl-C, or a signal to end.
+        UserError: a package is missing, there are no weights, or the address cannot be bound.
+        KeyboardInterrupt: Ctrl-C or SIGTERM.
     """
     for package in ("starlette", "uvicorn"):
         if importlib.util.find_spec(package) is None:
@@ -64,7 +64,7 @@ def _serve(config: Config, loaded: LoadedModel) -> None:
 
         desk = Desk(Studio(config, loaded), sessions, max_upload=config.max_upload * 10**6)
         app = build_app(desk, hosts=_names(config.host))
-        for number in (signal.SIGINT, signal.SIGTERM):  # so that the folder goes whichever ends it
+        for number in (signal.SIGINT, signal.SIGTERM):  # so that either deletes the sessions' folder
             signal.signal(number, _interrupt)
         host = f"[{config.host}]" if ":" in config.host else config.host
         print(f"http://{host}:{listener.getsockname()[1]} (Ctrl-C ends)", flush=True)
@@ -73,7 +73,7 @@ def _serve(config: Config, loaded: LoadedModel) -> None:
 
 
 def _answer(app: Starlette, listener: socket.socket) -> None:
-    """Answer requests until a signal."""
+    """Serve requests until a signal."""
     import uvicorn
 
     config = uvicorn.Config(
@@ -99,7 +99,7 @@ def _listen(config: Config) -> socket.socket:
 
 
 def _names(host: str) -> frozenset[str]:
-    """What a browser may call this server: at a loopback address only that, else anything."""
+    """Host names that requests may use: only loopback names for a loopback address, else any (empty)."""
     try:
         is_loopback = host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,4 @@
-"""Where the page keeps photos: one temporary folder, a part of it for each person, deleted afterwards."""
+"""Storage of the page: a temporary folder with a subfolder for each session, deleted afterwards."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from core.errors import UserError
 
 
 class Gone(UserError):
-    """What is asked for was deleted, or never was."""
+    """The requested session or file was deleted, or never existed."""
 
 
 class Busy(UserError):
-    """There is no room just now."""
+    """A limit on sessions, storage or waiting work is reached; the client may try again later."""
 
 
 class Sessions:
-    """A private temporary folder with a part for each person, whose name is a secret of that person."""
+    """A private temporary folder with a subfolder for each session, named by the session's secret token."""
 
     def __init__(self, *, max_bytes: int, max_sessions: int, keep_seconds: float) -> None:
         """
         Args:
-            max_bytes: what the folder may hold.
-            max_sessions: people at once.
-            keep_seconds: the part of a person who did nothing for so long is deleted.
+            max_bytes: capacity of the folder.
+            max_sessions: largest number of sessions at a time.
+            keep_seconds: a session that was not used for this long is deleted.
         Raises:
-            OSError: there is no place for it.
+            OSError: the folder cannot be created.
         """
         self.path = Path(tempfile.mkdtemp(prefix="colorizer-")).resolve()
         self.max_bytes, self.max_sessions, self.keep_seconds = max_bytes, max_sessions, keep_seconds
@@ -41,10 +41,10 @@ class Sessions:
         self._reserved, self._lock = 0, threading.Lock()
 
     def new(self) -> str:
-        """Make room for a person; the name of that part.
+        """Start a session; returns its token.
 
         Raises:
-            Busy: too many people are here.
+            Busy: there are too many sessions.
         """
         token = secrets.token_urlsafe(24)
         with self._lock:
@@ -55,10 +55,10 @@ class Sessions:
         return token
 
     def get(self, token: str) -> Path:
-        """The part of a person, marked as used.
+        """The folder of a session, which is marked as used now.
 
         Raises:
-            Gone: there is none of that name.
+            Gone: there is no such session.
         """
         with self._lock:
             if token not in self._used:
@@ -67,14 +67,14 @@ class Sessions:
         return self.path / token
 
     def forget(self, token: str) -> None:
-        """Delete the part of a person."""
+        """Delete a session, if it exists."""
         with self._lock:
             known = self._used.pop(token, None) is not None
         if known:
             shutil.rmtree(self.path / token, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Delete parts that were not used for long, and what late work wrote into parts already deleted."""
+        """Delete expired sessions, and files that late work wrote into deleted ones."""
         long_ago = time.monotonic() - self.keep_seconds
         for token in [token for token, used in list(self._used.items()) if used < long_ago]:
             self.forget(token)
@@ -84,10 +84,10 @@ class Sessions:
 
     @contextlib.contextmanager
     def reserve(self, num_bytes: int) -> Iterator[None]:
-        """Keep bytes of the folder free for what is about to be written, while the context lasts.
+        """Reserve bytes of the folder's capacity for the duration of the block.
 
         Raises:
-            Busy: there is none.
+            Busy: the capacity is exceeded.
         """
         held = _size(self.path)
         with self._lock:
@@ -101,12 +101,12 @@ class Sessions:
                 self._reserved -= num_bytes
 
     def close(self) -> None:
-        """Delete all of it."""
+        """Delete the folder with all sessions."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
 def _size(folder: Path) -> int:
-    """Bytes of the files below a folder; files that are deleted meanwhile count as none."""
+    """Total size in bytes of the files below a folder; files that are deleted meanwhile are ignored."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:

@@ -1,6 +1,6 @@
-"""What the page does with photos, apart from requests and answers: predict, preview, write at full size.
+"""Color photos for the page, independent of HTTP: predict, preview, write at full size.
 
-All that is known of a photo is in files of its folder: nothing of a person stays in memory.
+The state of a photo is stored in files of its folder; nothing of a session is kept in memory.
 """
 
 from __future__ import annotations
@@ -46,25 +46,25 @@ from web.upload import Upload
 from web.wish import Wish
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
-"""Formats of what is downloaded."""
+"""File name endings of the download formats."""
 
 _PREVIEW_SIDE = 1024
-_KEPT_CHROMA = 24  # of each photo
+_KEPT_CHROMA = 24  # cached predictions per photo
 _VIVIDNESSES = (0.0, 0.5, 1.0)
 
 
 class Studio:
-    """The weights that the page offers, loaded when first asked for, and what is done with them.
+    """The models that the page offers, loaded on first use, and the operations on photos.
 
-    Whatever is done with a photo raises `Gone` when it was deleted, and `UserError` when it cannot be read;
-    the message calls it by its name.
+    Operations on a photo raise `Gone` if it was deleted, and `UserError` if it cannot be read; messages
+    contain its file name without the path.
     """
 
     def __init__(self, config: Config, loaded: LoadedModel) -> None:
         """
         Args:
             config: image_size, resize and the settings of prediction.
-            loaded: the model that the page begins with; the ones that ship stand beside them.
+            loaded: the model selected at first; the shipped ones are offered too.
         """
         self.config = config
         self.choices = {path.stem: path for path in sorted(FOLDER.glob("*.safetensors"))}
@@ -75,19 +75,19 @@ class Studio:
         self._lock = threading.Lock()
 
     def models(self) -> dict[str, float | None]:
-        """The names to choose from, and the vividness of each."""
+        """Name -> default vividness of each model on offer, see `vividness`."""
         return {name: self.vividness(name) for name in self.choices}
 
     def vividness(self, model: str) -> float | None:
-        """A model's own vividness, where the slider begins; None: it has no such setting."""
+        """A model's default vividness, the slider's initial value; None: it has no such setting."""
         return getattr(self._colorizer(model).model.settings, "vividness", None)
 
     def draws(self, model: str) -> bool:
-        """Whether a model draws its colours at random, so that every seed gives others."""
+        """Whether a model draws its colours at random, so that they depend on the seed."""
         return self._colorizer(model).model.is_random
 
     def take(self, photo: Upload) -> list[str]:
-        """Decode a photo, keep its size and its preview without colour; returns what is odd about it."""
+        """Decode a photo, store its size and gray preview; returns remarks on what is unusual about it."""
         with keeping_remarks(is_quiet=True) as remarks:
             original = self._open(photo)
             self._remark_on(original, photo.file)
@@ -108,17 +108,17 @@ class Studio:
             keep(f"is {wrong}")
 
     def known(self, photo: Upload, wish: Wish) -> Chroma | None:
-        """The colours that a model predicted before; None: it was not asked yet."""
+        """Load cached colours; None: they were not predicted yet."""
         path = self._chroma_path(photo, wish)
         return load_chroma(path) if path.exists() else None
 
     def predict_chroma(self, photo: Upload, wish: Wish) -> Chroma:
-        """Ask a model for the colours of a photo, and keep them.
+        """Predict the colours of a photo, and cache them.
 
-        A model that takes hints or a reference itself is given those of the photo.
+        Hints and reference of the photo are passed to a model that accepts them as inputs.
 
         Raises:
-            UserError: also of a value out of range.
+            UserError: also if a value is out of range.
         """
         colorizer = self._asked(wish)
         accepts = frozenset() if wish.is_plain else colorizer.model.accepts
@@ -133,20 +133,20 @@ class Studio:
             :-_KEPT_CHROMA
         ]:
             old.unlink(missing_ok=True)
-        return replace(chroma, L=None)  # as it is read back, so that a preview is the same every time
+        return replace(chroma, L=None)  # as loaded from the cache, so that previews do not differ
 
     def preview(self, photo: Upload, chroma: Chroma, wish: Wish) -> bytes:
-        """A small colored picture, a JPEG, without the network."""
+        """Render the colored preview, a JPEG, from predicted colours, without running the network."""
         gray = _gray(photo)
         scribbler = None if self._takes_references(wish) else preview_scribbler(photo)
         colored = self._color(gray, chroma, wish, hints_of(photo), scribbler, small_enough(gray))
         return jpeg(colored.pixels, quality=self.config.quality)
 
     def refer(self, photo: Upload, upload: Path) -> None:
-        """Match another photo as the reference, and take it; an empty file takes the reference away.
+        """Match and store another photo as the reference; an empty file removes the reference.
 
         Raises:
-            UserError: it cannot be read; the reference before it stays.
+            UserError: it cannot be read; the previous reference is kept.
         """
         if not upload.stat().st_size:
             remove_reference(photo)
@@ -155,9 +155,9 @@ class Studio:
         keep_reference(photo, upload, match(reference, small_enough(_gray(photo))))
 
     def likely(self, photo: Upload, place: tuple[float, float]) -> list[str]:
-        """Colours to suggest at a place, by all models; see `likely_colors`.
+        """Suggest colours for a place by all models; see `likely_colors`.
 
-        They see the preview, and once: what they predicted is kept.
+        They predict from the preview; the predictions are cached.
         """
         gray, predicted = _gray(photo), []
         for model, own in self.models().items():
@@ -170,14 +170,14 @@ class Studio:
         return likely_colors(gray, predicted, place)
 
     def doubt(self, photo: Upload, wish: Wish) -> bytes:
-        """A transparent PNG that lays magenta over what a model is unsure of."""
+        """Encode the areas in which a model is unsure, see `doubt_layer`."""
         return doubt_layer(self._asked(wish).confidence(_gray(photo)))
 
     def develop(self, photo: Upload, chroma: Chroma, wish: Wish, ending: str) -> Path:
-        """Write the colored photo at its own size and depth, with its metadata, and say where.
+        """Write the colored photo at its original size and bit depth, with its metadata; returns the path.
 
         Raises:
-            UserError: also where the format cannot hold it.
+            UserError: also if the format cannot hold the picture.
         """
         original, limit = self._open(photo), self.config.max_pixels
         scribbler = None if self._takes_references(wish) else full_scribbler(photo, max_pixels=limit)
@@ -190,7 +190,7 @@ class Studio:
         return path
 
     def colorizer(self, wish: Wish) -> Colorizer:
-        """A colorizer of the wished model and settings, without the hints or the reference of a photo."""
+        """A colorizer with the requested model and settings, without hints or reference."""
         colorizer = copy.copy(self._asked(wish))
         colorizer.saturation = wish.saturation
         return colorizer
@@ -204,17 +204,18 @@ class Studio:
         scribbler: Scribbler | None,
         solved: Picture,
     ) -> Picture:
-        """A photo in a model's colours, corrected by hints and a reference.
+        """Color a photo by a model's colours, corrected by hints and a reference.
 
         Args:
-            picture: what is colored.
+            picture: to color.
             chroma: of the model.
-            hints, scribbler: the corrections; `scribbler` draws those of the reference.
-            solved: the same photo at the size at which corrections are spread.
+            wish: `saturation` and `is_plain` are used.
+            hints, scribbler: the corrections; `scribbler` provides those of the reference.
+            solved: the same photo at the size at which corrections are propagated.
         """
         saturation = wish.saturation
         if not wish.is_plain and (hints or scribbler):
-            # What a person gave is not to change with the saturation of the rest.
+            # Saturation applies to the model's colours only, not to those that a person gave.
             model = replace(chroma, ab=saturation * chroma.ab).resized(solved.size)
             chroma, saturation = with_hints(solved, model, hints=hints, scribbler=scribbler), 1.0
         return apply_chroma(
@@ -222,7 +223,7 @@ class Studio:
         )
 
     def _takes_references(self, wish: Wish) -> bool:
-        """Whether a model takes a reference itself; for others its colours are matched, as of `refer`."""
+        """Whether a model accepts a reference as input; for others its colours are matched, see `refer`."""
         return "reference" in self._colorizer(wish.model).model.accepts
 
     def _asked(self, wish: Wish) -> Colorizer:
@@ -269,5 +270,5 @@ def _gray(photo: Upload) -> Picture:
 
 
 def by_name(error: UserError, path: Path) -> UserError:
-    """The same error without the folders of this machine."""
+    """Copy an error with the file name in place of its path on this machine."""
     return UserError(str(error).replace(str(path), path.name))

@@ -1,4 +1,4 @@
-"""A photo or a clip that was uploaded: its folder, and the names of the files in it."""
+"""An uploaded photo or clip: its folder, and the names of the files in it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from core.errors import UserError
 from core.files import write_json
 from web.sessions import Gone
 
-# File systems allow 255 bytes; what is made of a photo has a longer name than the photo.
+# File systems allow 255 bytes; results have longer names than the photo.
 _MAX_NAME = 150
 _MAX_ENDING = 10
 _GONE = "this photo is here no more: drop it again"
@@ -24,21 +24,21 @@ _ID = re.compile(r"[0-9a-f]{16}")
 
 @dataclass(frozen=True)
 class Upload:
-    """What a person has uploaded, a photo or a clip, and where the files about it are.
+    """An uploaded photo or clip, and the paths of its files.
 
     Attributes:
-        folder: within the folder of that person's session.
+        folder: its own, within the folder of the session.
     """
 
     folder: Path
 
     @classmethod
     def new(cls, session: Path, name: str, *, at_most: int) -> Upload:
-        """Make room for a file that somebody sends under any name at all.
+        """Create the folder and an empty file for an upload; `name` is sanitized by `safe_name`.
 
         Raises:
-            UserError: as many photos are there already.
-            Gone: the person left meanwhile.
+            UserError: the session has `at_most` uploads already.
+            Gone: the session was deleted meanwhile.
         """
         if not session.exists():
             raise Gone("your photos are here no more: drop them again")
@@ -51,7 +51,7 @@ class Upload:
 
     @classmethod
     def find(cls, session: Path, photo_id: str) -> Upload:
-        """What was uploaded, by the name of its folder.
+        """Find an upload of a session by its id.
 
         Raises:
             Gone: there is none.
@@ -63,7 +63,7 @@ class Upload:
 
     @property
     def id(self) -> str:
-        """What the page calls it."""
+        """The id in URLs: the name of the folder."""
         return self.folder.name
 
     @property
@@ -79,7 +79,7 @@ class Upload:
 
     @property
     def size(self) -> tuple[int, int]:
-        """(width, height) of what was uploaded.
+        """(width, height) of the photo, as stored by `keep_size`.
 
         Raises:
             Gone: it was deleted.
@@ -91,17 +91,17 @@ class Upload:
         return width, height
 
     def keep_size(self, size: tuple[int, int]) -> None:
-        """Write down its size, which is known once it was decoded."""
+        """Store the photo's (width, height), known after decoding."""
         write_json(self.folder / "size.json", size)
 
     @property
     def gray(self) -> Path:
-        """Its preview without colour."""
+        """The preview without colour."""
         return self.folder / "gray.png"
 
     @property
     def chroma_folder(self) -> Path:
-        """The folder of colours that models predicted for it."""
+        """The folder of the cached predictions."""
         return self.folder / "chroma"
 
     @property
@@ -116,19 +116,19 @@ class Upload:
 
     @property
     def reference(self) -> Path:
-        """The reference: another photo, whose colours it is to have."""
+        """The reference: another photo to take colours from."""
         return self.folder / "reference"
 
     @property
     def matched(self) -> Path:
-        """Which colours of the reference its preview is to have where, as `web.matching.match` found them."""
+        """The colours of the reference matched to the preview, the result of `web.matching.match`."""
         return self.folder / "matched.npy"
 
     def chroma_path(self, about: str) -> Path:
-        """The file of the colours that were predicted for it in one way.
+        """The file of a cached prediction.
 
         Args:
-            about: describes that way: the model, its settings, what it was given.
+            about: identifies the prediction: the model, its settings and inputs.
         """
         return self.chroma_folder / f"{hashlib.sha256(about.encode()).hexdigest()[:16]}.safetensors"
 
@@ -137,12 +137,12 @@ class Upload:
         return self.folder / "full" / f"{self.file.stem}_colorized{ending}"
 
     def delete(self) -> None:
-        """Delete it and all that was made of it."""
+        """Delete the folder with all its files."""
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def safe_name(name: str) -> str:
-    """The last part of a path as any system writes it, without what a file name must not hold."""
+    """Sanitize a file name: drop folders, and characters not allowed in file names; shorten long names."""
     name = name.replace("\\", "/").rpartition("/")[2]
     name = "".join(c for c in name if unicodedata.category(c)[0] != "C" and c not in '<>:"|?*')
     stem, dot, ending = name.strip(" .").rpartition(".")

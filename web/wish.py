@@ -1,4 +1,4 @@
-"""How somebody wants a photo to be colored."""
+"""The settings of a request to color a photo."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Wish:
-    """How a photo is to be colored.
+    """The settings of a request to color a photo.
 
     Attributes:
         model: a name of `Studio.choices`.
-        vividness: of a model that has that setting; others leave it alone.
+        vividness: ignored by models without this setting.
         saturation: factor of the model's chroma.
-        seed: of a model that draws its colours; others leave it alone. None: its best guess.
-        is_plain: colored by the model alone: hints and the reference are ignored.
+        seed: of a model that draws its colours, ignored by others; None: its best guess.
+        is_plain: ignore hints and the reference.
     """
 
     model: str
