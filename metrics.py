@@ -1,6 +1,6 @@
-"""How far a colored photo is from the true one: pure functions, one value per photo.
+"""Metrics of colored photos against true ones: pure functions, one value per photo.
 
-Definitions are those of the published table (see README); each is tested against scikit-image or
+The definitions match the published table (see README); each is tested against scikit-image or
 published reference values.
 """
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 PSNR_CAP = 100.0
-"""dB. Equal pictures would score infinity and take every mean with them."""
+"""dB. Identical pictures have an infinite PSNR, which would make every mean infinite."""
 
 _SSIM_SIGMA, _SSIM_RADIUS = 1.5, 5
 
@@ -63,7 +63,7 @@ def ssim(pred: Tensor, target: Tensor) -> Tensor:
 
 
 def ssim_to(target: Tensor) -> Callable[[Tensor], Tensor]:
-    """`ssim` to one target, whose moments are computed once: a function of `pred`."""
+    """Return `ssim` as a function of `pred` for a fixed target, whose moments are computed once."""
     if min(target.shape[-2:]) <= 2 * _SSIM_RADIUS:
         raise ValueError(f"SSIM needs photos of at least 11 x 11 pixels, got {tuple(target.shape)}")
     y, yy = _blur(target), _blur(target.square())
@@ -115,12 +115,12 @@ def delta_e_2000(pred_lab: Tensor, target_lab: Tensor) -> Tensor:
     C1, C2 = torch.hypot(a1, b1), torch.hypot(a2, b2)
     h1, h2 = torch.atan2(b1, a1) % math.tau, torch.atan2(b2, a2) % math.tau
 
-    # Hue has no meaning where either colour is neutral: no difference there, and the mean is the sum.
+    # Hue is undefined if either colour is neutral: the difference is then 0, and the mean is the sum.
     chromatic = (C1 * C2 != 0).to(C1.dtype)
     dh, h_sum = h2 - h1, h1 + h2
     far = (dh.abs() > math.pi).to(dh.dtype)
     dh = (dh - math.tau * far * dh.sign()) * chromatic
-    # Half way round the shorter arc; turns of 360 degrees do not matter but to the last term.
+    # Mean along the shorter arc; multiples of 360 degrees matter only for d_theta, which removes them.
     h_mean = h_sum * (1 - chromatic / 2) + math.pi * far * chromatic
 
     dL, dC = L2 - L1, C2 - C1
@@ -160,7 +160,7 @@ def colorfulness(rgb: Tensor) -> Tensor:
     opponents = torch.stack((red - green, (red + green) / 2 - blue), dim=1).flatten(2)
     mean = opponents.mean(dim=2)
     variance = opponents.sub_(mean[:, :, None]).square_().mean(dim=2)
-    # Away from 0, where the root has no gradient and the norm one of 0.
+    # Clamped above 0, where sqrt has an infinite gradient; that of the norm is 0 there.
     deviation = variance.sum(dim=1).clamp_min(torch.finfo(rgb.dtype).tiny).sqrt()
     return deviation + 0.3 * mean.norm(dim=1)
 
@@ -177,7 +177,7 @@ def _check(pred: Tensor, target: Tensor) -> None:
 def _blur(image: Tensor) -> Tensor:
     """Separable Gaussian of (N, C, H, W) over the area where the window fits.
 
-    Sums of shifted copies, not a convolution: cuDNN may round that to TF32, and the differences of
+    Sums shifted copies instead of convolving: cuDNN may round to TF32, and the differences of
     nearly equal moments in SSIM would lose two digits.
     """
     window = [math.exp(-0.5 * (k / _SSIM_SIGMA) ** 2) for k in range(_SSIM_RADIUS + 1)]
@@ -193,6 +193,6 @@ def _blur(image: Tensor) -> Tensor:
 
 
 def _saturating(C: Tensor) -> Tensor:
-    """sqrt(C^7 / (C^7 + 25^7)) without overflow: C^7 leaves float32 only beyond 3.2e5."""
+    """sqrt(C^7 / (C^7 + 25^7)); C^7 overflows float32 only for C above 3.2e5."""
     C7 = C**7
     return (C7 / (C7 + 25.0**7)).sqrt()

@@ -1,1 +1,1 @@
-"""Training: the loop, its step, and what is measured and kept."""
+"""Training: loop, optimization step, validation and history."""

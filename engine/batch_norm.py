@@ -1,4 +1,4 @@
-"""Batch norm over the photos of all processes, so that their number does not change a training."""
+"""Batch norm over the photos of all processes, so that the number of processes does not change a training."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from core.distributed import sum_over_processes
 
 
 def synchronize_batch_norm(model: nn.Module, device: torch.device) -> nn.Module:
-    """Have every batch norm of a model take its mean and variance over all processes.
+    """Make every batch norm of a model compute its mean and variance over all processes.
 
-    On GPUs by PyTorch's own layer, which there is none of for other devices. The state dict is the same, and
+    GPUs use PyTorch's own layer, which does not support other devices. The state dict is the same, and
     in evaluation mode nothing is exchanged.
     """
     if device.type == "cuda":
@@ -39,7 +39,7 @@ class _SyncBatchNorm2d(nn.BatchNorm2d):
         count = sums[-1].detach()
         mean = sums[:-1] / count
         centered = values - mean[:, None, None]
-        # Of the centered values: a difference of squares would lose digits.
+        # From centered values: E[x^2] - E[x]^2 would lose precision.
         variance = _Sum.apply(centered.square().sum(dim=(0, 2, 3))) / count
         self._update(mean.detach(), variance.detach() * count / (count - 1))
         scale = self.weight * (variance + self.eps).rsqrt()
@@ -57,7 +57,7 @@ class _SyncBatchNorm2d(nn.BatchNorm2d):
 
 
 class _SyncBatchNormAct2d(_SyncBatchNorm2d):
-    """One that ends with an activation, and dropout before it."""
+    """Synchronized batch norm followed by dropout and an activation."""
 
     drop: nn.Module
     act: nn.Module

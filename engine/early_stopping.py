@@ -1,4 +1,4 @@
-"""Which epoch of a training was the best, and whether the training is over."""
+"""Find the best epoch of a training, and decide when to stop."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from engine.history import History
 
 
 def best_epoch(history: History, *, by_loss: bool = True) -> int:
-    """The first epoch of the lowest validation loss, or not by that: the last one; 0 before any."""
+    """Return the first epoch of the lowest validation loss, or the last epoch if not `by_loss`; 0: none."""
     if not by_loss:
         return len(history)
     return int(min(history, key=lambda row: row["val_loss"], default={"epoch": 0})["epoch"])
 
 
 def is_finished(history: History, config: Config, *, by_loss: bool = True) -> bool:
-    """Whether all epochs are done, or `patience` of them passed without a better one."""
+    """Return whether all epochs are done, or the last `patience` of them brought no improvement."""
     epoch = len(history)
     return epoch >= config.epochs or epoch - best_epoch(history, by_loss=by_loss) >= config.patience

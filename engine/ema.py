@@ -1,4 +1,4 @@
-"""A moving average of a model's weights, which is steadier than the weights themselves."""
+"""A moving average of a model's weights, which fluctuates less than the weights themselves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class EMA(Generic[M]):
 
     @torch.no_grad()
     def update(self, model: M) -> None:
-        """Take in the weights after a step."""
+        """Update the average with the weights after a step."""
         decay = min(self.decay, (1 + self.num_updates) / (10 + self.num_updates))
         self.num_updates += 1
         averages: list[Tensor] = []
@@ -46,11 +46,11 @@ class EMA(Generic[M]):
         torch._foreach_lerp_(averages, weights, 1 - decay)
 
     def state_dict(self) -> dict[str, Any]:
-        """For `load_state_dict`."""
+        """Return the state for `load_state_dict`."""
         return {"model": self.model.state_dict(), "num_updates": self.num_updates}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over what `state_dict` gave."""
+        """Restore the state that `state_dict` returned."""
         self.model.load_state_dict(state["model"])
         self.num_updates = state["num_updates"]
 

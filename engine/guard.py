@@ -1,4 +1,4 @@
-"""Stop a training at its first step that is not finite, without a host wait on every step."""
+"""Stop a training at its first non-finite step, without synchronizing with the device in every step."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DIVERGED = "the epochs before are kept; start a new run with a smaller --lr"
 
 
 class FiniteGuard:
-    """Stop a training at the first loss or gradient that is not finite, without waiting for the device.
+    """Stop a training at the first non-finite loss or gradient, without synchronizing in every step.
 
     The first bad step is noted on the device. From it on the fused optimizer leaves weights and
     moments alone: it reads `found_inf`, the flag through which gradient scaling calls updates off.
@@ -24,14 +24,14 @@ class FiniteGuard:
         self.parameters = [p for group in optimizer.param_groups for p in group["params"]]
 
     def watch(self, step: int, loss: Tensor) -> None:
-        """Look at the loss and gradients of a step, between backward and the update."""
+        """Check the loss and gradients of a step on the device, after backward and before the update."""
         norm = torch.nn.utils.get_total_norm([p.grad for p in self.parameters if p.grad is not None])
         is_first = ~torch.isfinite(loss + norm) & (self.first_bad == 0)
         self.first_bad = torch.where(is_first, step, self.first_bad)
         self.optimizer.found_inf = (self.first_bad > 0).float()  # type: ignore[attr-defined]
 
     def check(self, epoch: int) -> None:
-        """Read the device; in a job of several processes all of them must come here.
+        """Read the flag from the device; with several processes, all of them must call this.
 
         Raises:
             UserError: a step was not finite; names the first.

@@ -1,4 +1,4 @@
-"""The epochs of a training as people look at them: a table, a plot, events of TensorBoard."""
+"""The history of a training as files: a CSV table, a plot, TensorBoard events."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class HistoryWriter:
 
     def __init__(self, run_path: Path) -> None:
         self.run_path = run_path
-        # Not after the first epoch: Ctrl-C within this import would come out as another error.
+        # Imported before training: Ctrl-C during this import would surface as another error.
         importlib.import_module("matplotlib.figure")
         self._board: SummaryWriter | None = None
 
     def write(self, history: History) -> None:
-        """Write all rows to the files, and the last to TensorBoard in place of what it had from there on."""
+        """Write all rows to the files, and the last to TensorBoard, replacing events from that epoch on."""
         if not history:
             return
         row = history[-1]
@@ -38,6 +38,6 @@ class HistoryWriter:
             self._board.add_scalar(name, value, row["epoch"])
 
     def close(self) -> None:
-        """Flush the events."""
+        """Close TensorBoard's writer, which flushes the events."""
         if self._board is not None:
             self._board.close()

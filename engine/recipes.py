@@ -25,7 +25,7 @@ FINE_TUNING_LR = 1e-4
 
 
 def with_recipe(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that were given, and below them those of their recipe.
+    """Return the given settings, completed by those of their recipe; given ones take precedence.
 
     Args:
         given: settings by name; `recipe` may be among them, an unknown one changes nothing here.

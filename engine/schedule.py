@@ -1,4 +1,4 @@
-"""The learning rate over a training."""
+"""Learning-rate schedules."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ SCHEDULES = ("constant", "cosine")
 
 
 def lr_factor(schedule: str, progress: float, warmup: float) -> float:
-    """What the learning rate is multiplied by at a point of a training.
+    """Return the factor of the learning rate at a point of a training.
 
     Args:
-        schedule: 'constant', or 'cosine', which goes down to 0 along half a wave (Loshchilov and Hutter
+        schedule: 'constant', or 'cosine', which decays to 0 along half a period (Loshchilov and Hutter
             2017, eq. 5, without restarts).
         progress: share of all steps that are done, in [0, 1].
-        warmup: share of all steps over which the rate first rises from 0 in a line.
+        warmup: share of all steps over which the rate first rises linearly from 0.
     Returns:
         In [0, 1].
     """

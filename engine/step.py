@@ -1,4 +1,4 @@
-"""One step of a training: the gradients of a batch over its parts and over all processes, and the update."""
+"""One training step: gradients of a batch, accumulated over parts and processes, and the update."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from models.objective import Objective, Update
 
 
 class Stepper:
-    """Turns batches into updates of a model.
+    """Perform optimization steps, with gradient accumulation and several processes.
 
     Whatever the number of processes, and of parts that a batch is computed in, every photo of the
     global batch weighs the same.
@@ -36,37 +36,37 @@ class Stepper:
         """
         Args:
             model: on its device.
-            objective: what it learns from, there too.
+            objective: supplies the losses; on the same device.
             lr: learning rate of Adam.
-            device, dtype: where and in what the network computes.
-            num_parts: parts in which each process computes its photos; more take less memory.
+            device, dtype: of the computation; dtype is that of autocast.
+            num_parts: parts into which each process splits its photos; more parts take less memory.
         """
         self.model, self.device, self.dtype, self.num_parts = model, device, dtype, num_parts
         self.updates = objective.updates(model)
-        # One optimizer for all: it leaves alone what has no gradient, which is all but an update's own.
+        # One optimizer for all updates: it skips parameters without a gradient, those of the other updates.
         self.groups = [(update, group) for update in self.updates for group in update.groups]
         groups = [{"params": group.parameters, "betas": update.betas} for update, group in self.groups]
-        # The fused update is the one that can be called off on the device: see FiniteGuard.
+        # Only the fused optimizer can skip an update by a flag on the device: see FiniteGuard.
         self.optimizer = torch.optim.Adam(groups, lr=lr, fused=True)
         self.set_lr(lr)
         self.guard = FiniteGuard(self.optimizer, device)
         self.losses = [self._wrap(_Losses(model, objective, update)) for update in self.updates]
 
     def step(self, number: int, batch: Batch, num_global: int) -> dict[str, Tensor]:
-        """Update the model by one batch.
+        """Update the model on one batch.
 
         Args:
             number: of the step, for the guard.
             batch: this process's photos, at least 2 for each process.
             num_global: photos of all processes in this step.
         Returns:
-            By name, () on the device: the sums of this process's photos' losses.
+            Loss term -> () on the device: its sum over this process's photos.
         """
         found: dict[str, Tensor] = {}
         for turn in range(len(self.updates)):
             terms = self.backward(batch, num_global, turn)
             self.guard.watch(number, torch.stack(list(terms.values())).sum())
-            # The fused update of MPS does not read what the guard tells it: there the host has to look.
+            # The fused optimizer ignores the guard's flag on MPS: there the host has to read it.
             if self.device.type != "mps" or not self.guard.first_bad:
                 self.optimizer.step()
             found |= terms
@@ -74,22 +74,21 @@ class Stepper:
         return {name: term * (num_global / world().size) for name, term in found.items()}
 
     def set_lr(self, lr: float) -> None:
-        """Set the learning rate of the steps to come."""
+        """Set the learning rate of the following steps."""
         self.lr = lr
         for stored, (_, group) in zip(self.optimizer.param_groups, self.groups, strict=True):
             stored["lr"] = lr * group.lr_factor
 
     def backward(self, batch: Batch, num_global: int, turn: int = 0) -> dict[str, Tensor]:
-        """Leave the gradients of the global batch's mean loss in the parameters of one update.
+        """Compute the gradients of the global batch's mean loss for the parameters of one update.
 
         Returns:
-            By name, (): this process's weighted losses, whose means over the processes are those over the
-            photos.
+            Loss term -> (): this process's weighted loss; its mean over processes is the mean over photos.
         """
         self.optimizer.zero_grad()
         self._focus(self.updates[turn])
         found: dict[str, Tensor] = {}
-        # As many in every process, however its share was rounded: batch norm meets the others in each.
+        # The same number of parts in every process: batch norm synchronizes in each part.
         smallest_share = num_global // world().size
         parts = batch.split(max(1, min(self.num_parts, smallest_share // 2)))
         for part in parts:
@@ -104,7 +103,7 @@ class Stepper:
         return found
 
     def _focus(self, update: Update) -> None:
-        """Have gradients go to the parameters of one update alone."""
+        """Enable gradients for the parameters of one update, and disable them for the others."""
         for other in self.updates:
             for parameter in other.parameters:
                 parameter.requires_grad_(other is update)
@@ -112,11 +111,11 @@ class Stepper:
     def _wrap(self, losses: _Losses) -> nn.Module:
         if world().size == 1:
             return losses
-        self._focus(losses.update)  # DDP waits for gradients of what needs them now: not the other updates'
+        self._focus(losses.update)  # DDP registers the parameters that require gradients now
         return DistributedDataParallel(losses, broadcast_buffers=False)
 
     def _exchange_if(self, is_last: bool, losses: nn.Module) -> contextlib.AbstractContextManager[None]:
-        """Gradients cross between the processes once per update, with its last part."""
+        """Synchronize gradients between processes only in the last part of an update."""
         if is_last or not isinstance(losses, DistributedDataParallel):
             return contextlib.nullcontext()
         return losses.no_sync()

@@ -1,4 +1,4 @@
-"""The training loop: epochs, validation, what is kept and what resuming needs."""
+"""The training loop: epochs, validation, checkpoints, and the state for resuming."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ from models.objective import Objective
 log = logging.getLogger(__name__)
 
 _CHECK_EVERY = 20
-"""Steps between two looks at the device for a loss that was not finite."""
+"""Steps between two checks, each of which synchronizes with the device, for a non-finite loss."""
 
 
 class Trainer:
-    """A training run between epochs: model, optimizer and history; saved and restored whole.
+    """A training run; between epochs its model, optimizer and history are saved and can be restored.
 
-    Every random number of an epoch follows from (seed, epoch), and early stopping from the history,
-    so these three are all there is to save.
+    Random numbers of an epoch are determined by (seed, epoch), and early stopping by the history, so
+    nothing else has to be saved.
     """
 
     def __init__(
@@ -62,11 +62,11 @@ class Trainer:
         Args:
             config: of the run.
             model: to train.
-            objective: what it learns from.
+            objective: supplies the training and validation losses.
             manifest: the photos of each split.
             device: where to compute.
-            origin: what the weights that the model comes with say of themselves; it is kept in the file.
-            state: what `save_state` wrote, to go on from there.
+            origin: metadata of the initial weights, stored in the checkpoint; None: no such weights.
+            state: that `save_state` wrote, to resume from; None: a new training.
         Raises:
             UserError: too few photos, or the state is of another model.
         """
@@ -76,7 +76,7 @@ class Trainer:
         if world().size > 1:
             for module in (model, objective):
                 synchronize_batch_norm(module, device)
-        # Channels last is the layout that convolution kernels want; the state dict is the same.
+        # Convolutions are fastest in channels-last layout; the state dict is the same.
         self.model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.objective = objective.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         if config.compile:
@@ -95,9 +95,9 @@ class Trainer:
             self._load_state(state)
 
     def prepare(self) -> None:
-        """Pack the photos, as far as that is not done; for a new training take their statistics.
+        """Pack the photos that are not packed yet; for a new training compute their statistics.
 
-        It takes minutes, and is gone on with after a kill.
+        This can take minutes; packing continues where it stopped if the process is killed.
 
         Raises:
             UserError: too few of the photos can be read, or the place cannot be written.
@@ -115,20 +115,20 @@ class Trainer:
                 self.ema = EMA(self.model, self.config.ema)
 
     def fit(self) -> None:
-        """Train until finished; after each epoch everything is on disk, by the main process.
+        """Train until finished; after each epoch the main process writes all results to disk.
 
         Raises:
-            UserError: the loss is no longer finite; the last good state stays.
+            UserError: the loss is not finite; the last valid state is kept.
         """
         self.prepare()
         writer = HistoryWriter(self.config.run_path)
         if not self.history:
             self.save_state()
         try:
-            if world().is_main:  # a kill may have come after last.pt and before what is drawn from it
+            if world().is_main:  # a killed run may have written last.pt but not the history files
                 writer.write(self.history)
             while not is_finished(self.history, self.config, by_loss=self.keeps_best):
-                # One history for all processes: they stop at the same epoch.
+                # All processes use the main process's history, so that they stop at the same epoch.
                 row = gather(self.run_epoch(len(self.history) + 1))[0]
                 self.history.append(row)
                 if self.best_epoch == row["epoch"]:
@@ -144,25 +144,25 @@ class Trainer:
             raise
         finally:
             writer.close()
-        barrier()  # what the main process wrote is there for all
+        barrier()  # until the main process has written its files
 
     @property
     def kept(self) -> ColorizationModel:
-        """What is validated and kept: the average of the weights if there is one."""
+        """The model that is validated and saved: the average of the weights if --ema is on."""
         return self.ema.model if self.ema else self.model
 
     @property
     def best_epoch(self) -> int:
-        """The epoch whose weights are kept."""
+        """The epoch whose weights are saved as the best."""
         return best_epoch(self.history, by_loss=self.keeps_best)
 
     def run_epoch(self, epoch: int) -> dict[str, Any]:
-        """Train one epoch and validate; a row of history.csv."""
+        """Train one epoch and validate; return a row of history.csv."""
         torch.manual_seed(epoch_seed(self.config.seed, epoch))
         start = time.perf_counter()
         losses, num_photos = self.train_epoch(epoch)
         seconds = time.perf_counter() - start
-        # In the first epoch what is new has yet to learn.
+        # Not in the first epoch, when new layers are untrained.
         if epoch > 1 and (warning := self.objective.warn_of(losses)):
             log.warning("epoch %d: %s", epoch, warning)
         terms = {f"train_{name}": loss for name, loss in losses.items()} if len(losses) > 1 else {}
@@ -177,7 +177,7 @@ class Trainer:
         }
 
     def train_epoch(self, epoch: int) -> tuple[dict[str, float], int]:
-        """One pass over the training photos: mean losses per photo by name, and how many there were."""
+        """Train on all photos once; return the mean of each loss term per photo, and the number of photos."""
         self.model.train()
         self.objective.train()
         loader, stepper = self.train_loader, self.stepper
@@ -203,13 +203,13 @@ class Trainer:
         return dict(zip(sums, means.tolist(), strict=True)), num_photos
 
     def lr_at(self, epochs_done: float) -> float:
-        """The learning rate after so many epochs and parts of one."""
+        """Return the learning rate after a (fractional) number of epochs."""
         config = self.config
         progress, warmup = epochs_done / config.epochs, config.warmup / config.epochs
         return config.lr * lr_factor(config.schedule, progress, warmup)
 
     def describe(self, row: dict[str, Any]) -> str:
-        """One line about an epoch."""
+        """Format one line about an epoch."""
         own = "".join(f" · {name} {value:.4f}" for name, value in self.kept.report().items())
         terms = [f"{k.removeprefix('train_')} {row[k]:.4f}" for k in row if k.startswith("train_")][1:]
         losses = f" ({', '.join(terms)})" if terms else ""
@@ -238,7 +238,7 @@ class Trainer:
             save_weights(self.config.run_path / BEST, self.config.model, self.kept, info)
 
     def save_state(self) -> None:
-        """Write last.pt. It comes after the best weights: a kill between the two repeats the epoch."""
+        """Write last.pt, after the best weights: if killed in between, the run repeats the epoch."""
         state = {
             "model": self.model.state_dict(),
             "objective": self.objective.state_dict(),

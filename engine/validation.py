@@ -1,4 +1,4 @@
-"""What is measured after every epoch of a training."""
+"""Validation after every training epoch."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from models.objective import Objective
 def validate(
     model: ColorizationModel, objective: Objective, loader: PhotoLoader, dtype: torch.dtype
 ) -> dict[str, float]:
-    """Score a model on photos as they are; each process looks at its share, all get the same figures.
+    """Score a model on photos without augmentation; processes share the work and get the same results.
 
     Args:
-        model: on the loader's device; it is left in evaluation mode.
-        objective: what it learns from.
-        loader: the photos.
-        dtype: in which the network computes.
+        model: on the loader's device; evaluation mode is set and stays set.
+        objective: supplies the validation losses.
+        loader: of the validation photos.
+        dtype: of autocast.
     Returns:
-        Means over the photos: val_loss; val_psnr and val_psnr_gray, of no colour at all, dB, on sRGB after
-        clipping; chroma_ratio, predicted over true mean chroma.
+        Means over the photos: val_loss; val_psnr, and val_psnr_gray of the gray photos, in dB, on sRGB after
+        clipping; chroma_ratio, mean predicted chroma / mean true chroma.
     Raises:
         UserError: the loss is not finite.
     """
