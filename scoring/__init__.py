@@ -1,1 +1,1 @@
-"""Scores of colours: of each photo, and of a whole set of photos."""
+"""Evaluation of predicted colours, per photo and over whole sets of photos."""

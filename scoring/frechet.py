@@ -1,7 +1,7 @@
-"""Do the colored photos look like photos? How far two sets of pictures are apart, as a network sees them.
+"""Do colored photos look like real ones? The Fréchet distance of two sets of pictures in feature space.
 
-A mean over photos of distances to the truth rewards the dull guess. The Fréchet distance asks nothing of the
-single photo: only that the features of all of them are spread as those of true photos are.
+The mean distance to the true photos rewards desaturated predictions. The Fréchet distance does not compare
+single photos: it only asks for the same distribution of features over the set.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from core.files import sha256
 from models.timm_encoder import TimmEncoder, packaged_weights
 
 ENCODER = "tf_efficientnet_lite0"
-"""Not the one that unet is built on: a loss over that one's features would be judged by itself."""
+"""Not the encoder of unet: a model trained with a loss on those features would be scored by its own loss."""
 FEATURES = f"the mean over the photo of the last feature map of {ENCODER} with ImageNet weights"
 
 
 def distance_of(features: str) -> str:
-    """The definition of the distance over features that are told of in words."""
+    """Return the definition of the distance, given a description of the features."""
     return (
         "squared Fréchet distance of two Gaussians with the means and covariances of the features of colored "
         f"and of the same true photos: {features}; 0 for the true colours. It is biased upward, the more the "
@@ -39,11 +39,11 @@ _RESAMPLES = 50
 
 
 class PhotoFeatures(nn.Module):
-    """What `ENCODER` says of a picture, in evaluation mode and without gradients.
+    """Features of a picture by `ENCODER`, in evaluation mode and without gradients.
 
     Attributes:
         name: of the network.
-        definition: of the distance over its features.
+        definition: text that defines the distance over its features.
         sha256: of the file of its weights, the first 16 hexadecimal digits.
     """
 
@@ -53,8 +53,8 @@ class PhotoFeatures(nn.Module):
     def __init__(self) -> None:
         """
         Raises:
-            UserError: the package that holds its weights is not installed. No other source will do:
-                distances of other features are other numbers.
+            UserError: the package that holds its weights is not installed. There is no other source, since
+                distances over other features are not comparable.
         """
         super().__init__()
         path = packaged_weights(ENCODER)
@@ -72,12 +72,12 @@ class PhotoFeatures(nn.Module):
 
 
 def frechet(first: Tensor, second: Tensor) -> float:
-    """The squared Fréchet distance of two sets of feature vectors, taken for Gaussian.
+    """Compute the squared Fréchet distance of two sets of feature vectors, modelled as Gaussians.
 
     Args:
         first, second: (N, d) and (M, d), floating, N and M at least 2.
     Returns:
-        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), never below 0 but for rounding.
+        |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)), at least 0 up to rounding.
     Raises:
         ValueError: the shapes do not fit.
     Source: Dowson and Landau 1982, eq. 4; as a score of pictures Heusel et al. 2017, eq. 6.
@@ -85,15 +85,15 @@ def frechet(first: Tensor, second: Tensor) -> float:
     if first.ndim != 2 or first.shape[1:] != second.shape[1:] or min(len(first), len(second)) < 2:
         raise ValueError(f"expected (N, d) and (M, d), got {tuple(first.shape)} and {tuple(second.shape)}")
     (mean1, root1), (mean2, root2) = _moments(first), _moments(second)
-    # With C = R^T R the eigenvalues of C1 C2 are the squared singular values of R1 R2^T. So no root is taken
-    # of eigenvalues that are 0 but for rounding, of which some would be negative.
+    # With C = R^T R the eigenvalues of C1 C2 are the squared singular values of R1 R2^T. This avoids
+    # square roots of eigenvalues near 0, some of which rounding makes negative.
     cross = torch.linalg.svdvals(root1 @ root2.T).sum()
     distance = (mean1 - mean2).square().sum() + root1.square().sum() + root2.square().sum() - 2 * cross
     return distance.item()
 
 
 def deviation(first: Tensor, second: Tensor, *, seed: int) -> float:
-    """How far `frechet` of two sets is from that of other photos of the same kind.
+    """Estimate the standard deviation of `frechet` over photos of the same kind, by bootstrap.
 
     Args:
         first, second: (N, d), features of the same photos.

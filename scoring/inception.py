@@ -1,4 +1,4 @@
-"""The field's features of pictures: those of the Inception network of the FID, through torchmetrics."""
+"""The standard features for the FID: those of its Inception network, through torchmetrics."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from core.files import sha256
 from scoring.frechet import distance_of
 
 URL = "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/weights-inception-2015-12-05-6726825d.pth"
-"""Of the weights that torchmetrics takes: TensorFlow's of 2015-12-05, converted."""
+"""Of the weights that torchmetrics uses: TensorFlow's of 2015-12-05, converted to PyTorch."""
 _FLAG = "--set_scores=inception"
 
 log = logging.getLogger(__name__)
 
 
 class InceptionFeatures(nn.Module):
-    """What it says of a picture, in evaluation mode and without gradients.
+    """Features of a picture by Inception-v3, in evaluation mode and without gradients.
 
     Attributes:
         name: of the network.
-        definition: of the distance over its features.
+        definition: text that defines the distance over its features.
         sha256: of the file of its weights, the first 16 hexadecimal digits.
     """
 
@@ -37,31 +37,31 @@ class InceptionFeatures(nn.Module):
     def __init__(self) -> None:
         """
         Raises:
-            UserError: torchmetrics or torch-fidelity is not installed, or the weights cannot be had.
+            UserError: torchmetrics or torch-fidelity is not installed, or the weights are not available.
         """
         super().__init__()
         build = _network()
         path = _weights()
         self.sha256 = sha256(path)[:16]
-        # As the FID is defined: resized as TensorFlow 1 did, without antialiasing.
+        # The FID is defined with the resizing of TensorFlow 1, without antialiasing.
         self.net = build("inception-v3-compat", ["2048"], str(path), antialias=False)
         self.requires_grad_(False).eval()
 
     def forward(self, rgb: Tensor) -> Tensor:
-        """sRGB (N, 3, H, W) in [0, 1] -> (N, 2048); it sees 8 bits."""
+        """sRGB (N, 3, H, W) in [0, 1] -> (N, 2048); the input is rounded to 8 bits."""
         with torch.autocast(rgb.device.type, enabled=False):
             features: Tensor = self.net((rgb * 255).round().byte())
         return features.flatten(1)
 
 
 def _network() -> Any:
-    """The class of torchmetrics.
+    """Import the network class of torchmetrics.
 
     Raises:
         UserError: a package is missing.
     """
     try:
-        import torch_fidelity  # noqa: F401  # torchmetrics imports without it, and then cannot look
+        import torch_fidelity  # noqa: F401  # torchmetrics imports without it, and fails later
         from torchmetrics.image.fid import NoTrainInceptionV3
     except ImportError as error:
         raise UserError(
@@ -72,10 +72,10 @@ def _network() -> Any:
 
 
 def _weights() -> Path:
-    """Where the weights are, after a download if need be, and a look whether they are plain tensors.
+    """Return the path of the weights, downloaded if missing, and checked to hold plain tensors only.
 
     Raises:
-        UserError: they cannot be had, or the file is damaged.
+        UserError: the download failed, or the file is damaged.
     """
     path = Path(torch.hub.get_dir()) / "checkpoints" / URL.rpartition("/")[2]
     try:
@@ -83,14 +83,14 @@ def _weights() -> Path:
             path.parent.mkdir(parents=True, exist_ok=True)
             log.warning("downloading %s", URL)
             torch.hub.download_url_to_file(URL, str(path), progress=False)
-    except OSError as error:  # URLError is one
+    except OSError as error:  # URLError is a subclass
         reason = " ".join(str(error).split())[:200]
         raise UserError(
             f"{_FLAG}: cannot get the weights from {URL} ({reason}): put that file into {path.parent}, or "
             "take --set_scores, whose features are others"
         ) from error
     try:
-        torch.load(path, weights_only=True, mmap=True)  # torch-fidelity itself would run pickled code
+        torch.load(path, weights_only=True, mmap=True)  # torch-fidelity's own loading would run pickled code
     except (OSError, *UNREADABLE) as error:
         raise UserError(f"{_FLAG}: {path} is damaged: delete it, and it is downloaded again") from error
     return path

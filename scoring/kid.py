@@ -1,4 +1,4 @@
-"""Kernel distance of two sets of pictures: beside the Fréchet distance, one that is not biased."""
+"""Kernel distance (KID) of two sets of pictures: unlike the Fréchet distance, it is unbiased."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ DEFINITION = (
     "photos of the same kind, below as often as above. Interval: 95 % percentile bootstrap of its "
     "first-order terms, one a photo"
 )
-_ROWS = 1024  # at a time
+_ROWS = 1024  # of the kernel matrix at a time
 
 
 def kid_terms(first: Tensor, second: Tensor) -> Tensor:
-    """What each pair of pictures adds to the kernel distance of two sets.
+    """Compute the contribution of each pair of pictures to the kernel distance of two sets.
 
-    With z_i = (x_i, y_i) and h(z_i, z_j) = k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i), it is the
-    mean of h over i != j. No picture meets that of the same photo in the other set: so it is unbiased where
-    pictures belong together, too.
+    With z_i = (x_i, y_i) and h(z_i, z_j) = k(x_i, x_j) + k(y_i, y_j) - k(x_i, y_j) - k(x_j, y_i), the
+    distance is the mean of h over i != j. Pictures of the same photo are never compared, so it is unbiased
+    for paired sets, too.
 
     Args:
-        first, second: (N, d), floating, N at least 2; of the same photos, or of others in any order.
+        first, second: (N, d), floating, N at least 2; of the same photos in one order, or of different ones.
     Returns:
-        (N,) float64. Their mean is the distance, and to the first order a resample of the photos has the mean
-        of its terms (Hájek's projection: twice the mean of h over j, less the distance).
+        (N,) float64. Their mean is the distance; to first order, the distance of a resample of the photos is
+        the mean of its terms (Hájek projection: twice the mean of h over j, minus the distance).
     Raises:
         ValueError: the shapes do not fit.
     Source: Gretton et al. 2012, eq. 4; as a score of pictures Bińkowski et al. 2018, eq. 3 and 4.
@@ -38,7 +38,7 @@ def kid_terms(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _sums(x: Tensor, y: Tensor, rows: slice) -> Tensor:
-    """Of h over all j != i, for the i of some rows."""
+    """Sum h over all j != i, for each i in a slice of rows."""
     h = _kernel(x[rows], x) + _kernel(y[rows], y) - _kernel(x[rows], y) - _kernel(y[rows], x)
     start = rows.start
     return h.sum(dim=1) - h.diagonal(start)

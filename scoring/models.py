@@ -1,4 +1,4 @@
-"""Several models over the same photos, in one pass."""
+"""Score several models on the same photos in one pass."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Scored:
 
     Attributes:
         names: of the photos that could be read.
-        columns: label of a model -> columns of `score_batch`, of a random model those of `score_samples` too.
-        features: of their pictures, of the floors and of the truth, where they were asked for.
+        columns: model label -> columns of `score_batch`, for a random model also those of `score_samples`.
+        features: of the predictions, the floors and the true photos; None: not requested.
     """
 
     names: list[str]
@@ -43,13 +43,13 @@ def score_models(
     num_samples: int = 1,
     features: SetFeatures | None = None,
 ) -> Scored:
-    """Score models, the floor and the oracles on every photo of a loader, each process its share.
+    """Score models, the floor and the oracles on all photos of a loader, split between processes.
 
     Args:
         models: by label.
         loader: the photos.
-        num_samples: of a photo, of models that draw their colours; 1: no scores of samples.
-        features: where to collect what the set scores are of; None: nowhere.
+        num_samples: per photo, for models that sample their colours; 1: no scores of samples.
+        features: collects the features for the set scores; None: none are computed.
     Raises:
         UserError: no photo could be read.
     """
@@ -81,6 +81,6 @@ def score_models(
 
 
 def _join(parts: list[Columns]) -> Columns:
-    """Columns of all processes, of which some may have had no photo."""
+    """Concatenate the columns of all processes, some of which may have had no photos."""
     keys = next(list(part) for part in parts if part)
     return {key: [value for part in parts for value in part.get(key, ())] for key in keys}

@@ -1,7 +1,7 @@
-"""Is the difference of two models real? Both are scored on the same photos, and compared photo by photo.
+"""Is the difference of two models significant? Paired bootstrap over scores on the same photos.
 
-Photos differ far more from each other than models do on one photo. So the intervals of two means may
-overlap widely where that of their difference leaves no doubt: photos are drawn in pairs.
+Scores vary far more between photos than between models on one photo. So the intervals of two means may
+overlap widely although that of their paired difference excludes 0.
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ Scores = Mapping[str, Sequence[float]]
 
 
 def estimate(scores: Scores, *, seed: int, minus: Scores | None = None) -> dict[str, dict[str, float]]:
-    """Means over the photos with 95 % bootstrap intervals, of a predictor or of its lead over another.
+    """Compute means over photos with 95 % bootstrap intervals, of a predictor or its difference to another.
 
     Args:
         scores: of a predictor.
         seed: of the bootstrap; one seed draws the same photos for every predictor.
-        minus: scores of another on the same photos in the same order, to be taken off.
+        minus: scores of another predictor on the same photos in the same order, to subtract.
     Returns:
-        Name of `COMPARED` -> mean, low, high, and of a difference also `differs`: whether 0 is outside, which
-        fewer photos than `FEWEST` cannot tell. The
-        chroma ratio, left out where `scores` have no chroma, is one of means, as in the scorecard.
+        Name of `COMPARED` -> mean, low, high, and for a difference also `differs`: whether the interval
+        excludes 0; False for fewer photos than `FEWEST`. The chroma ratio is one of means, as in the
+        scorecard; it is left out if `scores` have no chroma.
     """
     rows = _rows(scores)
     if minus is not None:
         rows = {name: row - _rows(minus)[name] for name, row in rows.items()}
     table = np.stack([*rows.values(), np.asarray(scores["truth_chroma"], dtype=np.float64)])
     center, resampled = table.mean(axis=1), resampled_means(table, seed)
-    if "chroma_ratio" in rows:  # the row above the true chroma
+    if "chroma_ratio" in rows:  # its row is divided by the true chroma, the last row
         for means in (center, resampled):
             means[..., -2] /= np.maximum(means[..., -1], 1e-9)
     low, high = interval(resampled)
     found = {}
-    for name, *values in zip(rows, center, low, high, strict=False):  # the true chroma is no result
+    for name, *values in zip(rows, center, low, high, strict=False):  # drops the last row, the true chroma
         found[name] = dict(zip(("mean", "low", "high"), map(float, values), strict=True))
         if minus is not None:
             leaves_out_0 = found[name]["low"] > 0 or found[name]["high"] < 0
@@ -56,15 +56,15 @@ def estimate(scores: Scores, *, seed: int, minus: Scores | None = None) -> dict[
 
 
 def of_floor(scores: Scores, floor: str) -> dict[str, Sequence[float]]:
-    """The scores of a floor or an oracle, as if it were a model."""
+    """Return the scores of a floor or an oracle under the names of a model's."""
     own = {name: scores[f"{floor}_{name}"] for name in METRIC_NAMES}
     truth = {name: scores[name] for name in ("truth_colorfulness", "truth_chroma")}
-    chroma = {"chroma": [0.0] * len(own["psnr"])} if floor == "gray" else {}  # the oracles' is not kept
+    chroma = {"chroma": [0.0] * len(own["psnr"])} if floor == "gray" else {}  # the oracles' is not stored
     return own | truth | chroma
 
 
 def _rows(scores: Scores) -> dict[str, np.ndarray]:
-    """Name of `COMPARED` -> a value for each photo; of the chroma ratio its numerator."""
+    """Name of `COMPARED` -> one value per photo; for the chroma ratio, its numerator."""
     rows = {name: np.asarray(scores[name], dtype=np.float64) for name in METRIC_NAMES}
     rows["colorfulness_gap"] = np.abs(rows["colorfulness"] - np.asarray(scores["truth_colorfulness"]))
     if "chroma" in scores:

@@ -1,4 +1,4 @@
-"""Scores of models that draw their colours: PSNR to one truth cannot judge one of many good answers."""
+"""Scores of models that sample colours: PSNR to one truth cannot rate one of many plausible results."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scoring.scorecard import bootstrap, print_rows
 
 SCORES = ("best_psnr", "mean_psnr", "diversity", "within_spread")
 FEATURE_DIVERSITY = "feature_diversity"
-"""A score beside `SCORES` where a network looks at the samples."""
+"""An additional score, if a feature network is given."""
 DEFINITIONS = {
     "best_psnr": "PSNR of the sample nearest to the truth, which has to be known to find it",
     "mean_psnr": "mean PSNR of the samples of a photo",
@@ -32,7 +32,7 @@ DEFINITIONS = {
 
 
 def sample_seeds(seeds: Tensor, sample: int) -> Tensor:
-    """Seeds (N,) int64 of the n-th sample of photos with these seeds; those of sample 0 are the same."""
+    """Derive the seeds (N,) int64 of the n-th sample from the photos' seeds; sample 0 keeps them."""
     if sample == 0:
         return seeds
     drawn = [
@@ -42,7 +42,7 @@ def sample_seeds(seeds: Tensor, sample: int) -> Tensor:
 
 
 def draw_samples(model: ColorizationModel, batch: Batch, num: int) -> list[Tensor]:
-    """`num` answers of a random model for each photo, (N, 2, H, W) each; the seeds follow from its own."""
+    """Predict `num` samples of each photo, (N, 2, H, W) each, by seeds derived from the photo's seed."""
     assert batch.seeds is not None
     seeds = [sample_seeds(batch.seeds, n) for n in range(num)]
     return [model.predict(Inputs(batch.L, seeds=s)) for s in seeds]
@@ -56,7 +56,7 @@ def score_samples(
     Args:
         batch: N photos with their true colours.
         samples: two or more, (N, 2, H, W) each, CIELAB units.
-        see: sRGB (N, 3, H, W) in [0, 1] -> features (N, d); None: there is no score `FEATURE_DIVERSITY`.
+        see: sRGB (N, 3, H, W) in [0, 1] -> features (N, d); None: `FEATURE_DIVERSITY` is left out.
     Returns:
         Name of `SCORES`, and `FEATURE_DIVERSITY` -> (N,); `within_spread` is 0 or 1.
     """
@@ -68,7 +68,7 @@ def score_samples(
     apart = batch.L.new_zeros(num, num, len(batch))
     for i, j in combinations(range(num), 2):
         apart[i, j] = apart[j, i] = metrics.delta_e_2000(lab[i], lab[j])
-    to_others = apart.sum(dim=1)  # of each sample, and of the truth, which is the last
+    to_others = apart.sum(dim=1)  # distances of each sample, and last of the truth
     pairs = (num - 1) * (num - 2)
     seen = {} if see is None else {FEATURE_DIVERSITY: _mean_distance([see(picture) for picture in rgb])}
     return {
@@ -80,17 +80,17 @@ def score_samples(
 
 
 def _mean_distance(features: Sequence[Tensor]) -> Tensor:
-    """Features (N, d) of each sample -> the mean distance (N,) of two samples of a photo."""
+    """Features (N, d) per sample -> mean pairwise distance (N,) between the samples of each photo."""
     apart = [(one - other).norm(dim=1) for one, other in combinations(features, 2)]
     return torch.stack(apart).mean(dim=0)
 
 
 def summarize_samples(scores: Mapping[str, Sequence[float]], num: int, *, seed: int) -> dict[str, Any]:
-    """Means with 95 % bootstrap intervals, in the layout of metrics.json.
+    """Compute means with 95 % bootstrap intervals, in the layout of metrics.json.
 
     Args:
-        scores: one value per photo for each of `SCORES`, maybe for `FEATURE_DIVERSITY`, and others.
-        num: of samples for each photo.
+        scores: one value per photo for each of `SCORES`, optionally `FEATURE_DIVERSITY`; others are ignored.
+        num: number of samples per photo.
         seed: of the bootstrap.
     """
     names = [name for name in (*SCORES, FEATURE_DIVERSITY) if name in scores]
@@ -105,7 +105,7 @@ def summarize_samples(scores: Mapping[str, Sequence[float]], num: int, *, seed: 
 
 
 def print_samples(cards: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print what `summarize_samples` returned: label of a model -> its card, all of as many samples."""
+    """Print the cards of `summarize_samples` by model label; all have the same number of samples."""
     first = next(iter(cards.values()))
     expected = first["within_spread"]["expected"]
     print(

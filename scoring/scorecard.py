@@ -1,6 +1,6 @@
 """The scorecard: every metric of a model, of its floor and of two oracles on the same photos.
 
-A PSNR means nothing without the PSNR of predicting no colour at all on the same photos.
+A PSNR can only be judged next to the PSNR of gray predictions (a* = b* = 0) on the same photos.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ HEADS = {
     "within_spread": ("within spread", 2),
     "feature_diversity": ("features of samples", 3),
 }
-"""Metric -> head of its column, with the direction that is better, and digits after the point."""
+"""Metric -> column heading, with an arrow in the better direction, and number of decimals."""
 FEWEST = 6
-"""Photos below which intervals say nothing: five agree by chance in one case of sixteen, not of twenty."""
+"""Minimum number of photos for intervals: the signs of five agree by chance with p = 1/16, above 1/20."""
 _RESAMPLES = 2000
 
 
@@ -71,7 +71,7 @@ def score_batch(batch: Batch, ab: Tensor) -> dict[str, Tensor]:
 
 
 def score_each(batch: Batch, predictions: Sequence[Tensor]) -> list[dict[str, Tensor]]:
-    """`score_batch` of several predictions for the same photos; floor and oracles are scored once."""
+    """Run `score_batch` on several predictions for the same photos; floor and oracles are scored once."""
     target_lab = join(batch.L, batch.ab)
     target = lab_to_rgb(target_lab)
     ssim = metrics.ssim_to(target)
@@ -100,7 +100,7 @@ def score_each(batch: Batch, predictions: Sequence[Tensor]) -> list[dict[str, Te
 
 
 def floors_of(ab: Tensor) -> dict[str, Tensor]:
-    """What the floor and the oracles predict for photos of true colours (N, 2, H, W)."""
+    """Predict by the floor and the oracles, from the true a*, b* (N, 2, H, W); each is of that shape."""
     return {
         "gray": torch.zeros_like(ab),
         "mean_color": ab.mean(dim=(2, 3), keepdim=True).expand_as(ab),
@@ -109,7 +109,7 @@ def floors_of(ab: Tensor) -> dict[str, Tensor]:
 
 
 def summarize(scores: dict[str, list[float]], *, seed: int) -> dict[str, Any]:
-    """Mean and bootstrap interval of every column, in the layout of metrics.json.
+    """Compute mean and bootstrap interval of every column, in the layout of metrics.json.
 
     Args:
         scores: columns of `score_batch`, one value per photo.
@@ -138,7 +138,7 @@ def summarize(scores: dict[str, list[float]], *, seed: int) -> dict[str, Any]:
 
 
 def bootstrap(table: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """95 % percentile bootstrap of row means, the same resamples for every row.
+    """Compute 95 % percentile bootstrap intervals of row means, with the same resamples for every row.
 
     Args:
         table: (rows, photos).
@@ -150,14 +150,14 @@ def bootstrap(table: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def resampled_means(table: np.ndarray, seed: int) -> np.ndarray:
-    """Row means (resamples, rows) of photos drawn with replacement, the same ones for every row and seed."""
+    """Row means (resamples, rows) of photos drawn with replacement; a seed draws the same for every row."""
     rng = np.random.default_rng(seed)
     num = table.shape[1]
     return np.stack([table[:, rng.integers(num, size=num)].mean(axis=1) for _ in range(_RESAMPLES)])
 
 
 def interval(resampled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Ends of the 95 % percentile interval of a statistic's resamples (resamples, ...)."""
+    """Return both ends of the 95 % percentile interval of resampled statistics (resamples, ...)."""
     low, high = np.percentile(resampled, (2.5, 97.5), axis=0)
     return low, high
 
@@ -173,7 +173,7 @@ def print_table(card: dict[str, Any]) -> None:
 
 
 def print_head(card: Mapping[str, Any]) -> None:
-    """Print which photos the scores are of, and whether they are too few for intervals."""
+    """Print split and number of photos, and a warning if they are too few for intervals."""
     num = card["num_photos"]
     print(f"\n{card['manifest']['split']}: {num} photos, mean [95 % interval]")
     if num < FEWEST:
@@ -181,19 +181,19 @@ def print_head(card: Mapping[str, Any]) -> None:
 
 
 def print_capped(rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """Print of whose PSNR some photos hit the cap, which then makes most of the mean."""
+    """Print for which rows some photos reached the PSNR cap, which then dominates the mean."""
     for title, values in rows.items():
         if num := values["psnr"].get("num_capped"):
             print(f"{title}: {num} photos hit the PSNR cap of {metrics.PSNR_CAP:g} dB")
 
 
 def print_rows(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], sign: str = "") -> None:
-    """Print a line for each row: mean and interval of the metrics of these names.
+    """Print one line per row, with mean and interval of the given metrics.
 
     Args:
-        rows: title -> metric -> mean, low, high; what a row has not stays empty. A * marks what 'differs'.
-        names: of the metrics, those of `HEADS`.
-        sign: '+' puts one before every number that is not negative.
+        rows: title -> metric -> mean, low, high; missing metrics stay empty. A * marks those with 'differs'.
+        names: of the metrics, keys of `HEADS`.
+        sign: '+' also prints the sign of numbers that are not negative.
     """
     width = max(12, *(len(title) + 2 for title in rows))
     column = 28 if sign else 26

@@ -1,4 +1,4 @@
-"""Scores of whole sets of pictures: how far they are from the true photos, as a network sees both."""
+"""Scores of whole sets of pictures: distances to the true photos in a network's feature space."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from scoring.inception import InceptionFeatures
 from scoring.scorecard import FLOORS, bootstrap, floors_of, print_rows
 
 REAL = "real"
-"""The row of true photos beside other true photos."""
+"""The row that compares true photos with other true photos."""
 TRUTH = "truth"
-_MIN_PHOTOS = 4  # two halves of two
+_MIN_PHOTOS = 4  # two halves of 2 each
 _Z = 1.96  # of a 95 % interval
 _INTERVAL = (
     "Interval: 1.96 standard deviations over resamples of the photos to either side; the resamples "
@@ -36,19 +36,19 @@ FeatureNetwork = frechet.PhotoFeatures | InceptionFeatures
 
 
 def features_by_name(kind: str) -> FeatureNetwork:
-    """What looks at pictures, by a word of --set_scores.
+    """Build the feature network that a value of --set_scores names.
 
     Raises:
-        UserError: its weights, or a package that it needs, cannot be had.
+        UserError: its weights, or a package that it needs, are not available.
     """
     return InceptionFeatures() if kind == "inception" else frechet.PhotoFeatures()
 
 
 class SetFeatures:
-    """Features of the true photos, of their floors and of pictures of them, collected batch by batch.
+    """Collect features of true photos, floors and predictions, batch by batch.
 
     Attributes:
-        see: what looks at the pictures.
+        see: the feature network.
         rows: after `gather`, name -> (N, d) float32 on the CPU; `TRUTH` and the floors are among them.
     """
 
@@ -58,31 +58,31 @@ class SetFeatures:
         self._parts: dict[str, list[Tensor]] = {}
 
     def add(self, batch: Batch, predictions: Mapping[str, Tensor]) -> None:
-        """Look at a batch.
+        """Compute and store the features of a batch.
 
         Args:
             batch: N photos with their true colours.
-            predictions: row -> (N, 2, H, W) a* and b*, CIELAB units.
+            predictions: name of the row -> (N, 2, H, W) a* and b*, CIELAB units.
         """
         for row, ab in {TRUTH: batch.ab, **floors_of(batch.ab), **predictions}.items():
             self._parts.setdefault(row, []).append(self.see(lab_to_rgb(join(batch.L, ab))))
 
     def gather(self) -> None:
-        """Put together what all processes have collected."""
+        """Concatenate the features of all processes into `rows`."""
         parts = [part for part in gather({row: torch.cat(p).cpu() for row, p in self._parts.items()}) if part]
         self.rows = {row: torch.cat([part[row] for part in parts]) for row in (parts[0] if parts else ())}
 
 
 def score_sets(features: SetFeatures, *, seed: int) -> dict[str, Any]:
-    """Distances of every set of pictures to the true photos, in the layout of metrics.json.
+    """Compute distances of every set of pictures to the true photos, in the layout of metrics.json.
 
     Args:
-        features: gathered.
+        features: after `gather`.
         seed: of the bootstrap.
     Returns:
-        The network that looked at the pictures, the number of photos, definitions, and rows of `distances`.
+        The feature network, the number of photos, the rows of `distances`, and definitions.
     Raises:
-        UserError: the photos are too few.
+        UserError: there are too few photos.
     """
     num = len(features.rows[TRUTH])
     if num < _MIN_PHOTOS:

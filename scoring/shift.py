@@ -1,4 +1,4 @@
-"""Do the colours stay on the things when the photo moves? Where they do not, people see patches."""
+"""Shift consistency: whether predicted colours move with the photo; if not, patches become visible."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from data.color import cie_chroma
 
 SHIFT = 16
-"""Pixels by which the photo is moved, to the right and down: half of what the deepest features stand for."""
+"""Pixels by which the photo is moved right and down: half the stride of the deepest features."""
 DEFINITION = (
     f"the photo moved right and down by {SHIFT} px, what comes in at the edge is its mirror image; distance "
     "of the colours of both on the part of the photo that both show, before clipping: mean over pixels and "
@@ -19,19 +19,19 @@ DEFINITION = (
 
 
 def shift(predict: Callable[[Tensor], Tensor], L: Tensor, ab: Tensor) -> Tensor:
-    """How far the colours of photos move when the photos do.
+    """Compute how much predicted colours change when the photos are shifted.
 
-    A photo of the same size is looked at, moved by `SHIFT` to the right and down; the strips that become
-    free show its mirror image.
+    The photo is moved by `SHIFT` to the right and down at the same size; the uncovered strips are filled by
+    reflection.
 
     Args:
         predict: (N, 1, H, W) L* -> (N, 2, H, W) a*, b*, CIELAB units; a model.
-        L: (N, 1, H, W), in [0, 100], H and W above `SHIFT`.
-        ab: (N, 2, H, W), what it predicts for `L`.
+        L: (N, 1, H, W), in [0, 100], H and W larger than `SHIFT`.
+        ab: (N, 2, H, W), the prediction for `L`.
     Returns:
-        (N,), CIELAB units: the mean distance of the two predictions in a* and b*, over the part of the photo
-        that both show; 0 where every colour stays on its pixel. To be reported over the mean chroma of `ab`:
-        without it the dullest model would be the steadiest.
+        (N,), CIELAB units: the mean a*b* distance of the two predictions over the part of the photo that both
+        show; 0 is perfect. Report it divided by the mean chroma of `ab`: otherwise the least saturated model
+        would score best.
     Raises:
         ValueError: the photos are not larger than the shift.
     """
