@@ -1,1 +1,1 @@
-"""Networks that predict colours, and what each of them learns from."""
+"""Networks that predict colours, and their training objectives."""

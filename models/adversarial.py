@@ -1,4 +1,4 @@
-"""A discriminator of patches: what it learns from true and predicted colours, and a colorizer from it.
+"""A patch discriminator, with the adversarial losses for itself and for the colorizer.
 
 Sources: Isola, Zhu, Zhou and Efros 2017, section 3.2.2 (patches); Salimans et al. 2016, section 3.4 (labels
 smoothed on one side); Miyato et al. 2018 (spectral normalization).
@@ -18,26 +18,26 @@ from data.color import AB_SCALE, L_SCALE, join
 from models.layers import SAME_4X4, down_block, initialize_conv
 
 SMOOTH_LABEL = 0.9
-"""What the discriminator is to say of true colours; of predicted ones it is 0 (one-sided smoothing)."""
+"""Target of the discriminator for true colours; for predicted ones it is 0 (one-sided label smoothing)."""
 BETAS = (0.5, 0.999)
-"""Of Adam, for both sides."""
+"""Adam's decays of the moments, for discriminator and colorizer."""
 
-# Mean losses of an epoch beyond which the two no longer teach each other: the discriminator takes predicted
-# colours for true with a chance below 5 %, or does as well by saying the same of everything.
+# Limits of an epoch's mean losses, beyond which training has collapsed: the discriminator rates predicted
+# colours as true with a probability below 5 %, or is no better than one with a constant output.
 _TOLD_APART = -math.log(1 - 0.05)
 _BLIND = -2 * (0.45 * math.log(0.45) + 0.55 * math.log(0.55))
 
 
 class PatchDiscriminator(nn.Sequential):
-    """4x4 convolutions that say of every patch of a photo whether its colours are true."""
+    """4x4 convolutions that classify the colours of every patch of a photo as true or predicted."""
 
     def __init__(self, c: int, *, num_down: int = 3, spectral: bool = False) -> None:
         """
         Args:
-            c: channels of the first layer, doubled by each that follows.
-            num_down: layers of stride 2; a logit is of a patch of 70 px after 3, of 34 px after 2.
-            spectral: normalize the weights instead of the features. Batch norm takes its mean over true
-                or over predicted photos alone, which hides from the discriminator that all are too dull.
+            c: channels of the first layer, doubled by each following one.
+            num_down: layers of stride 2; the receptive field of a logit is 70 px for 3, 34 px for 2.
+            spectral: spectral norm instead of batch norm. A batch holds only true or only predicted photos:
+                batch norm would hide from the discriminator that predicted ones lack saturation.
         """
         channels = [c * 2**i for i in range(num_down + 1)]
         norm = not spectral
@@ -59,7 +59,7 @@ class PatchDiscriminator(nn.Sequential):
         return logits.to(L.dtype)
 
     def discriminator_losses(self, L: Tensor, true_ab: Tensor, ab: Tensor) -> dict[str, Tensor]:
-        """How far it is from telling true colours and predicted ones, which get no gradients."""
+        """Compute the discriminator's losses on true and predicted colours; the latter get no gradients."""
         real, fake = self.logits(L, true_ab), self.logits(L, ab.detach())
         return {
             "discriminator_real": _cross_entropy(real, SMOOTH_LABEL),
@@ -67,12 +67,12 @@ class PatchDiscriminator(nn.Sequential):
         }
 
     def generator_loss(self, L: Tensor, ab: Tensor) -> Tensor:
-        """How far predicted colours are from passing for true ones."""
+        """Compute the adversarial loss of predicted colours: cross-entropy with the label of true ones."""
         return _cross_entropy(self.logits(L, ab), 1.0)
 
 
 def warn_of_collapse(losses: Mapping[str, float]) -> str:
-    """Whether one side has won over an epoch, so that the other learns nothing from it; '' if not.
+    """Return a warning if one side dominated an epoch, so that the other learns nothing; '' if not.
 
     Args:
         losses: means of the `discriminator_losses`.

@@ -1,4 +1,4 @@
-"""Axial attention: every pixel looks along its row or along its column; two layers reach the whole picture.
+"""Axial attention: each pixel attends to its row or to its column; two layers cover the whole picture.
 
 Sources: Ho et al. 2019, "Axial Attention in Multidimensional Transformers"; layers as in the authors' code of
 Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer". Pictures are (N, H, W, C) here.
@@ -17,7 +17,7 @@ _WAVES = 2
 
 
 class Shape(NamedTuple):
-    """Of a stack of layers: channels, heads of attention, and the side of its square pictures."""
+    """Shape of a stack of layers: channels, attention heads, and the side of its square pictures."""
 
     width: int
     num_heads: int
@@ -25,13 +25,13 @@ class Shape(NamedTuple):
 
 
 class KeyValueCache:
-    """What a causal attention has seen so far, so that each position is projected once."""
+    """Keys and values of earlier positions of a causal attention, so that each is projected only once."""
 
     def __init__(self) -> None:
         self._seen: list[Tensor] = []
 
     def extend(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Those seen and these, (..., positions, channels) each."""
+        """Append keys and values; return all so far, (..., positions, channels) each."""
         new = [keys, values]
         self._seen = (
             [torch.cat(pair, -2) for pair in zip(self._seen, new, strict=True)] if self._seen else new
@@ -40,9 +40,9 @@ class KeyValueCache:
 
 
 class AxialAttention(nn.Module):
-    """Attention along one axis with a learned bias for every distance; conditional where it has a context.
+    """Attention along one axis with a learned relative position bias; optionally conditional on a context.
 
-    The context, of the same height and width, then scales and shifts queries, keys and values.
+    A context of the same height and width scales and shifts queries, keys and values.
     """
 
     distance: Tensor
@@ -52,9 +52,9 @@ class AxialAttention(nn.Module):
     ) -> None:
         """
         Args:
-            is_column: whether pixels look along their column, else along their row.
-            is_causal: whether each looks at itself and at those before it alone.
-            context_width: channels of the context; 0: there is none.
+            is_column: attend along columns, else along rows.
+            is_causal: each pixel attends only to itself and to earlier ones.
+            context_width: channels of the context; 0: no context.
         """
         super().__init__()
         width, self.num_heads, side = shape
@@ -69,9 +69,9 @@ class AxialAttention(nn.Module):
     def forward(self, x: Tensor, context: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
         """
         Args:
-            x: (N, H, W, width); with a cache its next positions along the axis.
+            x: (N, H, W, width); with a cache only the next positions along the axis.
             context: (N, H, W, context_width).
-            cache: of the positions before; a causal attention alone has one.
+            cache: of the earlier positions; for causal attention only.
         Returns:
             (N, H, W, width).
         """
@@ -93,14 +93,14 @@ class AxialAttention(nn.Module):
         return self.out(seen.transpose(1, 2) if self.is_column else seen)
 
     def _bias(self, num_queries: int, num_keys: int) -> Tensor:
-        """(heads, queries, keys), for the last of `num_keys` positions; -inf hides what is to come."""
+        """(heads, queries, keys), queries being the last of `num_keys` positions; -inf masks later ones."""
         distance = self.distance[num_keys - num_queries : num_keys, :num_keys]
         bias = self.bias[:, distance + self.bias.shape[1] // 2]
         return bias.masked_fill(distance > 0, -math.inf) if self.is_causal else bias
 
 
 class PositionEmbedding(nn.Module):
-    """Add a vector of each row and one of each column."""
+    """Add a learned vector per row and one per column."""
 
     def __init__(self, width: int, side: int) -> None:
         super().__init__()
@@ -108,18 +108,18 @@ class PositionEmbedding(nn.Module):
         self.columns = nn.Parameter(torch.randn(side, width) * width**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, side, side, width), the same."""
+        """(N, side, side, width) -> the same shape."""
         return x + (self.rows + self.columns)
 
 
 class LevelEmbedding(nn.Embedding):
-    """A vector for each of some levels; between two levels the blend of both, so that it is continuous.
+    """An embedding of levels, linearly interpolated between integer levels.
 
-    Neighbours start alike: each channel is a slow wave along the levels.
+    Neighbours start with similar vectors: each channel is a slow wave along the levels.
     """
 
     def reset_parameters(self) -> None:
-        """Draw the waves."""
+        """Initialize by random waves, see `smooth_`."""
         smooth_(self.weight)
 
     def forward(self, levels: Tensor) -> Tensor:
@@ -131,7 +131,7 @@ class LevelEmbedding(nn.Embedding):
 
 
 class AxialBlock(nn.Module):
-    """Attention, then two layers on every pixel: each is added to what came in, and the sum normalised."""
+    """Axial attention, then an MLP per pixel, each with a residual connection followed by layer norm."""
 
     def __init__(self, shape: Shape, *, is_column: bool) -> None:
         super().__init__()
@@ -140,14 +140,14 @@ class AxialBlock(nn.Module):
         self.norms = nn.ModuleList(nn.LayerNorm(shape.width) for _ in range(2))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(N, H, W, width), the same."""
+        """(N, H, W, width) -> the same shape."""
         x = self.norms[0](x + self.attention(x))
         out: Tensor = self.norms[1](x + self.mlp(x))
         return out
 
 
 class AxialEncoder(nn.Sequential):
-    """Positions, then layers of a row block and a column block: (N, side, side, width), the same."""
+    """Position embedding, then layers of a row and a column block each; keeps (N, side, side, width)."""
 
     def __init__(self, shape: Shape, num_layers: int) -> None:
         blocks = [AxialBlock(shape, is_column=bool(i % 2)) for i in range(2 * num_layers)]
@@ -156,7 +156,7 @@ class AxialEncoder(nn.Sequential):
 
 @torch.no_grad()
 def smooth_(weight: Tensor, axes: int = 1, variance: float = 1.0) -> None:
-    """Fill (levels ** axes, width) with waves along each axis of levels, up to `_WAVES` from end to end."""
+    """Fill (levels ** axes, width) with random cosine waves, of up to `_WAVES` periods along each axis."""
     levels = round(len(weight) ** (1 / axes))
     places = torch.cartesian_prod(*[torch.linspace(0, 2 * math.pi, levels)] * axes).view(-1, axes)
     frequency, phase = torch.rand(axes, weight.shape[1]), torch.rand(weight.shape[1])
@@ -165,5 +165,5 @@ def smooth_(weight: Tensor, axes: int = 1, variance: float = 1.0) -> None:
 
 
 def mlp(width: int) -> nn.Sequential:
-    """Two layers of a width."""
+    """Two linear layers of the same width, with ReLU between them."""
     return nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, width))

@@ -1,4 +1,4 @@
-"""What training, evaluation and prediction know of any model."""
+"""The interface of all models for training, evaluation and prediction."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Drawn = TypeVar("Drawn")
 
 
 class ColorizationModel(nn.Module):
-    """A network that predicts a* and b* from L*, and from what a person gives beside it.
+    """A network that predicts a* and b* from L*, and optionally from guidance such as hints.
 
     A subclass takes its `Settings` as only argument and implements `forward(L, **given)`, the one pass that
     training, compilation, several processes and export all run: L* (N, 1, H, W) float32 in [0, 100], of any
     height and width, and those fields of `Inputs` that the model accepts, to a tensor or a NamedTuple of
-    tensors that the colours and the losses are made of. What else differs between models goes into the hooks
-    below, so that nothing outside knows a model's name. What it learns from is an `Objective`.
+    tensors from which colours and losses are computed. Other differences between models go into the hooks
+    below, so that no other code depends on a model's name. The training loss is an `Objective`.
     """
 
     encoder: nn.Module
@@ -34,11 +34,11 @@ class ColorizationModel(nn.Module):
     accepts: frozenset[str] = frozenset()
     """Fields of `Inputs` that `forward` takes by name beside L*."""
     needs: ClassVar[frozenset[str]] = frozenset()
-    """Those that it cannot do without."""
+    """Fields of `Inputs` that `forward` requires."""
     extends: ClassVar[str] = ""
-    """A model from whose weights a training may start too: what this one has besides is as it was built."""
+    """A model whose weights a training may also start from; additional layers keep their initialization."""
     is_random: ClassVar[bool] = False
-    """Whether it draws its colours: it then takes `seeds`."""
+    """Whether the model samples its colours: it then takes `seeds`."""
 
     def __init__(self, settings: Any) -> None:
         super().__init__()
@@ -46,10 +46,10 @@ class ColorizationModel(nn.Module):
         self._is_encoder_frozen = False
 
     def colors(self, out: Any, L: Tensor) -> Tensor:
-        """The colours of an output.
+        """Compute the colours from an output of `forward`.
 
         Args:
-            out: what `forward` returned for `L`.
+            out: the output of `forward` for `L`.
         Returns:
             (N, 2, H, W) float32, a* and b* in CIELAB units.
         """
@@ -57,20 +57,20 @@ class ColorizationModel(nn.Module):
         return ab
 
     def predict(self, inputs: Inputs) -> Tensor:
-        """The colours of photos: (N, 2, H, W) float32, a* and b* in CIELAB units.
+        """Predict the colours of photos: (N, 2, H, W) float32, a* and b* in CIELAB units.
 
         Raises:
-            UserError: the model does not take what is given, or needs what is not.
+            UserError: the model does not accept a given input, or a required one is missing.
         """
         return self.colors(self.outputs(inputs), inputs.L)
 
     def outputs(self, inputs: Inputs, **options: Any) -> Any:
-        """What `forward` makes of photos, after a check of what is given with them.
+        """Run `forward` on photos, after checking that the model accepts the inputs.
 
         Args:
-            options: of the model's own `forward`, for all photos.
+            options: further arguments of the model's own `forward`.
         Raises:
-            UserError: as of `predict`.
+            UserError: as in `predict`.
         """
         given = inputs.guidance()
         name = type(self).__name__
@@ -81,31 +81,31 @@ class ColorizationModel(nn.Module):
         return self(inputs.L, **given, **options)
 
     def inputs(self, batch: Batch) -> Inputs:
-        """A batch as it is, with the photos' seeds where the model draws its colours."""
+        """Convert a batch to inputs without guidance; with seeds if the model samples its colours."""
         return Inputs(batch.L, seeds=batch.seeds if self.is_random else None)
 
     def confidence(self, out: Any, L: Tensor) -> Tensor | None:
-        """How sure it is of each pixel's colour.
+        """Estimate the confidence in each pixel's colour.
 
         Args:
-            out: what `forward` returned for `L`.
+            out: the output of `forward` for `L`.
         Returns:
-            (N, 1, H, W) in [0, 1], 1 is sure; None: the model cannot say, and has to be asked several times.
+            (N, 1, H, W) in [0, 1], 1 is certain; None: it can only be estimated from several samples.
         """
         return None
 
     def unknown_words(self, prompt: str) -> list[str]:
-        """The words of a prompt that say nothing to a model that takes one."""
+        """Return the words of a prompt that are not in the model's vocabulary."""
         return []
 
     def check_drawing(self) -> None:
         """
         Raises:
-            UserError: what a model needs to draw its colours is not installed.
+            UserError: a package that the model needs to sample its colours is not installed.
         """
 
     def freeze_encoder(self) -> None:
-        """Leave `self.encoder` as it is: no gradients, and batch-norm statistics that do not move.
+        """Freeze `self.encoder`: no gradients, and fixed batch-norm statistics.
 
         Raises:
             UserError: the model has no encoder.
@@ -117,31 +117,31 @@ class ColorizationModel(nn.Module):
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
-        """Set the training mode, but for a frozen encoder: its batch norm stays as it is."""
+        """Set the training mode, except for a frozen encoder, which stays in evaluation mode."""
         super().train(mode)
         if self._is_encoder_frozen:
             self.encoder.eval()
         return self
 
     def load_pretrained(self) -> None:
-        """Take the weights that a new training starts from, such as a pretrained encoder."""
+        """Load the weights that a new training starts from, such as a pretrained encoder."""
 
     def clamp_(self) -> None:
-        """Bring parameters back into their domain after an update."""
+        """Clamp parameters to their valid range after an update."""
 
     def report(self) -> dict[str, float]:
-        """Numbers of the model's own to log after each epoch."""
+        """Return model-specific numbers to log after each epoch."""
         return {}
 
     @classmethod
     def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
-        """The settings with which this model fits a plain state dict.
+        """Infer the settings with which this model fits a plain state dict.
 
         Args:
             state: of any model.
-            known: settings that a subclass has found already.
+            known: settings that a subclass has already inferred.
         Returns:
-            None: it is another model's. Where its names fit and no preset has its shapes, `known`.
+            The settings; `known` if the names fit but the shapes fit no preset; None: it is of another model.
         """
         found = None
         for preset in PRESETS:
@@ -155,19 +155,19 @@ class ColorizationModel(nn.Module):
 
 
 def one_by_one(draw: Callable[[slice], Drawn], num: int) -> list[Drawn]:
-    """What is drawn for each photo of a batch alone.
+    """Sample each photo of a batch separately, so that results do not depend on the batch size.
 
-    The rounding of sums depends on the size of the batch, and what is drawn depends on the rounding.
+    The rounding of sums depends on the size of the batch, and samples depend on the rounding.
 
     Args:
-        draw: given which of the batch.
-        num: of the photos.
+        draw: samples a slice of the batch.
+        num: number of photos.
     """
     return [draw(slice(i, i + 1)) for i in range(num)]
 
 
 @functools.cache
 def _shapes_of(model: type[ColorizationModel], settings: ModelSettings) -> dict[str, torch.Size]:
-    """Of all that a model's state dict holds. To build one of some hundred layers takes half a second."""
+    """Return the shapes in a model's state dict; cached, since building a large model takes half a second."""
     with torch.device("meta"):
         return {name: value.shape for name, value in model(settings).state_dict().items()}

@@ -1,9 +1,9 @@
-"""coltran2021: coarse colours drawn pixel by pixel at low resolution, then made fine in colour and in space.
+"""coltran2021: coarse colours sampled pixel by pixel at low resolution, then upsampled in depth and space.
 
 Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer"; layers as in the authors' code.
-Three things differ. Theirs sees the photo's luma, here it is L*. Theirs takes the likeliest value of an
-upsampler, here it is the mean, which has no steps. Theirs returns RGB; here a* and b* of that are taken and
-brought to the photo's size, and L* is the photo's own.
+Three things differ. Theirs takes luma as input, here it is L*. Theirs takes the argmax of an upsampler, here
+it is the mean, which shows no banding. Theirs returns RGB; here its a* and b* are resized to the photo's
+size and joined with the photo's own L*.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from models.settings import ColTran2021Settings
 
 
 class Preset(NamedTuple):
-    """Sides of the coarse and of the fine picture, channels, heads, and layers of each stack."""
+    """Sides of the coarse and the fine picture, channels, attention heads, and layers of each stack."""
 
     low: int
     high: int
@@ -44,10 +44,10 @@ _PRESETS = {"paper": Preset(64, 256, 512, 4, 4, 2, 4), "small": Preset(16, 32, 3
 class Output(NamedTuple):
     """
     Attributes:
-        ab: (N, 2, H, W) float32, CIELAB units; None where they are not wanted.
-        parallel: (N, low, low, 512), logits of the coarse colours, of each pixel by itself.
-        taught: where a truth was given, the logits of the colorizer (N, low, low, 512), of the upsampler of
-            colours (N, low, low, 256) and of that of space (N, high, high, 256).
+        ab: (N, 2, H, W) float32, CIELAB units; None without `with_colors`.
+        parallel: (N, low, low, 512), logits of the coarse colours, predicted independently per pixel.
+        taught: logits given a truth (teacher forcing): of the colorizer (N, low, low, 512), of the colour
+            upsampler (N, low, low, 256) and of the spatial upsampler (N, high, high, 256).
     """
 
     ab: Tensor | None
@@ -56,7 +56,7 @@ class Output(NamedTuple):
 
 
 class ColTran2021(ColorizationModel):
-    """A colorizer over 512 colours, an upsampler of colours and one of space."""
+    """A colorizer over 512 colours, a colour upsampler and a spatial upsampler."""
 
     Settings = ColTran2021Settings
     summary: ClassVar[str] = "Kumar et al. 2021: a transformer draws coarse colours, two refine them"
@@ -74,7 +74,7 @@ class ColTran2021(ColorizationModel):
         self.spatial = Upsampler(high, num_levels=NUM_VALUES, num_layers=preset.num_upsampler)
 
     def inputs(self, batch: Batch) -> Inputs:
-        """Without seeds: trainings and tests look at the best guess, which takes one pass and repeats."""
+        """Omit seeds: training and test use the mean prediction, deterministic and in one pass."""
         return Inputs(batch.L)
 
     def forward(
@@ -85,13 +85,13 @@ class ColTran2021(ColorizationModel):
         *,
         with_colors: bool = True,
     ) -> Output:
-        """Colours, and what each part makes of a truth.
+        """Predict colours and, given a truth, the logits of each part under teacher forcing.
 
         Args:
             L: (N, 1, H, W) float32, in [0, 100].
-            seeds: (N,) int64, to draw coarse colours by; None: the mean of what the parallel head expects.
-            truth: to learn from.
-            with_colors: whether the colours are wanted, too.
+            seeds: (N,) int64, for sampling coarse colours; None: the parallel head's mean.
+            truth: training targets; None: no logits of the parts.
+            with_colors: whether to compute the colours.
         """
         if seeds is not None and len(L) > 1:
             alone = one_by_one(lambda one: self(L[one], seeds[one]), len(L))
@@ -114,7 +114,7 @@ class ColTran2021(ColorizationModel):
         return out.ab
 
     def _teach(self, gray: Tensor, low: Tensor, high: Tensor, truth: Truth) -> tuple[Tensor, Tensor, Tensor]:
-        """The logits of every part, given the truth for what the part before it would give."""
+        """Compute the logits of every part, with the truth in place of the previous part's output."""
         coarse = truth.taught(levels_of(truth.coarse))
         blurred = self._enlarge(truth.taught(truth.low).float()[:, None])[:, 0]
         return (
@@ -124,17 +124,17 @@ class ColTran2021(ColorizationModel):
         )
 
     def _draw(self, gray: Tensor, seeds: Tensor) -> Tensor:
-        """Coarse colours; the random numbers of a photo come from the CPU, everywhere the same."""
+        """Sample coarse colours; random numbers come from the CPU, the same for all devices."""
         side = self.preset.low
         generators = [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
         uniform = torch.stack([torch.rand(side, side, generator=g) for g in generators])
         return self.core.sample(gray, uniform.to(gray.device), self.settings.temperature)
 
     def _refine(self, levels: Tensor, low: Tensor, high: Tensor, size: Sequence[int]) -> Tensor:
-        """Levels (N, 3, low, low) of coarse colours -> ab of the photo's size."""
+        """Upsample levels (N, 3, low, low) of coarse colours to a*, b* (N, 2, H, W) of the photo's size."""
         rgb = self.spatial.mean(self._enlarge(self.color.mean(levels, low)), high) / (NUM_VALUES - 1)
         with torch.autocast(rgb.device.type, enabled=False):
-            # With a fifth dimension it is not taken apart into batches, whose number an export cannot know.
+            # The fifth dimension keeps it from being split by batch, whose size an export does not know.
             ab = rgb_to_lab(rgb[None])[0, :, 1:]
             return F.interpolate(ab, tuple(size), mode="bilinear", antialias=True)
 

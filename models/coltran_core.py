@@ -1,4 +1,4 @@
-"""The colorizer of coltran2021: one of 512 coarse colours for every pixel, each given those before it.
+"""The autoregressive colorizer of coltran2021: one of 512 coarse colours for every pixel.
 
 Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer", sections 3 and 4, and the
 authors' code. Pixels come in raster order; pictures are (N, H, W, C).
@@ -15,22 +15,22 @@ from models.coltran_truth import NUM_COLORS
 from models.conditional_axial import ConditionalBlock, Decoder
 
 NUM_GRAYS = 256
-"""Steps of L* of which the embedding knows one each."""
+"""Number of levels of L* in the embedding."""
 
 
 class ColorizerCore(nn.Module):
-    """Encoder of the gray photo, outer decoder over the rows above, inner decoder along the row.
+    """Encoder of the gray photo, outer decoder over previous rows, inner decoder along the row.
 
-    A pixel's distribution depends on the photo and on the colours before the pixel alone: the columns of the
-    outer decoder are masked and its result moved down, so that a row sees those above it; the inner decoder
-    gets the colours moved right by a pixel, and its rows are masked.
+    A pixel's distribution depends only on the photo and on the colours of earlier pixels: the outer decoder's
+    column attention is causal and its output shifted down by a row, so that a row depends on rows above; the
+    inner decoder gets the colours shifted right by a pixel, and its row attention is causal.
     """
 
     def __init__(self, shape: Shape, *, num_encoder: int, num_outer: int, num_inner: int) -> None:
         """
         Args:
             shape: of all layers; the side is that of the coarse picture.
-            num_encoder, num_outer, num_inner: layers of each.
+            num_encoder, num_outer, num_inner: number of layers of encoder and decoders.
         """
         super().__init__()
         width = shape.width
@@ -53,11 +53,11 @@ class ColorizerCore(nn.Module):
             smooth_(linear.weight, axes=3, variance=1 / width)
 
     def forward(self, coarse: Tensor, gray: Tensor) -> Tensor:
-        """The distribution of every pixel, given those before it.
+        """Compute the distribution of every pixel, given the colours of all earlier ones.
 
         Args:
             coarse: (N, side, side) int64, colours in [0, 511].
-            gray: (N, side, side, width), what the encoder made of the photo.
+            gray: (N, side, side, width), the encoder's output for the photo.
         Returns:
             (N, side, side, 512) logits.
         """
@@ -73,10 +73,10 @@ class ColorizerCore(nn.Module):
     @torch.compiler.disable
     @torch.no_grad()
     def sample(self, gray: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-        """Draw a picture: the outer decoder sees each row once, the inner decoder each pixel once.
+        """Sample pictures; caches let the outer decoder process each row, the inner each pixel only once.
 
         Args:
-            gray: (N, side, side, width), what the encoder made of the photos.
+            gray: (N, side, side, width), the encoder's output for the photos.
             uniform: (N, side, side) in [0, 1), the random number of each pixel.
             temperature: see `draw`.
         Returns:
@@ -102,15 +102,15 @@ class ColorizerCore(nn.Module):
 
 
 def draw(logits: Tensor, uniform: Tensor, temperature: float) -> Tensor:
-    """One of some classes, by inversion of the cumulative distribution.
+    """Sample a class by inverting the cumulative distribution.
 
     Args:
         logits: (..., classes).
         uniform: (...) in [0, 1).
-        temperature: of the distribution; towards 0 the likeliest class.
+        temperature: of the softmax; as it approaches 0, the most likely class is chosen.
     Returns:
         (...) int64.
     """
     cumulative = (logits.float() / temperature).softmax(dim=-1).cumsum(dim=-1)
-    # Rounding may leave the last sum below 1.
+    # By rounding, the last cumulative sum may be below 1.
     return (cumulative <= uniform[..., None]).sum(dim=-1).clamp(max=logits.shape[-1] - 1)

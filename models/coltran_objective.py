@@ -1,4 +1,4 @@
-"""What coltran2021 learns from: the cross-entropy of each of its parts."""
+"""The training objective of coltran2021: the cross-entropy of each of its parts."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from models.coltran_truth import Truth, truth_of
 from models.objective import Objective
 
 PARALLEL_WEIGHT = 0.5
-"""lambda: of the parallel head's cross-entropy; that of the colorizer weighs the rest.
+"""lambda: weight of the parallel head's cross-entropy; the colorizer's has 1 - lambda.
 
-Published as 0.01, where the head only helps the encoder. Here its colours are the best guess.
+Published as 0.01, where the head only helps to train the encoder. Here it makes the mean prediction.
 """
 
 
 class ColTran2021Objective(Objective):
-    """All parts learn at once, as if alone: each sees the truth for what the one before it would give.
+    """Trains all parts at once but independently: each gets the truth in place of the previous part's output.
 
-    The parts, colorizer with its parallel head and the two upsamplers, share no parameter, and Adam does not
-    mind how much a part's loss weighs.
+    The parts, colorizer with its parallel head and the two upsamplers, share no parameters, and Adam is
+    invariant to the scale of a part's loss.
     """
 
     takes_loss = False
@@ -33,7 +33,7 @@ class ColTran2021Objective(Objective):
         return _cross_entropies(model(batch.L, truth=truth, with_colors=False), truth)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The same, and the best guess."""
+        """Compute the same losses, and the mean prediction."""
         truth = _truth(model, batch)
         out = model(batch.L, truth=truth)
         return _cross_entropies(out, truth), model.colors(out, batch.L)

@@ -1,4 +1,4 @@
-"""Coarse colours and fine ones, as coltran2021 sees and learns them."""
+"""Training targets of coltran2021: coarse colours (3 bits per channel) and fine ones (8 bits)."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb
 
 NUM_LEVELS = 8
-"""Of R, of G and of B in the coarse colours."""
+"""Number of levels per channel R, G, B in the coarse colours."""
 NUM_VALUES = 256
-"""Of each in the fine ones."""
+"""Number of values per channel in the fine colours."""
 NUM_COLORS = NUM_LEVELS**3
 
 
@@ -25,7 +25,7 @@ class Truth(NamedTuple):
         coarse: (N, low, low), in [0, 511].
         low: (N, 3, low, low), R, G and B in [0, 255].
         high: (N, 3, high, high), the same.
-        channel: (N, 1, 1), which of the three a photo teaches the upsamplers this time: 0, 1 or 2.
+        channel: (N, 1, 1), on which of the three channels a photo trains the upsamplers: 0, 1 or 2.
     """
 
     coarse: Tensor
@@ -34,13 +34,13 @@ class Truth(NamedTuple):
     channel: Tensor
 
     def taught(self, rgb: Tensor) -> Tensor:
-        """That channel of (N, 3, H, W): (N, H, W)."""
+        """Select `channel` of (N, 3, H, W): (N, H, W)."""
         return torch.take_along_dim(rgb, self.channel[:, None], dim=1)[:, 0]
 
 
 @torch.no_grad()
 def truth_of(batch: Batch, low: int, high: int) -> Truth:
-    """The colours of a batch on squares of these sides; its seeds say which channels are taught."""
+    """Resize a batch's colours to squares of these sides; its seeds select the trained channels."""
     assert batch.seeds is not None
     rgb = lab_to_rgb(join(batch.L, batch.ab))
     rgb = F.interpolate(rgb, (high, high), mode="bilinear", antialias=True)
@@ -62,7 +62,7 @@ def mean_levels(logits: Tensor) -> Tensor:
     colors = logits.float().softmax(dim=-1).unflatten(-1, (NUM_LEVELS,) * 3)
     level = torch.arange(float(NUM_LEVELS), device=logits.device)
     others = ((-2, -1), (-3, -1), (-3, -2))
-    # No matrix product, which mixed precision would round to bfloat16.
+    # Not by matrix product, which autocast would round to bfloat16.
     return torch.stack([(colors.sum(dim=axes) * level).sum(dim=-1) for axes in others], dim=1)
 
 

@@ -1,4 +1,4 @@
-"""The upsamplers of coltran2021: one for colours, from 8 levels of a channel to 256, and one for space.
+"""The upsamplers of coltran2021: for colours, from 8 to 256 levels per channel, and for space.
 
 Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer", section 4.3, and the authors'
 code.
@@ -15,7 +15,7 @@ from models.coltran_truth import NUM_VALUES
 
 
 class Upsampler(nn.Module):
-    """Each channel of an RGB picture by itself, and the gray photo -> the channel in 256 values."""
+    """Predicts a channel of an RGB picture in 256 values, from that channel and the gray photo."""
 
     values: Tensor
 
@@ -23,8 +23,8 @@ class Upsampler(nn.Module):
         """
         Args:
             shape: of all layers; the side is that of the picture.
-            num_levels: of the channels that come in.
-            num_layers: of the encoder.
+            num_levels: of the input channels.
+            num_layers: number of layers of the encoder.
         """
         super().__init__()
         self.num_levels = num_levels
@@ -39,12 +39,12 @@ class Upsampler(nn.Module):
         self.register_buffer("values", torch.arange(float(NUM_VALUES)), persistent=False)
 
     def forward(self, levels: Tensor, gray: Tensor, channel: Tensor | int) -> Tensor:
-        """The distribution of every value.
+        """Compute the distribution of every value.
 
         Args:
             levels: (N, side, side) float, in [0, num_levels - 1].
             gray: (N, side, side) float, in [0, 255].
-            channel: (N, 1, 1) int64 or all the same: 0, 1 or 2, red, green or blue.
+            channel: (N, 1, 1) int64, or one number for all: 0, 1, 2 for red, green, blue.
         Returns:
             (N, side, side, 256) logits.
         """
@@ -53,7 +53,7 @@ class Upsampler(nn.Module):
         return logits
 
     def mean(self, levels: Tensor, gray: Tensor) -> Tensor:
-        """The mean of the distribution of every value.
+        """Compute the mean of the distribution of every value.
 
         Args:
             levels: (N, 3, side, side) float, in [0, num_levels - 1].
@@ -61,6 +61,6 @@ class Upsampler(nn.Module):
         Returns:
             (N, 3, side, side) float32, in [0, 255].
         """
-        # One channel after the other: the three together would take three times the memory.
+        # One channel at a time: all three together would take three times the memory.
         logits = (self(channel, gray, i).float() for i, channel in enumerate(levels.unbind(1)))
         return torch.stack([(z.softmax(dim=-1) * self.values).sum(dim=-1) for z in logits], dim=1)

@@ -1,4 +1,4 @@
-"""Axial attention told by a context: what the decoders of coltran2021 are made of.
+"""Axial attention conditioned on a context: the blocks of the decoders of coltran2021.
 
 Source: Kumar, Weissenborn and Kalchbrenner 2021, "Colorization Transformer", section 4.1, and the authors'
 code. Pictures are (N, H, W, C).
@@ -20,7 +20,7 @@ Caches = Sequence[KeyValueCache | None]
 
 
 class ConditionalNorm(nn.Module):
-    """Layer norm whose scale and shift follow from a learned mean of the gray photo's context."""
+    """Layer norm whose scale and shift are predicted from a learned weighted mean of the gray context."""
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
@@ -29,17 +29,17 @@ class ConditionalNorm(nn.Module):
         _start_at_identity(self.affine)
 
     def condition(self, gray: Tensor) -> Affine:
-        """Of the context of the whole photo, (N, H, W, width)."""
+        """Compute scale and shift from the context of the whole photo, (N, H, W, width)."""
         scale, shift = self.affine((self.pool * gray).mean(dim=(1, 2), keepdim=True)).chunk(2, dim=-1)
         return scale, shift
 
     def forward(self, x: Tensor, affine: Affine) -> Tensor:
-        """(N, any, any, width), the same."""
+        """(N, any, any, width) -> the same shape."""
         return F.layer_norm(x, x.shape[-1:]) * affine[0] + affine[1]
 
 
 class ConditionalBlock(nn.Module):
-    """An `AxialBlock` in which a context conditions attention and MLP, and the gray photo the norms."""
+    """An `AxialBlock` whose attention and MLP are conditioned on a context, its norms on the gray photo."""
 
     def __init__(self, shape: Shape, context_width: int, *, is_column: bool, is_causal: bool) -> None:
         super().__init__()
@@ -51,13 +51,13 @@ class ConditionalBlock(nn.Module):
         self.attention_norm, self.mlp_norm = ConditionalNorm(shape), ConditionalNorm(shape)
 
     def affines(self, gray: Tensor) -> list[Affine]:
-        """Of both norms, by the context of the whole photo."""
+        """Compute scale and shift of both norms from the context of the whole photo."""
         return [norm.condition(gray) for norm in (self.attention_norm, self.mlp_norm)]
 
     def forward(
         self, x: Tensor, context: Tensor, affines: Sequence[Affine], cache: KeyValueCache | None
     ) -> Tensor:
-        """(N, H, W, width), the same; the next row or pixel where there is a cache."""
+        """(N, H, W, width) -> the same shape; with a cache, `x` is only the next row or pixel."""
         x = self.attention_norm(x + self.attention(x, context, cache), affines[0])
         scale, shift = self.condition(context).chunk(2, dim=-1)
         out: Tensor = self.mlp_norm(x + self.mlp(x) * scale + shift, affines[1])
@@ -65,7 +65,7 @@ class ConditionalBlock(nn.Module):
 
 
 class Decoder(nn.Module):
-    """Positions and conditional blocks."""
+    """Position embedding and conditional blocks."""
 
     def __init__(self, shape: Shape, blocks: Sequence[ConditionalBlock]) -> None:
         super().__init__()
@@ -76,22 +76,22 @@ class Decoder(nn.Module):
         return [block for block in self.blocks if isinstance(block, ConditionalBlock)]
 
     def condition(self, gray: Tensor) -> list[list[Affine]]:
-        """Of the norms of each block, by the context of the whole photo."""
+        """Compute scale and shift of each block's norms from the context of the whole photo."""
         return [block.affines(gray) for block in self._each()]
 
     def caches(self) -> Caches:
-        """For `forward` to go on from what it has seen, in its causal blocks."""
+        """Create empty caches for the causal blocks, None for others, for step-by-step calls of `forward`."""
         return [KeyValueCache() if block.attention.is_causal else None for block in self._each()]
 
     def forward(
         self, x: Tensor, context: Tensor, affines: list[list[Affine]], caches: Caches | None = None
     ) -> Tensor:
-        """(N, H, W, width), the same; see the blocks."""
+        """(N, H, W, width) -> the same shape; see `ConditionalBlock.forward`."""
         for block, affine, cache in zip(self.blocks, affines, caches or [None] * len(affines), strict=True):
             x = block(x, context, affine, cache)
         return x
 
 
 def _start_at_identity(affine: nn.Linear) -> None:
-    """Where the context says nothing the scale, of the first half of the channels, is 1."""
+    """Initialize the bias of the scales, the first half of the channels, to 1."""
     nn.init.ones_(affine.bias[: len(affine.bias) // 2])

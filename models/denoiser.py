@@ -1,7 +1,7 @@
-"""The network of liu2023 that tells colours from noise: a U-Net that knows the time and what the photo shows.
+"""The denoising network of liu2023: a U-Net conditioned on the time step and on features of the photo.
 
-Blocks as in Dhariwal and Nichol 2021 (adaptive group norm), with attention where maps are smallest, to the
-words that are said of the photo too.
+Blocks as in Dhariwal and Nichol 2021 (adaptive group norm), with self-attention and cross-attention to the
+prompt's words at the smallest scales.
 """
 
 from __future__ import annotations
@@ -19,23 +19,23 @@ from models.layers import pad_to_stride
 from models.timm_encoder import STRIDES
 
 Words = tuple[Tensor, Tensor | None]
-"""Vectors (N, W, C) of words, and which of them there are, (N, W) bool; None: all."""
+"""Word vectors (N, W, C), and a mask (N, W) bool of the valid ones; None: all are valid."""
 
 _NUM_HEADS = 4
 _ATTENTION_FROM = 2
-"""The first of the four scales at which places look at each other: a sixteenth of the photo's size."""
+"""Index of the first of the four scales with attention: a sixteenth of the photo's size."""
 _PIXELS = STRIDES[0] ** 2
-"""Of the photo, in each place of the largest map."""
+"""Pixels of the photo per position of the largest feature map."""
 
 
 class Guider(nn.Module):
-    """What an encoder sees in a photo, as maps that are added to those of the denoiser at each scale."""
+    """Projects an encoder's features of the photo to maps that are added to the denoiser's at each scale."""
 
     def __init__(self, channels: Sequence[int], widths: Sequence[int]) -> None:
         """
         Args:
-            channels: of the encoder's four maps.
-            widths: of the denoiser's.
+            channels: of the encoder's four feature maps.
+            widths: channels of the denoiser's maps.
         """
         super().__init__()
         self.norms = nn.ModuleList(nn.GroupNorm(1, c) for c in channels)
@@ -57,8 +57,8 @@ class Denoiser(nn.Module):
         """
         Args:
             widths: channels at each of four scales.
-            num_blocks: at each scale, on the way down and on the way up.
-            c_words: of the vectors of words.
+            num_blocks: number at each scale, in the downsampling and in the upsampling path.
+            c_words: channels of the word vectors.
         """
         super().__init__()
         self.width = widths[0]
@@ -82,8 +82,8 @@ class Denoiser(nn.Module):
         Args:
             noisy: (N, 2, h, w), sides multiples of 8.
             times: (N,) int64.
-            guides: of the photos, as `Guider` gives them.
-            words: said of them.
+            guides: output of `Guider` for the photos.
+            words: of the prompts.
         Returns:
             (N, 2, h, w).
         """
@@ -100,7 +100,7 @@ class Denoiser(nn.Module):
 
 
 class _Scale(nn.Module):
-    """Blocks at one scale, and attention after them where there is `c_words`."""
+    """Blocks at one scale, followed by attention unless `c_words` is None."""
 
     def __init__(self, c_in: int, c_out: int, num_blocks: int, c_state: int, c_words: int | None) -> None:
         super().__init__()
@@ -115,7 +115,7 @@ class _Scale(nn.Module):
 
 
 class _Block(nn.Module):
-    """Two convolutions around a group norm whose scale and shift follow from time and words."""
+    """A residual block of two convolutions; time and words set scale and shift of the group norm between."""
 
     def __init__(self, c_in: int, c_out: int, c_state: int) -> None:
         super().__init__()
@@ -132,12 +132,12 @@ class _Block(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Every place looks at the words and at all places."""
+    """Attention of every position to the words and to all positions."""
 
     def __init__(self, width: int, c_words: int) -> None:
         super().__init__()
         self.norm = _norm(width)
-        # Without biases: that of the keys would change nothing.
+        # No biases: softmax is invariant to that of the keys.
         self.of_places = nn.Linear(width, 3 * width, bias=False)
         self.of_words = nn.Linear(c_words, 2 * width, bias=False)
         self.out = _calm(nn.Linear(width, width))
@@ -158,7 +158,7 @@ def _heads(x: Tensor) -> Tensor:
 
 
 def _mean(words: Words) -> Tensor:
-    """(N, C)."""
+    """Average the valid word vectors: (N, C)."""
     vectors, there = words
     if there is None:
         return vectors.mean(dim=1)
@@ -178,7 +178,7 @@ def _norm(width: int) -> nn.GroupNorm:
 
 
 def _calm(layer: nn.Conv2d | nn.Linear) -> nn.Module:
-    """A layer that says little at first: the sum that it is added to, or the output, starts calm."""
+    """Initialize a layer to small outputs, so that a residual sum or the output starts stable."""
     with torch.no_grad():
         layer.weight.mul_(0.1)
     return layer

@@ -1,8 +1,8 @@
-"""Diffusion of colours: how noise is mixed into them, what a network learns of it, how colours are drawn.
+"""Diffusion of colours: noise schedule, training target of the network, and sampling.
 
-At time t of T the colours x are seen as alpha x + sigma e with noise e, and the network learns
+At time t of T the noisy colours are alpha x + sigma e, for colours x and noise e; the network predicts
 v = alpha e - sigma x (Salimans and Ho 2022, appendix D). alpha and sigma are those of Stable Diffusion,
-rescaled so that at the last time nothing is left of the colours (Lin et al. 2023, algorithm 1).
+rescaled so that the last time is pure noise (Lin et al. 2023, algorithm 1).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from core.extras import installing
 
 NUM_TIMES = 1000
 LAST_TIME = NUM_TIMES - 1
-"""The time at which there is noise alone."""
+"""The time of pure noise."""
 MIN_SNR_GAMMA = 5.0
 _BETAS = (0.00085, 0.012)
 
@@ -43,37 +43,37 @@ class NoiseSchedule(nn.Module):
         return self.alpha[times][:, None, None, None], self.sigma[times][:, None, None, None]
 
     def noisy(self, clean: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-        """What is seen at these times of colours (N, C, H, W) and noise of their shape."""
+        """Add noise to clean colours (N, C, H, W) at the given times."""
         alpha, sigma = self.at(times)
         return alpha * clean + sigma * noise
 
     def velocity(self, clean: Tensor, noise: Tensor, times: Tensor) -> Tensor:
-        """v, which the network learns."""
+        """Compute v, the network's training target."""
         alpha, sigma = self.at(times)
         return alpha * noise - sigma * clean
 
     def clean(self, noisy: Tensor, velocity: Tensor, times: Tensor) -> Tensor:
-        """The colours that v means, given what is seen."""
+        """Recover the clean colours from noisy ones and v."""
         alpha, sigma = self.at(times)
         return alpha * noisy - sigma * velocity
 
     def loss_weights(self, times: Tensor) -> Tensor:
-        """(N,), of the squared error of v: min(SNR + 1, gamma) / (SNR + 1), and SNR + 1 = 1 / sigma^2.
+        """Weights (N,) of the squared error of v: min(SNR + 1, gamma) / (SNR + 1); SNR + 1 = 1 / sigma^2.
 
-        Hang et al. 2023, section 3.5, have min(SNR, gamma) there, by which the last time, from which every
-        drawing starts, would not be learnt at all.
+        Hang et al. 2023, section 3.5, use min(SNR, gamma), which is 0 at the last time: the step from which
+        all sampling starts would not be trained.
         """
         return (MIN_SNR_GAMMA * self.sigma[times].square()).clamp(max=1)
 
 
 def draw(guess: Callable[[Tensor, int], Tensor], noise: Tensor, *, sampler: str, num_steps: int) -> Tensor:
-    """Colours that a denoiser makes of noise.
+    """Sample colours with a denoiser, starting from noise.
 
     Args:
-        guess: (what is seen, time) -> the colours behind it, of the same shape.
-        noise: (N, C, H, W), normally distributed: what is seen at the last time.
+        guess: (noisy colours, time) -> predicted clean colours of the same shape.
+        noise: (N, C, H, W), standard normal: the input at the last time.
         sampler: dpm or ddim.
-        num_steps: calls of the denoiser.
+        num_steps: number of calls of the denoiser.
     Raises:
         UserError: diffusers is not installed.
     """
@@ -87,9 +87,9 @@ def draw(guess: Callable[[Tensor, int], Tensor], noise: Tensor, *, sampler: str,
 
 
 def _scheduler(sampler: str) -> Any:
-    """The sampler of diffusers: DPM-Solver++ of order 2 (Lu et al. 2022), or of order 1, which is DDIM.
+    """Build the sampler of diffusers: DPM-Solver++ of order 2 (Lu et al. 2022), or of order 1, i.e. DDIM.
 
-    DDIMScheduler itself goes by steps of T // num_steps, which lead elsewhere where that leaves a remainder.
+    DDIMScheduler itself uses steps of T // num_steps: a different schedule if there is a remainder.
     """
     check_diffusers()
     from diffusers import DPMSolverMultistepScheduler  # here: it takes seconds to import

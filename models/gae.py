@@ -1,4 +1,4 @@
-"""model1: the GAE, a convolutional autoencoder whose output passes a learnable gamma."""
+"""model1: the GAE, a convolutional autoencoder with a learnable gamma on its output."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class GAE(ColorizationModel):
         height, width = L.shape[-2:]
         x = pad_to_stride(L / L_SCALE)  # (N, 1, H', W') in [0, 1]
         x = self.decoder(self.encoder(x))  # (N, 2, H', W') in [-1, 1]
-        # Autocast leaves bfloat16, too coarse for a power; and the layout of the colours to compare with.
+        # Autocast yields bfloat16, too coarse for a power; the layout is that of the target colours.
         x = self.gamma_correction(x.to(L.dtype, memory_format=torch.contiguous_format))
         return AB_SCALE * x[..., :height, :width]
 
@@ -51,7 +51,7 @@ class GAE(ColorizationModel):
             self.gamma_correction.gamma.clamp_(GAMMA_MIN, GAMMA_MAX)
 
     def report(self) -> dict[str, float]:
-        """Gamma, and the a* and b* that a neutral gray comes out with because of it."""
+        """Report gamma, and the a* and b* to which it shifts neutral gray."""
         with torch.no_grad():
             neutral = torch.zeros((), device=self.gamma_correction.gamma.device)
             cast = AB_SCALE * self.gamma_correction(neutral)

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor, nn
 
 GAMMA_MIN, GAMMA_MAX = 0.01, 100.0
-# Below this the power is taken as 0. Nothing is lost: next to tanh = -1 the numbers of float32 are
-# 6e-8 apart, so a base is either 0 or larger.
+# Bases below this give 0. This loses nothing: float32 values next to tanh = -1 are 6e-8 apart, so a base
+# is either 0 or larger.
 _BASE_MIN = 1e-8
 
 
@@ -29,9 +29,9 @@ class GammaCorrection(nn.Module):
 def _power(base: Tensor, gamma: Tensor) -> Tensor:
     """base^gamma for base in [0, 1], with finite gradients.
 
-    The derivative gamma * base^(gamma - 1) is infinite at 0 where gamma < 1, and `where` would let
-    that into the gradient as NaN: so the base is made safe before the power, not after it.
+    The derivative gamma * base^(gamma - 1) is infinite at 0 for gamma < 1, and a `where` after the power
+    would turn that into a NaN gradient: so the base is clamped before the power.
     """
-    # As exp2 and log2 both directions are faster than as `**`. NaN times 0 stays NaN and is found.
+    # exp2 and log2 are faster than `**`, forward and backward. NaN times 0 stays NaN, so it is detected.
     power = torch.exp2(gamma * base.clamp_min(_BASE_MIN).log2())
     return power * (base > _BASE_MIN).to(base.dtype)

@@ -1,4 +1,4 @@
-"""The colours of a photo as a whole, their histogram and saturation, as features for every pixel of another.
+"""Global hints: colour histogram and saturation of a reference photo, as features for another photo.
 
 Source: Zhang et al. 2017, "Real-Time User-Guided Image Colorization with Learned Deep Priors", section 3.2.
 """
@@ -13,14 +13,14 @@ from data.color import lab_to_rgb
 from models.bins import NUM_BINS, NUM_NEIGHBORS, SoftEncoder
 
 NUM_STATISTICS = NUM_BINS + 2
-"""The share of every bin, the mean saturation, and 1 where these are known; 0 all of them where not."""
+"""Frequency of each bin, mean saturation, and 1 if these are known; all are 0 if unknown."""
 _KNOWN_SHARE = 0.5
-# Shares are small; so the features begin as large as those that they are added to.
+# Frequencies are small: scaled, the features start as large as those that they are added to.
 _SCALE = NUM_STATISTICS**0.5
 
 
 class GlobalHints(nn.Module):
-    """Four layers on what is known of a photo's colours as a whole."""
+    """Four linear layers on the colour statistics of a whole photo."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -36,12 +36,12 @@ class GlobalHints(nn.Module):
                 nn.init.zeros_(parameter)
 
     def forward(self, reference: Tensor | None, is_known: Tensor | None, num: int) -> Tensor:
-        """Features (num or 1, channels, 1, 1), to be added to those of every pixel.
+        """Compute features (num or 1, channels, 1, 1), to be added at every pixel.
 
         Args:
-            reference: (num or 1, 3, h, w), CIELAB of photos with such colours; None: nothing is known.
-            is_known: (num,) bool, of which of them something is to be known; None: of all.
-            num: photos.
+            reference: (num or 1, 3, h, w), CIELAB of the reference photos; None: unknown statistics.
+            is_known: (num,) bool, for which photos to use the statistics; None: for all.
+            num: number of photos.
         """
         if reference is None:
             found = next(self.parameters()).new_zeros(num, NUM_STATISTICS)
@@ -54,7 +54,7 @@ class GlobalHints(nn.Module):
         return features[..., None, None]
 
     def statistics(self, reference: Tensor) -> Tensor:
-        """CIELAB (N, 3, h, w) -> (N, `NUM_STATISTICS`), of a copy of a fourth of the size."""
+        """CIELAB (N, 3, h, w) -> (N, `NUM_STATISTICS`), computed at a fourth of the size."""
         height, width = (max(1, side // 4) for side in reference.shape[-2:])
         small = F.interpolate(reference, (height, width), mode="area")
         index, share = self.encoder(small[:, 1:].movedim(1, -1).flatten(0, -2))
@@ -68,7 +68,7 @@ class GlobalHints(nn.Module):
 
 
 def draw_known(seeds: Tensor) -> Tensor:
-    """Of which photos of a training something is to be known: every other one, (N,) bool, by their seeds."""
-    # A stream of its own: the first numbers of the seed's own decide on the local hints.
+    """Draw by seed which training photos get global hints, with probability `_KNOWN_SHARE`: (N,) bool."""
+    # A separate stream, since the first numbers of the seed's own stream determine the local hints.
     generators = (torch.Generator().manual_seed(seed ^ 0x5EED) for seed in seeds.tolist())
     return torch.stack([torch.rand((), generator=g) for g in generators]) < _KNOWN_SHARE

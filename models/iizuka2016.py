@@ -1,4 +1,4 @@
-"""iizuka2016: local features fused with features of the whole photo, trained to tell scenes apart as well.
+"""iizuka2016: local features fused with global ones, trained for scene classification, too.
 
 Source: Iizuka, Simo-Serra and Ishikawa 2016, "Let there be Color!"; layers as in its table 1.
 """
@@ -20,12 +20,12 @@ from models.layers import pad_to_stride
 from models.objective import Criterion, Objective
 
 SCENE_WEIGHT = 1 / 300
-"""alpha of the paper: of the classification in the loss."""
+"""alpha of the paper: weight of the classification loss."""
 _STRIDE = 8
 
 
 class Output(NamedTuple):
-    """The colours `ab` (N, 2, H, W), CIELAB units; what is `known` of the whole photos (N, num_known)."""
+    """Colours `ab` (N, 2, H, W), CIELAB units, and global features `known` (N, num_known)."""
 
     ab: Tensor
     known: Tensor
@@ -34,8 +34,8 @@ class Output(NamedTuple):
 class Iizuka2016(ColorizationModel):
     """Low-level features; from them mid-level and global ones; both fused, and colours from those.
 
-    The global features are those of the photo at a fixed size, or of another photo, whose style the colours
-    then have. Batch norm follows every 3x3 convolution but the last, as the paper has it in training.
+    Global features come from the photo at a fixed size, or from a reference photo for style transfer. Batch
+    norm follows every 3x3 convolution except the last, as in the paper's training.
     """
 
     Settings = ModelSettings
@@ -74,8 +74,8 @@ class Iizuka2016(ColorizationModel):
 
         Args:
             L: (N, 1, H, W) in [0, 100]; see the base class.
-            reference: (1 or N, 3, h, w), CIELAB of photos in whose style to color, of which the lightness
-                alone is looked at; None: the photos' own style.
+            reference: (1 or N, 3, h, w), CIELAB of photos in whose style to color; only their lightness is
+                used. None: the photos' own style.
         """
         height, width = L.shape[-2:]
         low = self.low(pad_to_stride(L, _STRIDE) / L_SCALE)  # (N, 8c, H'/8, W'/8)
@@ -93,7 +93,7 @@ class Iizuka2016(ColorizationModel):
         return out.ab
 
     def _low_of_whole(self, L: Tensor, low: Tensor | None = None) -> Tensor:
-        """Low-level features at the fixed size; those that there are where that is the photo's size."""
+        """Compute low-level features at the fixed size; `low` is reused if the photo has that size."""
         side = (self.side, self.side)
         if low is not None and L.shape[-2:] == side:
             return low
@@ -102,7 +102,7 @@ class Iizuka2016(ColorizationModel):
 
 
 class Iizuka2016Objective(Objective):
-    """The loss of the colours and, where the photos have classes, of telling these apart."""
+    """The colour loss and, if the photos have classes, a classification loss."""
 
     def __init__(self, model: Iizuka2016, criterion: Criterion, classes: Sequence[str] = ()) -> None:
         super().__init__(model, criterion, classes)
@@ -114,7 +114,7 @@ class Iizuka2016Objective(Objective):
         losses = self.criterion(out.ab, batch)
         if self.scenes is None or batch.labels is None:
             return losses
-        # A photo without a class has no error; it counts all the same, so that parts of a batch add up.
+        # A photo without a class has loss 0, but counts in the mean, so that parts of a batch add up.
         error = F.cross_entropy(self.scenes(out.known), batch.labels, ignore_index=-1, reduction="sum")
         return losses | {"scene": SCENE_WEIGHT * error / len(batch)}
 

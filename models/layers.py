@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 STRIDE = 32
-"""Five stride-2 layers: what the height and width of their input must be multiples of."""
+"""Total stride of five stride-2 layers: input height and width must be multiples of it."""
 SAME_4X4 = (1, 2, 1, 2)
 """Padding (left, right, top, bottom) with which a 4x4 convolution of stride 1 keeps the size."""
 
@@ -18,7 +18,7 @@ def pad_to_stride(x: Tensor, stride: int = STRIDE) -> Tensor:
 
     Args:
         x: (N, C, H, W).
-        stride: product of the strides of the layers to come.
+        stride: product of the strides of the following layers.
     Returns:
         (N, C, ceil(H / stride) * stride, ceil(W / stride) * stride); cut the result back with
         `[..., :H, :W]`.
@@ -44,7 +44,7 @@ def ab_decoder(c_in: int, width: int) -> nn.Sequential:
 
 
 def down_block(c_in: int, c_out: int, *, stride: int = 2, norm: bool = True) -> nn.Sequential:
-    """A 4x4 convolution to 1 / stride of the size, batch norm and leaky ReLU."""
+    """A 4x4 convolution with a stride, optional batch norm, and leaky ReLU."""
     layers: list[nn.Module] = [nn.ZeroPad2d(SAME_4X4)] if stride == 1 else []
     layers.append(nn.Conv2d(c_in, c_out, 4, stride=stride, padding=0 if stride == 1 else 1))
     if norm:
@@ -53,6 +53,6 @@ def down_block(c_in: int, c_out: int, *, stride: int = 2, norm: bool = True) -> 
 
 
 def initialize_conv(module: nn.Module) -> None:
-    """Draw the weights of a convolution as DCGAN does (Radford, Metz and Chintala 2016, section 3)."""
+    """Initialize the weights of a convolution as in DCGAN (Radford, Metz and Chintala 2016, section 3)."""
     if isinstance(module, (nn.Conv2d, nn.ConvTranspose2d)):
         nn.init.normal_(module.weight, std=0.02)

@@ -1,12 +1,12 @@
-"""liu2023: colours drawn by diffusion, given what a pretrained encoder sees in the photo, and words.
+"""liu2023: colours sampled by diffusion, conditioned on a pretrained encoder's features and on a prompt.
 
 After Liu, Xing, Xie, Li and Wong 2023, "Improved Diffusion-based Image Colorization via Piggybacked Models".
-Theirs rides on the weights of Stable Diffusion; this one rides on an encoder of ImageNet, so that it can be
+Theirs builds on the weights of Stable Diffusion; this one builds on an ImageNet encoder, so that it can be
 trained without them. What differs: the denoiser is a small U-Net, trained from random weights, that works on
-a* and b* at a fourth of the photo's size instead of on the codes of an autoencoder; there is no decoder that
-knows the lightness, since L* stays the photo's own and its edges carry the colours to full size; a prompt
-says the words of the training photos' classes, instead of whatever CLIP knows; hints are not seen. The
-denoiser gives v instead of the noise, and the schedule ends in noise alone.
+a* and b* at a fourth of the photo's size instead of on an autoencoder's latents; there is no lightness-aware
+decoder, since the photo's L* is kept and colours are upsampled to it; the vocabulary of prompts is that of
+the training photos' class names, instead of CLIP's; hints are not supported. The denoiser predicts v instead
+of the noise, and the schedule ends in pure noise.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from models.unet import stretch
 from models.words import WordEmbedding
 
 AB_UNIT = 32.0
-"""a* and b* by which the denoiser counts: some twice the deviation of those of photos."""
+"""Scale by which the denoiser divides a* and b*: about twice their standard deviation in photos."""
 
 
 class Preset(NamedTuple):
-    """Channels at each scale of the denoiser, its blocks there, and channels of a word."""
+    """Channels at each scale of the denoiser, number of blocks per scale, and channels of a word vector."""
 
     widths: tuple[int, int, int, int]
     num_blocks: int
@@ -45,12 +45,12 @@ _PRESETS = {"paper": Preset((128, 192, 320, 448), 2, 128), "small": Preset((32, 
 
 
 class Lesson(NamedTuple):
-    """What the denoiser is to learn from.
+    """Training inputs of the denoiser.
 
     Attributes:
         noisy: (N, 2, h, w), colours / `AB_UNIT` with noise, at a fourth of the photos' size.
-        times: (N,) int64, of the noise.
-        prompts: N, said of the photos; '' for nothing.
+        times: (N,) int64, diffusion times of the noise.
+        prompts: N texts that describe the photos; '' for none.
     """
 
     noisy: Tensor
@@ -61,8 +61,8 @@ class Lesson(NamedTuple):
 class Output(NamedTuple):
     """
     Attributes:
-        ab: (N, 2, H, W) float32, CIELAB units; None where they are not wanted.
-        v: (N, 2, h, w), what the denoiser makes of a lesson; None where there was none.
+        ab: (N, 2, H, W) float32, CIELAB units; None without `with_colors`.
+        v: (N, 2, h, w), the denoiser's prediction for a lesson; None without one.
     """
 
     ab: Tensor | None
@@ -70,7 +70,7 @@ class Output(NamedTuple):
 
 
 class Liu2023(ColorizationModel):
-    """A frozen encoder of timm, and a denoiser that is guided by what it sees."""
+    """A frozen timm encoder, and a denoiser conditioned on its features."""
 
     Settings = Liu2023Settings
     summary: ClassVar[str] = "Liu et al. 2023: diffusion on a pretrained encoder draws colours, by words too"
@@ -88,7 +88,7 @@ class Liu2023(ColorizationModel):
         self.schedule = NoiseSchedule()
 
     def inputs(self, batch: Batch) -> Inputs:
-        """Without seeds: trainings and tests look at the best guess, which takes one pass and repeats."""
+        """Omit seeds: training and test use the mean prediction, deterministic and in one pass."""
         return Inputs(batch.L)
 
     def forward(
@@ -100,15 +100,15 @@ class Liu2023(ColorizationModel):
         *,
         with_colors: bool = True,
     ) -> Output:
-        """Colours, and what the denoiser makes of a lesson.
+        """Predict colours and, given a lesson, v.
 
         Args:
             L: (N, 1, H, W) float32, in [0, 100].
-            seeds: (N,) int64, to draw colours by. None: the mean of those that the photo may have, which is
-                what the denoiser gives for noise alone.
-            prompt: N, said of the photos.
-            lesson: to learn from.
-            with_colors: whether the colours are wanted, too.
+            seeds: (N,) int64, for sampling. None: the mean of the photo's possible colours, which is the
+                denoiser's prediction at the last time, that of pure noise.
+            prompt: N texts that describe the photos.
+            lesson: training inputs; None: no v.
+            with_colors: whether to compute the colours.
         """
         if seeds is not None and len(L) > 1:
             alone = one_by_one(lambda i: self(L[i], seeds[i], None if prompt is None else prompt[i]), len(L))
@@ -143,7 +143,7 @@ class Liu2023(ColorizationModel):
         check_diffusers()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the training mode, but for the encoder."""
+        """Set the training mode, except for the frozen encoder."""
         super().train(mode)
         self.encoder.eval()
         return self
@@ -152,38 +152,38 @@ class Liu2023(ColorizationModel):
         """Load the encoder that `encoder_weights` names.
 
         Raises:
-            UserError: it cannot be had; there is no fallback to a random one.
+            UserError: it is not available; there is no fallback to a random one.
         """
         self.encoder.load_imagenet(self.settings.encoder_weights)
 
     def _guess(self, noisy: Tensor, time: int, guides: list[Tensor], prompt: Sequence[str] | None) -> Tensor:
-        """The colours / `AB_UNIT` behind the noise, by the prompt where one is known.
+        """Predict the clean colours / `AB_UNIT`, with the prompt if one has known words.
 
-        Classifier-free guidance (Ho and Salimans 2022): from what is seen without words towards what is seen
-        with them, as far as `guidance_scale` says.
+        Classifier-free guidance (Ho and Salimans 2022): extrapolate from the prediction without words towards
+        that with words by `guidance_scale`.
         """
         times = torch.full_like(noisy[:, 0, 0, 0], time, dtype=torch.int64)
         v = self._velocity(noisy, times, guides, self.words.nothing(noisy.shape[0]))
         if prompt is not None and any(self.words.knows(text) for text in prompt):
             told = self._velocity(noisy, times, guides, self.words(prompt))
             v = v + self.settings.guidance_scale * (told - v)
-        # No colour of sRGB lies beyond; guidance may well lead there.
+        # Guidance can exceed this range, which holds all sRGB colours.
         return self.schedule.clean(noisy, v, times).clamp(-AB_SCALE / AB_UNIT, AB_SCALE / AB_UNIT)
 
     def _velocity(
         self, noisy: Tensor, times: Tensor, guides: list[Tensor], words: tuple[Tensor, Tensor | None]
     ) -> Tensor:
-        """What the denoiser says. At the last time it is shown nothing: what it says repeats."""
+        """Predict v. At the last time the noise is replaced by 0, so that the prediction is deterministic."""
         shown = noisy * (times < LAST_TIME)[:, None, None, None]
         v: Tensor = self.denoiser(shown, times, guides, words)
         return v.to(noisy)
 
 
 def generators_of(seeds: Tensor) -> list[torch.Generator]:
-    """One for each seed (N,) int64, on the CPU: everywhere they give the same."""
+    """Create a generator per seed (N,) int64, on the CPU, so that numbers are the same on all devices."""
     return [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
 
 
 def normal(generators: Sequence[torch.Generator], shape: Sequence[int]) -> Tensor:
-    """Normally distributed noise, (N, *shape) float32."""
+    """Draw standard normal noise, (N, *shape) float32, one photo per generator."""
     return torch.stack([torch.randn(*shape, generator=g) for g in generators])

@@ -1,4 +1,4 @@
-"""What liu2023 learns from: colours with noise, of times and under words that the photos' seeds choose."""
+"""The training objective of liu2023: predict v of noisy colours, with time and prompt drawn by seed."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from models.timm_encoder import STRIDES
 log = logging.getLogger(__name__)
 
 SHARE_LAST = 0.2
-"""Of the photos are taught at the last time: there is the best guess, and every drawing starts from it."""
+"""Share of photos at the last time: used for the mean prediction, and as the start of all sampling."""
 SHARE_SILENT = 0.5
-"""Of the photos are seen without words, as most are colored."""
+"""Share of photos trained without a prompt, since most are colored without one."""
 
 
 class Liu2023Objective(Objective):
-    """The weighted squared error of v, a mean over the photos."""
+    """The weighted squared error of v, averaged over the photos."""
 
     takes_loss = False
 
@@ -42,14 +42,14 @@ class Liu2023Objective(Objective):
         return _loss(model, model(batch.L, lesson=lesson, with_colors=False), lesson, target)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The same, and the best guess without words."""
+        """Compute the same loss, and the mean prediction without a prompt."""
         lesson, target = self._teach(model, batch)
         out = model(batch.L, lesson=lesson)
         return _loss(model, out, lesson, target), model.colors(out, batch.L)
 
     @torch.no_grad()
     def _teach(self, model: ColorizationModel, batch: Batch) -> tuple[Lesson, Tensor]:
-        """A lesson, and the v that is right; all that is random of a photo follows from its seed."""
+        """Build a lesson and its target v; a photo's random numbers are determined by its seed."""
         assert isinstance(model, Liu2023)
         assert batch.seeds is not None
         clean = F.avg_pool2d(pad_to_stride(batch.ab), STRIDES[0]) / AB_UNIT
@@ -62,7 +62,7 @@ class Liu2023Objective(Objective):
         return lesson, model.schedule.velocity(clean, noise, times)
 
     def _prompts(self, batch: Batch, silent: Tensor) -> list[str]:
-        """The names of the photos' classes, but of those that are to be seen without words."""
+        """Return the names of the photos' classes, '' for `silent` photos."""
         if batch.labels is None or not self.classes:
             return [""] * len(batch)
         labels = zip(batch.labels.tolist(), silent.tolist(), strict=True)

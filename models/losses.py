@@ -16,7 +16,7 @@ from models.objective import Criterion
 from models.perceptual import FeatureLoss, PerceptualLoss
 
 SMOOTH_L1_KNEE = 5.0
-"""Where smooth L1 turns from square to straight, CIELAB units: about what an eye puts up with."""
+"""Threshold between quadratic and linear smooth L1, CIELAB units: about a tolerable colour error."""
 
 
 def mse(ab: Tensor, batch: Batch) -> Tensor:
@@ -30,40 +30,40 @@ def l1(ab: Tensor, batch: Batch) -> Tensor:
 
 
 def smooth_l1(ab: Tensor, batch: Batch) -> Tensor:
-    """Mean absolute error of ab / 128, but square below a knee (Girshick 2015, equation 3)."""
+    """Mean absolute error of ab / 128, quadratic below a threshold (Girshick 2015, equation 3)."""
     return F.smooth_l1_loss(ab / AB_SCALE, batch.ab / AB_SCALE, beta=SMOOTH_L1_KNEE / AB_SCALE)
 
 
 def delta_e(ab: Tensor, batch: Batch) -> Tensor:
-    """Mean distance in the a*b* plane, / 128: CIE76 of two colours of one lightness, before clipping."""
+    """Mean distance in the a*b* plane / 128: CIE76 at equal lightness, before clipping."""
     return _length(ab - batch.ab).mean() / AB_SCALE
 
 
 def psnr(ab: Tensor, batch: Batch) -> Tensor:
-    """Mean of -PSNR / 10 over the photos, on sRGB after clipping: what test reports, as a loss.
+    """Mean of -PSNR / 10 over the photos, on sRGB after clipping: the metric of test as a loss.
 
-    The logarithm weighs a photo by the inverse of its error: dull photos count as much as colourful
-    ones. The offset, the error of 50 dB, keeps a photo that is all but right from outweighing the rest.
+    The logarithm scales a photo's gradient by its inverse error: photos of low saturation count as much as
+    colourful ones. The offset, the error at 50 dB, keeps nearly perfect photos from dominating.
     """
     pred, target = lab_to_rgb(join(batch.L, ab)), lab_to_rgb(join(batch.L, batch.ab))
     return ((pred - target).square().mean(dim=(1, 2, 3)) + 1e-5).log10().mean()
 
 
 def ssim(ab: Tensor, batch: Batch) -> Tensor:
-    """1 - SSIM, mean over the photos, on sRGB after clipping: what test reports, as a loss.
+    """1 - SSIM, mean over the photos, on sRGB after clipping: the metric of test as a loss.
 
-    Colours that do not follow the edges of the lightness put edges of their own into the channels,
-    which is how a colorizer comes to score below no colour at all.
+    Colours that do not follow edges of the lightness add false edges to the RGB channels, which can make
+    SSIM worse than that of the gray photo.
     """
     pred, target = lab_to_rgb(join(batch.L, ab)), lab_to_rgb(join(batch.L, batch.ab))
     return 1 - metrics.ssim(pred, target).mean()
 
 
 def chroma_error(ab: Tensor, batch: Batch) -> Tensor:
-    """Mean squared error of the chroma / 128, whatever the hue: against brown results.
+    """Mean squared error of the chroma / 128, ignoring hue: against brownish results.
 
-    Where the hue is uncertain the mean of the colours, which `mse` asks for, is nearly gray. This
-    term asks for their mean distance from gray instead.
+    Where the hue is uncertain, the mean colour, which minimizes `mse`, is nearly gray. This term is
+    minimized by the mean chroma instead.
     """
     return F.mse_loss(_length(ab) / AB_SCALE, cie_chroma(batch.ab)[:, None] / AB_SCALE)
 
@@ -71,8 +71,8 @@ def chroma_error(ab: Tensor, batch: Batch) -> Tensor:
 def colorfulness_error(ab: Tensor, batch: Batch) -> Tensor:
     """Mean squared error of the colourfulness / 100 of a photo, on sRGB after clipping.
 
-    Kang et al. 2023 (DDColor) reward colourfulness without end. Here it is to be that of the true photo: more
-    is as wrong as less.
+    Kang et al. 2023 (DDColor) reward unlimited colourfulness. Here the target is that of the true photo, and
+    deviations in both directions are penalized.
     """
     pred, target = lab_to_rgb(join(batch.L, ab)), lab_to_rgb(join(batch.L, batch.ab))
     return F.mse_loss(metrics.colorfulness(pred) / 100, metrics.colorfulness(target) / 100)
@@ -96,7 +96,7 @@ LOSSES: dict[str, Term | type[PerceptualLoss | FeatureLoss]] = {
 """A class is built when its name is asked for."""
 
 OWN = "own"
-"""Stands for the loss of a model that brings its own: no terms of these."""
+"""Placeholder for models with their own loss, which use none of these terms."""
 
 
 def parse_loss(spec: str) -> dict[str, float]:
@@ -120,13 +120,13 @@ def parse_loss(spec: str) -> dict[str, float]:
 
 
 def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
-    """Turn what `parse_loss` takes into a function that gives the weighted terms by name.
+    """Build a function that computes the weighted terms by name, from a spec as for `parse_loss`.
 
     Args:
         spec: names of `LOSSES`, each with a weight or with 1; or `OWN`.
         vgg_weights: of the perceptual term; see `PerceptualLoss`.
     Raises:
-        UserError: as of `parse_loss`, or a term lacks its weights.
+        UserError: as in `parse_loss`, or pretrained weights of a term are not available.
     """
     weights = {} if spec == OWN else parse_loss(spec)
     arguments = {"perceptual": (vgg_weights,)}
@@ -142,6 +142,6 @@ def build_criterion(spec: str, *, vgg_weights: str = "imagenet") -> Criterion:
 
 
 def _length(ab: Tensor) -> Tensor:
-    """(N, 2, H, W) -> (N, 1, H, W): the distance from 0, with a gradient of 0 and not NaN there."""
-    # The smallest normal number would do for the root; its gradient also needs 1 / root to be finite.
+    """(N, 2, H, W) -> (N, 1, H, W): the Euclidean norm, with gradient 0 instead of NaN at 0."""
+    # eps, not tiny: the gradient needs a finite 1 / sqrt, too.
     return ab.square().sum(dim=1, keepdim=True).clamp_min(torch.finfo(ab.dtype).eps).sqrt()

@@ -1,4 +1,4 @@
-"""nazeri2018: a conditional GAN, a U-Net that colors and a discriminator of patches that it has to convince.
+"""nazeri2018: a conditional GAN of a U-Net generator and a patch discriminator.
 
 Source: Nazeri, Ng and Ebrahimi 2018, "Image Colorization using Generative Adversarial Networks"; layers as in
 the authors' code for Places365. Theirs predicts L*, a* and b*; here L* is that of the photo.
@@ -22,9 +22,9 @@ from models.losses import l1
 from models.objective import Criterion, Group, Objective, Update
 
 L1_WEIGHT = 100.0
-"""lambda: of the distance to the true colours beside the discriminator's opinion."""
+"""lambda: weight of the L1 distance to the true colours, relative to the adversarial loss."""
 DISCRIMINATOR_LR = 0.1
-"""Times the learning rate, as in the authors' code."""
+"""Factor of the learning rate for the discriminator, as in the authors' code."""
 
 
 class Nazeri2018(ColorizationModel):
@@ -42,7 +42,7 @@ class Nazeri2018(ColorizationModel):
         self.encoder = nn.ModuleList([down_block(1, channels[0], stride=1)])
         self.encoder.extend(down_block(c_in, c_out) for c_in, c_out in pairwise(channels))
         up = channels[-2::-1]
-        # All but the deepest take what the encoder has of their size beside what comes from below.
+        # All but the deepest take the encoder's features of their size as skip connections.
         inputs = [channels[-1], *(2 * c for c in up[:-1])]
         self.decoder = nn.ModuleList(_up(c_in, c_out) for c_in, c_out in zip(inputs, up, strict=True))
         self.last = nn.Conv2d(2 * up[-1], 2, 1)
@@ -63,7 +63,7 @@ class Nazeri2018(ColorizationModel):
 
 
 class Nazeri2018Objective(Objective):
-    """The distance to the true colours, and what a discriminator of patches makes of them."""
+    """The L1 distance to the true colours, and the adversarial loss of a patch discriminator."""
 
     takes_loss = False
 
@@ -73,34 +73,34 @@ class Nazeri2018Objective(Objective):
 
     @classmethod
     def keeps(cls, settings: Any) -> Literal["best", "last"]:
-        """The last: the distance to the true colours grows as these become likelier."""
+        """'last': the distance to the true colours grows as predictions become more realistic."""
         return "last"
 
     def updates(self, model: ColorizationModel) -> list[Update]:
-        """The discriminator learns from the colours as they are; then the U-Net, from what it has learned."""
+        """Update the discriminator on the current predictions, then the U-Net with the new discriminator."""
         judge = Group(list(self.discriminator.parameters()), DISCRIMINATOR_LR)
         generator = Group([p for p in model.parameters() if p.requires_grad])
         return [Update([judge], self._judge, BETAS), Update([generator], self.losses, BETAS)]
 
     def _judge(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
-        """How far the discriminator is from telling true colours and predicted ones."""
+        """Compute the discriminator's losses on true and predicted colours."""
         with torch.no_grad():
             ab = model(batch.L)
         return self.discriminator.discriminator_losses(batch.L, batch.ab, ab)
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
-        """How far the U-Net's colours are from the true ones, and from passing for true ones."""
+        """Compute the U-Net's L1 and adversarial losses."""
         ab = model(batch.L)
         adversarial = self.discriminator.generator_loss(batch.L, ab)
         return {"l1": L1_WEIGHT * l1(ab, batch), "adversarial": adversarial}
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The distance to the true colours alone: what a discriminator says changes as it learns."""
+        """Compute only the distance to the true colours: adversarial losses do not compare over epochs."""
         ab = model(batch.L)
         return {"l1": L1_WEIGHT * l1(ab, batch)}, ab
 
     def warn_of(self, losses: Mapping[str, float]) -> str:
-        """Whether one of the two has won over an epoch."""
+        """Return a warning if one of the two dominated an epoch; see `warn_of_collapse`."""
         return warn_of_collapse(losses)
 
 

@@ -1,4 +1,4 @@
-"""What a training minimises, and what only a training needs."""
+"""Training objectives: losses, parameter groups, and state that only training needs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Criterion = Callable[[Tensor, Batch], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters that learn at the same rate: `lr_factor` times that of the training."""
+    """Parameters with a common learning rate: `lr_factor` times that of the training."""
 
     parameters: Sequence[nn.Parameter]
     lr_factor: float = 1.0
@@ -29,10 +29,10 @@ class Update:
     """One of the updates that a training step consists of.
 
     Attributes:
-        groups: what it moves; no other update of the training moves them.
-        losses: (model, batch) -> the named terms that they minimise, means over the photos. Nothing but
-            `groups` gets gradients from them.
-        betas: decays of Adam's two moments.
+        groups: the parameters that it updates; updates share no parameters.
+        losses: (model, batch) -> loss terms by name, means over the photos; their sum is minimised. Only
+            `groups` get gradients from them.
+        betas: decay rates of Adam's two moments.
     """
 
     groups: Sequence[Group]
@@ -41,15 +41,15 @@ class Update:
 
     @property
     def parameters(self) -> list[nn.Parameter]:
-        """Of all groups."""
+        """The parameters of all groups."""
         return [parameter for group in self.groups for parameter in group.parameters]
 
 
 class Objective(nn.Module):
-    """The loss of the colours, `--loss`; a subclass is what a model is trained with instead.
+    """The training objective of a model, by default the colour loss of `--loss`; subclasses replace it.
 
-    Its parameters and buffers, such as a discriminator's, are in the training state and never in files of
-    weights. It does not hold the model: the average of the weights is validated with the same objective.
+    Its parameters and buffers, such as a discriminator's, are saved in the training state but not in files of
+    weights. It does not hold the model, since the averaged model is validated with the same objective.
     """
 
     takes_loss: ClassVar[bool] = True
@@ -59,8 +59,8 @@ class Objective(nn.Module):
         """
         Args:
             model: to train.
-            criterion: the terms of `--loss`; without any where the objective does not take it.
-            classes: of the training photos, of which the labels of a batch are indices; may be none.
+            criterion: the terms of `--loss`; without terms if not `takes_loss`.
+            classes: names of the training photos' classes, indexed by the labels of a batch; may be empty.
         """
         super().__init__()
         self.settings = model.settings
@@ -68,41 +68,41 @@ class Objective(nn.Module):
 
     @classmethod
     def keeps(cls, settings: Any) -> Literal["best", "last"]:
-        """Which epoch's weights are kept: that of the lowest validation loss, or the last one.
+        """Return which epoch's weights to keep: those of the lowest validation loss, or the last.
 
-        'last' is for losses that do not tell; early stopping then ends nothing.
+        'last' is for validation losses that do not measure quality; it disables early stopping.
         """
         return "best"
 
     def fit_statistics(self, model: ColorizationModel, photos: Iterable[Batch]) -> None:
-        """Take statistics of the training photos, before the first step of a new training.
+        """Compute statistics of the training photos, before the first step of a new training.
 
         Args:
             model: to train.
-            photos: this process's share of them, as they are.
+            photos: this process's share of them, without augmentation.
         """
 
     def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
-        """What the model gets to see of a batch."""
+        """Return the model's inputs for a batch."""
         return model.inputs(batch)
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
-        """The named terms of the training loss of one batch; their sum is minimised."""
+        """Compute the terms of the training loss of a batch by name; their sum is minimised."""
         return self.criterion(model.predict(self.inputs(model, batch)), batch)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The named terms of the validation loss, and the colours: (N, 2, H, W), CIELAB units.
+        """Compute the terms of the validation loss by name, and the colours (N, 2, H, W), CIELAB units.
 
-        The seeds of the batch follow from the photos' names: the same in every epoch.
+        The batch's seeds are derived from the photos' names, so they are the same in every epoch.
         """
         ab = model.predict(self.inputs(model, batch))
         return self.criterion(ab, batch), ab
 
     def updates(self, model: ColorizationModel) -> list[Update]:
-        """What a training step does, one after the other; most minimise `losses`."""
+        """Return the updates of a training step, in order; by default one that minimises `losses`."""
         parameters = [p for module in (model, self) for p in module.parameters() if p.requires_grad]
         return [Update([Group(parameters)], self.losses)]
 
     def warn_of(self, losses: Mapping[str, float]) -> str:
-        """What is wrong with a training whose losses had these means over an epoch; '' for nothing."""
+        """Return a warning about a training, given the mean losses of an epoch; '' for none."""
         return ""

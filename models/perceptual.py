@@ -1,4 +1,4 @@
-"""Perceptual losses: distances between the features that a trained classifier sees in two pictures."""
+"""Perceptual losses: distances between a pretrained classifier's features of two pictures."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class PerceptualLoss:
     """Mean squared distance between VGG-16 features of the predicted and the true picture.
 
     Source: Johnson, Alahi and Fei-Fei 2016, equation 2, summed over relu1_2, relu2_2 and relu3_3.
-    Both pictures have the true lightness. The features are of networks trained on ImageNet: a score on
-    ImageNet photos after training with this term is not that of a model which never saw them.
+    Both pictures have the true lightness. The network was trained on ImageNet: a model trained with this term
+    has indirectly seen those photos, so its scores on ImageNet are not those of unseen photos.
     """
 
     def __init__(self, vgg_weights: str) -> None:
@@ -38,11 +38,11 @@ class PerceptualLoss:
         Args:
             vgg_weights: 'imagenet', which torchvision downloads, or the path of a state dict of its vgg16.
         Raises:
-            UserError: the weights cannot be had; there is no fallback to random ones.
+            UserError: the weights are not available; there is no fallback to random ones.
         """
         vgg = _vgg16()
         state = _download() if vgg_weights == "imagenet" else read_state(Path(vgg_weights))
-        # The classifier, nine tenths of the file, is not needed: a file without it will do.
+        # Files without the classifier, nine tenths of the weights, are accepted: it is not used.
         state = {name: tensor for name, tensor in state.items() if name.startswith("features.")}
         features = {name: tensor for name, tensor in vgg.state_dict().items() if name.startswith("features.")}
         check_state(state, features, f"--vgg_weights={vgg_weights}", "vgg16")
@@ -60,7 +60,7 @@ class PerceptualLoss:
     def _features(self, rgb: Tensor) -> list[Tensor]:
         x, found = normalize_imagenet(rgb), []
         for i, layer in enumerate(self.features):
-            # Not in place: the features handed out must stay as they are.
+            # Not in place: it would overwrite features that are returned.
             x = F.relu(x) if isinstance(layer, nn.ReLU) else layer(x)
             if i in LAYERS:
                 found.append(x.float())
@@ -68,11 +68,11 @@ class PerceptualLoss:
 
 
 class FeatureLoss:
-    """Mean squared distance between the directions of an encoder's features, at four scales.
+    """Mean squared distance between an encoder's unit-normalized features, at four scales.
 
     Source: Zhang et al. 2018 (LPIPS), equation 1 with all weights 1 and the mean over the layers: the
-    features of every position have length 1, so that no layer counts for more than another. Both pictures
-    have the true lightness. As of `PerceptualLoss`, the network was trained on ImageNet.
+    features are normalized at every position, so that all layers have equal weight. Both pictures have the
+    true lightness. As in `PerceptualLoss`, the network was trained on ImageNet.
     """
 
     def __init__(self, weights: str = "imagenet") -> None:
@@ -80,7 +80,7 @@ class FeatureLoss:
         Args:
             weights: see `TimmEncoder.load_imagenet`.
         Raises:
-            UserError: the weights cannot be had; there is no fallback to random ones.
+            UserError: the weights are not available; there is no fallback to random ones.
         """
         encoder = TimmEncoder(FEATURE_NETWORK)
         encoder.load_imagenet(weights, remedy="leave the term features out of --loss")

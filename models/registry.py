@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Row(NamedTuple):
-    """A model: module and class, those of what it learns from, and the class's `Settings`."""
+    """A model: import paths of its class and of its objective, and its `Settings` class."""
 
     model: str
     settings: type[ModelSettings] = ModelSettings
@@ -51,7 +51,7 @@ WITHOUT_WEIGHTS = ("levin2004", "irony2005")
 
 
 class Registry(Mapping[str, "type[ColorizationModel]"]):
-    """Name -> class, whose module is imported when it is asked for: torch takes seconds."""
+    """Name -> class; modules are imported lazily, since torch takes seconds."""
 
     def __getitem__(self, name: str) -> type[ColorizationModel]:
         found: type[ColorizationModel] = _import(_ROWS[name].model)
@@ -82,10 +82,10 @@ def check_name(name: str) -> None:
 
 
 def find_model(name: str) -> type[ColorizationModel]:
-    """The class of a model.
+    """Return the class of a model.
 
     Raises:
-        UserError: there is no such model, or it is none with weights.
+        UserError: there is no such model, or it has no weights.
     """
     check_name(name)
     if name in WITHOUT_WEIGHTS:
@@ -94,7 +94,7 @@ def find_model(name: str) -> type[ColorizationModel]:
 
 
 def build_model(name: str, **settings: Any) -> ColorizationModel:
-    """Build a model with random weights; `model.load_pretrained()` gives it those training starts from.
+    """Build a model with random weights; `model.load_pretrained()` loads those that training starts from.
 
     Args:
         name: a key of `MODELS`.
@@ -111,7 +111,7 @@ def build_model(name: str, **settings: Any) -> ColorizationModel:
 
 
 def find_objective(name: str) -> type[Objective]:
-    """What a model of `MODELS` learns from."""
+    """Return the objective class of a model of `MODELS`."""
     found: type[Objective] = _import(_ROWS[name].objective)
     return found
 
@@ -119,7 +119,7 @@ def find_objective(name: str) -> type[Objective]:
 def build_objective(
     name: str, model: ColorizationModel, criterion: Criterion, classes: Sequence[str] = ()
 ) -> Objective:
-    """Build what `model`, a `name` of `MODELS`, is trained with; see `Objective`."""
+    """Build the objective of `model`, a `name` of `MODELS`; see `Objective`."""
     return find_objective(name)(model, criterion, classes)
 
 

@@ -40,7 +40,7 @@ class ResNetBaseline(ColorizationModel):
         """Load the encoder that `encoder_weights` names.
 
         Raises:
-            UserError: it cannot be had; there is no fallback to a random one.
+            UserError: it is not available; there is no fallback to a random one.
         """
         source = self.settings.encoder_weights
         if source == "random":

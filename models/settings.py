@@ -1,4 +1,4 @@
-"""The settings of every model, apart from the models: the command line knows them without torch."""
+"""The settings of every model, in a file of their own, so that the command line needs no torch."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from core.settings import check_ranges, setting
 
-# Of those that take one model: a plain state dict does not say what its model is like.
+# Modes that take one model: a plain state dict does not hold its settings.
 _MODES = ("train", "test", "predict", "export", "serve")
 
 PRESETS = ("paper", "small")
@@ -14,7 +14,7 @@ PRESETS = ("paper", "small")
 
 @dataclass(frozen=True, kw_only=True)
 class ModelSettings:
-    """Settings of every model; a subclass adds a model's own. They become flags of the command line."""
+    """Settings common to all models; subclasses add a model's own. They become command-line flags."""
 
     preset: str = setting(
         "paper",
@@ -70,7 +70,7 @@ class Zhang2016Settings(ModelSettings):
         low=0.01,
         high=10,
     )
-    # No flag: a file of weights brings its own bins, those of earlier versions are 262.
+    # Not a flag: a file of weights holds its own bins; earlier versions have 262.
     num_bins: int = 313
 
 

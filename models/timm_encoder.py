@@ -1,4 +1,4 @@
-"""Encoders of timm: built by name, and their ImageNet weights from a package, timm's hub or a file."""
+"""timm encoders by name, with ImageNet weights from a package, timm's hub or a file."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PACKAGES = {
 }
 """Encoder -> module and class of the package that holds its ImageNet weights."""
 
-# Of the packages: layer -> layer of timm, in a block with and without an expansion.
+# Layer names of the packages -> those of timm, for blocks with and without expansion.
 _EXPANDED = {
     "_expand_conv": "conv_pw",
     "_depthwise_conv": "conv_dw",
@@ -42,10 +42,10 @@ _REMEDY = "give a local file with --encoder_weights=PATH, or train on --encoder_
 
 
 class TimmEncoder(nn.Module):
-    """A network of timm that sees a photo, gray or not, and gives its features at strides 4, 8, 16 and 32.
+    """A timm network that extracts features at strides 4, 8, 16 and 32 from a gray or colour photo.
 
     Attributes:
-        name: in timm.
+        name: of the network in timm.
         channels: of the four feature maps.
     """
 
@@ -56,7 +56,7 @@ class TimmEncoder(nn.Module):
     def __init__(self, name: str) -> None:
         """
         Raises:
-            UserError: timm has no such network, or it gives no feature maps of these strides.
+            UserError: timm has no such network, or it has no feature maps of these strides.
         """
         super().__init__()
         import timm  # here: it imports hundreds of networks
@@ -88,12 +88,12 @@ class TimmEncoder(nn.Module):
         H' and W' are the next multiples of 32.
         """
         photos = pad_to_stride(photos)
-        features = self.net((photos - self.mean) / self.std)  # of three channels either way
+        features = self.net((photos - self.mean) / self.std)  # broadcast to three channels
         return [features[i] for i in self.chosen]
 
     @torch.no_grad()
     def _look_at_nothing(self) -> None:
-        """Find out now whether it takes photos of another size than its own and gives channels first."""
+        """Check on a zero input that the network takes photos of any size and returns channels first."""
         was_training = self.net.training
         self.net.eval()
         try:
@@ -108,16 +108,16 @@ class TimmEncoder(nn.Module):
         self.net.train(was_training)
 
     def stage_parameters(self, num_stages: int) -> list[nn.Parameter]:
-        """The parameters of the first stages, up to the feature map of that number.
+        """Return the parameters of the first stages, up to and including feature map `num_stages`.
 
         Raises:
-            UserError: the network does not say where its stages end.
+            UserError: the end of a stage cannot be found in the network.
         """
         if num_stages in (0, len(STRIDES)):
             return list(self.net.parameters()) if num_stages else []
         end = self.net.feature_info.module_name(self.chosen[num_stages - 1])
         names = [name for name, _ in self.net.named_modules()]
-        end = end if end in names else end.replace(".", "_")  # as timm flattens some networks
+        end = end if end in names else end.replace(".", "_")  # timm flattens some networks
         if end not in names:
             raise UserError(
                 f"--frozen_stages={num_stages}: the stages of {self.name} are not to be told apart: 0 or 4"
@@ -127,13 +127,13 @@ class TimmEncoder(nn.Module):
         return [p for name, p in self.net.named_parameters() if name.rpartition(".")[0] in first]
 
     def load_imagenet(self, source: str, *, remedy: str = _REMEDY) -> None:
-        """Take the weights that `source` names: 'imagenet', 'random' (none) or a path.
+        """Load the weights that `source` names: 'imagenet', 'random' (none) or a path.
 
         Args:
             source: of the weights.
-            remedy: what the message advises beside the package, where they cannot be had.
+            remedy: advice in the error message, in addition to installing the package.
         Raises:
-            UserError: they cannot be had; there is no fallback to random ones.
+            UserError: they are not available; there is no fallback to random ones.
         """
         if source == "random":
             return
@@ -148,9 +148,9 @@ class TimmEncoder(nn.Module):
         if "_conv_stem.weight" in state:
             state = rename_efficientnet(state)
         expected = self.net.state_dict()
-        # timm flattens some networks for their features.
+        # timm flattens some networks if `features_only`.
         state = {k if k in expected else k.replace(".", "_", 1): v for k, v in state.items()}
-        # What lies behind the last feature map, such as the classifier, is not needed.
+        # Layers after the last feature map, such as the classifier, are dropped.
         check_state({k: v for k, v in state.items() if k in expected}, expected, source, self.name)
         self.net.load_state_dict(state, strict=False)
 
@@ -170,9 +170,9 @@ class TimmEncoder(nn.Module):
 
 
 class _SameConv2d(nn.Conv2d):
-    """TensorFlow's padding for sides that the stride divides, as those here are.
+    """TensorFlow's "same" padding for sides that are multiples of the stride, as all are here.
 
-    timm's layer works the padding out from the size of every input, which takes torch.export minutes.
+    timm's layer computes the padding from each input's size, which makes torch.export take minutes.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -185,7 +185,7 @@ class _SameConv2d(nn.Conv2d):
 
 
 def packaged_weights(name: str) -> Path | None:
-    """The file of a package that holds an encoder's weights, where it is installed."""
+    """Return the path of an encoder's weights in its package; None: not installed."""
     if name not in _PACKAGES:
         return None
     module, holder = _PACKAGES[name]
@@ -197,10 +197,10 @@ def packaged_weights(name: str) -> Path | None:
 
 
 def rename_efficientnet(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The names of the EfficientNet packages -> those of timm; what timm's features leave out is dropped.
+    """Rename weights of the EfficientNet packages to timm's names; layers that timm does not use are dropped.
 
-    Blocks are numbered through there, within their stage here: a stage begins where the number of channels
-    changes.
+    The packages number blocks consecutively, timm within each stage: a stage begins where the number of
+    channels changes.
     """
     projections = {
         int(match[1]): len(value)

@@ -1,8 +1,8 @@
-"""unet: a pretrained encoder that knows what a photo shows, and a decoder that colors it.
+"""unet: a pretrained encoder, and a decoder that predicts the colours.
 
-The decoder is that of a U-Net (Ronneberger, Fischer and Brox 2015) down to a fourth of the photo's size, at
-which true colours lose next to nothing. Two heads look at its last features: one for the colours themselves,
-one for a distribution over bins of colour as in zhang2016.
+The decoder is that of a U-Net (Ronneberger, Fischer and Brox 2015) up to a fourth of the photo's size, at
+which true colours lose almost no detail. Two heads use its last features: one predicts the mean colours, one
+a distribution over colour bins as in zhang2016.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from models.timm_encoder import TimmEncoder
 class Output(NamedTuple):
     """At a fourth of the photo's size: `ab` (N, 2, h, w), CIELAB units, and `logits` (N, Q, h, w).
 
-    None where the model has no such head.
+    None if the model has no such head.
     """
 
     ab: Tensor | None
@@ -33,7 +33,7 @@ class Output(NamedTuple):
 
 
 class UNet(ColorizationModel):
-    """An encoder of timm, frozen or learning slowly, and a U-Net's decoder with two heads."""
+    """A timm encoder, frozen or trained at a lower rate, and a U-Net decoder with two heads."""
 
     Settings = UNetSettings
     summary: ClassVar[str] = "U-Net on a pretrained encoder; the best guess, or livelier colours"
@@ -60,11 +60,11 @@ class UNet(ColorizationModel):
             parameter.requires_grad_(False)
 
     def forward(self, L: Tensor, *, with_logits: bool = True) -> Output:
-        """L* (N, 1, H, W), any height and width -> what both heads say, or that of the mean alone."""
+        """L* (N, 1, H, W), any height and width -> output of both heads, or of the mean head only."""
         return self.decode(self.encoder(gray_to_rgb(L)), L, with_logits=with_logits)
 
     def decode(self, maps: list[Tensor], L: Tensor, *, with_logits: bool) -> Output:
-        """The encoder's four feature maps for L* -> what `forward` gives."""
+        """Decode the encoder's four feature maps for L*; returns the output of `forward`."""
         x4, x8, x16, x32 = maps
         x = self.bottom(x32) + self.whole(x32)  # (N, wide, H'/32, W'/32)
         for up, skip in zip(self.decoder, (x16, x8, x4), strict=True):
@@ -74,22 +74,22 @@ class UNet(ColorizationModel):
         return Output(ab, logits)
 
     def predict(self, inputs: Inputs) -> Tensor:
-        """See the base class. The bins take time, and only vivid colours need them."""
+        """See the base class. The slower bins head runs only if the colours depend on it."""
         with_logits = self.mean_head is None or self.settings.vividness > 0
         return self.colors(self.outputs(inputs, with_logits=with_logits), inputs.L)
 
     def colors(self, out: Output, L: Tensor) -> Tensor:
-        """Those of the mean; with `vividness`, or without such a head, those of the bins."""
+        """Return the mean head's colours; with `vividness`, or without a mean head, those of the bins."""
         is_vivid = self.settings.vividness > 0 and out.logits is not None
         with torch.autocast(L.device.type, enabled=False):
             ab = self.expected_colors(out.logits) if is_vivid or out.ab is None else out.ab
             return stretch(ab, L)
 
     def confidence(self, out: Output, L: Tensor) -> Tensor | None:
-        """By the entropy of the distribution over bins; None without one. See the base class.
+        """Compute it from the entropy of the distribution over bins; None without one. See the base class.
 
-        1 where it is that of the bins over which a single colour is spread in training, or less; 0 where
-        all bins are as likely.
+        It is 1 at or below the entropy of a uniform distribution over the neighbours of soft encoding, and 0
+        for a uniform distribution over all bins.
         """
         if out.logits is None:
             return None
@@ -99,10 +99,10 @@ class UNet(ColorizationModel):
         return stretch(((highest - entropy) / (highest - lowest)).clamp(0, 1), L)
 
     def expected_colors(self, logits: Tensor | None) -> Tensor:
-        """The mean colour where rare ones count for more.
+        """Compute the mean colour of the distribution, after weighting rare colours up by `vividness`.
 
-        A cross-entropy whose classes weigh w learns the distribution p w / sum(p w) instead of p. So the
-        weights of eq. 4 need not be chosen before the training: they are put in here, to any power.
+        Training with class weights w learns the distribution p w / sum(p w) instead of p. So the weights of
+        eq. 4 are not needed in training: they are applied here, raised to the power `vividness`.
         """
         assert logits is not None
         uniform = UNIFORM_SHARE / NUM_BINS
@@ -112,7 +112,7 @@ class UNet(ColorizationModel):
         return torch.einsum("nqhw,qc->nchw", p, self.bin_centers.to(p))
 
     def train(self, mode: bool = True) -> Self:
-        """Set the training mode, but for the encoder: few photos would spoil its batch norm's statistics."""
+        """Set the training mode, except for the encoder: few photos would spoil its batch-norm statistics."""
         super().train(mode)
         self.encoder.eval()
         return self
@@ -121,17 +121,17 @@ class UNet(ColorizationModel):
         """Load the encoder that `encoder_weights` names.
 
         Raises:
-            UserError: it cannot be had; there is no fallback to a random one.
+            UserError: it is not available; there is no fallback to a random one.
         """
         self.encoder.load_imagenet(self.settings.encoder_weights)
 
 
 class _Up(nn.Module):
-    """Features from below, stretched to twice their size, and the encoder's of that size: into one."""
+    """Upsample decoder features by 2, and fuse them with the encoder's features of that size."""
 
     def __init__(self, c_below: int, c_skip: int, c_out: int) -> None:
         super().__init__()
-        # Before the stretch, where a convolution costs a fourth.
+        # Before upsampling, where a convolution costs a fourth.
         self.reduce = _conv(c_below, c_out, 1)
         self.fuse = nn.Sequential(_conv(c_out + c_skip, c_out, 3), _conv(c_out, c_out, 3))
 
@@ -142,7 +142,7 @@ class _Up(nn.Module):
 
 
 def stretch(x: Tensor, L: Tensor) -> Tensor:
-    """(N, C, h, w) at a fourth of the size of L* (N, 1, H, W) -> (N, C, H, W)."""
+    """Interpolate (N, C, h, w), a fourth of the size of L* (N, 1, H, W), to (N, C, H, W)."""
     height, width = L.shape[-2:]
     return F.interpolate(x, scale_factor=4, mode="bilinear")[..., :height, :width]
 

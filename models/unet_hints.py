@@ -1,7 +1,7 @@
-"""unet_hints: the unet, which sees a person's hints at every scale of its encoder's features.
+"""unet_hints: the unet with user hints as input at every scale of its encoder's features.
 
-The idea of Zhang et al. 2017 on a pretrained encoder. What the hints add to the features is 0 before the
-first step: a training starts as that of the unet does.
+The idea of Zhang et al. 2017 on a pretrained encoder. The contribution of the hints to the features is
+initialized to 0, so that training starts like that of the unet.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from models.timm_encoder import STRIDES
 from models.unet import Output, UNet
 from models.unet_objective import UNetObjective
 
-# In a* and b* / 128 hints are a hundredth of what the encoder's features are: too little to be learnt from.
+# As a* and b* / 128, hints would be a hundredth as large as the encoder's features: too small to learn from.
 _AB_UNIT = 8.0
 
 
 class HintedUNet(UNet):
-    """A unet to whose skip connections, and to whose deepest features, the hints there are added."""
+    """A unet that adds projected hints to its skip connections and to its deepest features."""
 
     summary: ClassVar[str] = "the U-Net on a pretrained encoder, which sees a person's hints too"
     accepts = frozenset({"hints"})
@@ -41,7 +41,7 @@ class HintedUNet(UNet):
             nn.init.zeros_(weight)
 
     def forward(self, L: Tensor, hints: Tensor | None = None, *, with_logits: bool = True) -> Output:
-        """L* (N, 1, H, W) and hints (N, 3, H, W) as of `Inputs` -> see `UNet.forward`."""
+        """L* (N, 1, H, W) and hints (N, 3, H, W) as in `Inputs` -> see `UNet.forward`."""
         maps = self.encoder(gray_to_rgb(L))
         given = torch.zeros_like(L).expand(-1, 3, -1, -1) if hints is None else hints
         small = pad_to_stride(given)
@@ -51,10 +51,10 @@ class HintedUNet(UNet):
 
 
 class HintedUNetObjective(UNetObjective):
-    """What the unet learns from, with simulated hints."""
+    """The objective of the unet, with simulated hints."""
 
     def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
-        """With hints of the photos' own seeds; in validation the same ones in every epoch."""
+        """Add hints simulated by the photos' seeds; in validation they are the same in every epoch."""
         assert batch.seeds is not None
         return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))
 
@@ -62,7 +62,7 @@ class HintedUNetObjective(UNetObjective):
 def _pooled(hints: Tensor, stride: int) -> Tensor:
     """(N, 3, H, W) -> (N, 3, H / stride, W / stride).
 
-    The mean a* and b* of what is given there, in `_AB_UNIT`, else 0; then 1 where any is, else 0.
+    Mean a* and b* of the hints in each cell, in units of `_AB_UNIT`, 0 without; then 1 if there is any.
     """
     mean = F.avg_pool2d(hints, stride)
     share = mean[:, 2:]

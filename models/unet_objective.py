@@ -1,4 +1,4 @@
-"""What unet learns from: the losses of its two heads, the same colours for a photo moved, a discriminator."""
+"""The training objective of unet: losses of its two heads, shift consistency, and adversarial loss."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _MOVES = 7
 class UNetObjective(Objective):
     """The terms of `--loss` for the mean, and the cross-entropy of the bins with the soft-encoded colours.
 
-    With `steadiness`, how far the colours move on the things when the photo is moved; with `adversarial`,
-    what a discriminator makes of the colours at the size at which they are made.
+    `steadiness` adds a shift consistency loss, the distance between the colours of a photo and of a shifted
+    copy; `adversarial` adds a discriminator's loss on the colours at a fourth of the photo's size.
     """
 
     num_judged: Tensor
@@ -39,14 +39,14 @@ class UNetObjective(Objective):
         super().__init__(model, criterion, classes)
         self.soft_encode = SoftEncoder() if model.bins_head is not None else None
         self.discriminator = None
-        if self.settings.adversarial:  # each training starts with a new one
+        if self.settings.adversarial:  # each training starts with a new discriminator
             width = {"paper": 32, "small": 8}[self.settings.preset]
             self.discriminator = PatchDiscriminator(width, num_down=2, spectral=True)
             self.register_buffer("num_judged", torch.zeros((), dtype=torch.int64))
 
     @classmethod
     def keeps(cls, settings: Any) -> Literal["best", "last"]:
-        """As a discriminator has its way, likelier colours come further from the true ones: then the last."""
+        """'last' with a discriminator, which trades distance to the true colours for realism, else 'best'."""
         return "last" if settings.adversarial else "best"
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
@@ -57,12 +57,12 @@ class UNetObjective(Objective):
         return self._head_losses(out, batch) | self._adversarial_loss(model, out, batch)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The losses of the heads, and the colours."""
+        """Compute only the losses of the heads, and the colours."""
         out = model.outputs(self.inputs(model, batch))
         return self._head_losses(out, batch), model.colors(out, batch.L)
 
     def updates(self, model: ColorizationModel) -> list[Update]:
-        """One, in which what is open of the encoder learns more slowly; before it the discriminator's."""
+        """Update the discriminator, if any, then the model; its encoder's rate is scaled by `encoder_lr`."""
         encoder = {id(p) for p in model.encoder.parameters()}
         trained = [p for p in model.parameters() if p.requires_grad]
         groups = [
@@ -76,12 +76,12 @@ class UNetObjective(Objective):
         return [Update(judge, self._judge, BETAS), Update(groups, self.losses, BETAS)]
 
     def warn_of(self, losses: Mapping[str, float]) -> str:
-        """Whether one of the two has won over an epoch, where there is a discriminator."""
+        """Return a warning if discriminator or model dominated an epoch; '' without a discriminator."""
         return warn_of_collapse(losses) if self.discriminator is not None else ""
 
     @torch.no_grad()
     def fit_statistics(self, model: ColorizationModel, photos: Iterable[Batch]) -> None:
-        """Count how frequent each bin is in these photos, for the model to make rare ones count for more."""
+        """Set the model's bin frequencies to those of these photos; `vividness` weights bins by them."""
         assert isinstance(model, UNet)
         if self.soft_encode is None:
             return
@@ -106,14 +106,14 @@ class UNetObjective(Objective):
         return losses
 
     def _steady_losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
-        """Of the photos and of the same photos moved, and how far the colours of both are apart."""
+        """Compute the losses over photos and shifted copies, and the distance between both predictions."""
         assert batch.seeds is not None
         moves = [(1 + seed % _MOVES, 1 + seed // _MOVES % _MOVES) for seed in batch.seeds.tolist()]
         L, ab = (_with_moved(x, moves) for x in (batch.L, batch.ab))
         labels = None if batch.labels is None else batch.labels.repeat(2)
         both = Batch(L, ab, batch.names * 2, labels, batch.seeds.repeat(2))
         inputs = self.inputs(model, batch)
-        # Hints go with the things: made anew of the moved photo, they would be of other places.
+        # Hints are shifted with the photo: simulated anew, they would lie at other positions.
         hints = None if inputs.hints is None else _with_moved(inputs.hints, moves)
         out = model.outputs(replace(inputs, L=L, hints=hints))
         steady = self.settings.steadiness * _distance(_small_colors(model, out), moves)
@@ -128,29 +128,29 @@ class UNetObjective(Objective):
         return {"adversarial": counts * loss}
 
     def _judge(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
-        """How far the discriminator is from telling true colours and predicted ones."""
+        """Compute the discriminator's losses on true and predicted colours, and count the call."""
         assert self.discriminator is not None
         with torch.no_grad():
             out = model.outputs(self.inputs(model, batch))
-        self.num_judged += 1  # the same in every process, which photos are not
+        self.num_judged += 1  # calls, not photos, since their number differs between processes
         with torch.autocast(batch.L.device.type, enabled=False):
             ab = _small_colors(model, out)
             return self.discriminator.discriminator_losses(_small(batch.L), _small(batch.ab), ab)
 
 
 def _small_colors(model: ColorizationModel, out: Output) -> Tensor:
-    """(N, 2, h, w): the colours at the size at which they are made."""
+    """(N, 2, h, w): the predicted colours before upsampling."""
     assert isinstance(model, UNet)
     return model.expected_colors(out.logits) if out.ab is None else out.ab
 
 
 def _small(x: Tensor) -> Tensor:
-    """(N, C, H, W) -> (N, C, h, w): the mean of the 4x4 pixels of each place of the output."""
+    """(N, C, H, W) -> (N, C, h, w): average pooling over 4x4 pixels, the size of the heads' output."""
     return F.avg_pool2d(pad_to_stride(x), 4)
 
 
 def _with_moved(x: Tensor, moves: Sequence[tuple[int, int]]) -> Tensor:
-    """(N, C, H, W) -> (2N, C, H, W): the photos, and the same moved; mirror images come in at the edges."""
+    """(N, C, H, W) -> (2N, C, H, W): the photos, then copies shifted down and right, padded by reflection."""
     height, width = x.shape[-2:]
     moved = [
         F.pad(photo, (4 * right, 0, 4 * down, 0), mode="reflect")[..., :height, :width]
@@ -160,7 +160,7 @@ def _with_moved(x: Tensor, moves: Sequence[tuple[int, int]]) -> Tensor:
 
 
 def _distance(ab: Tensor, moves: Sequence[tuple[int, int]]) -> Tensor:
-    """Mean distance / 128 of the colours of photos and of the same moved, on what both show.
+    """Compute the mean distance / 128 of the colours of photos and shifted copies, where they overlap.
 
     Args:
         ab: (2N, 2, h, w) at a fourth of the photos' size.
@@ -169,6 +169,6 @@ def _distance(ab: Tensor, moves: Sequence[tuple[int, int]]) -> Tensor:
     distances = []
     for there, moved, (down, right) in zip(*ab.chunk(2), moves, strict=True):
         apart = moved[:, down:, right:] - there[:, : height - down, : width - right]
-        # The offset, a tenth of a unit, keeps the gradient finite where nothing moves.
+        # The offset, 0.1 units squared, keeps the gradient finite at distance 0.
         distances.append((apart.square().sum(dim=0) + 0.01).sqrt().mean())
     return torch.stack(distances).mean() / AB_SCALE

@@ -1,4 +1,4 @@
-"""Words that are said of a photo, as vectors: those in the names of the training photos' classes."""
+"""Embedding of the words of prompts; the vocabulary is that of the training photos' class names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _MAX_BYTES = 32
 
 
 class WordEmbedding(nn.Module):
-    """A vector for each word that it has learnt, and one for what is said of every photo: nothing.
+    """A vector for each known word, and a null vector (row 0) that starts every text.
 
-    The words are kept as UTF-8 beside the vectors, so that a file of weights holds them.
+    The words are stored as a UTF-8 buffer, so that files of weights include them.
     """
 
     words: Tensor
@@ -26,10 +26,10 @@ class WordEmbedding(nn.Module):
         self.register_buffer("words", torch.zeros(MAX_WORDS, _MAX_BYTES, dtype=torch.uint8))
 
     def learn(self, names: Iterable[str]) -> list[str]:
-        """Take in the words of these names, as far as there is room.
+        """Add the words of these names to the vocabulary, up to `MAX_WORDS`.
 
         Returns:
-            Those for which there was none.
+            The words for which there was no room.
         """
         known = self._rows()
         keys = dict.fromkeys(_key(word) for name in names for word in split_words(name))
@@ -40,25 +40,25 @@ class WordEmbedding(nn.Module):
         return [key.decode() for key in new[num_free:]]
 
     def known(self) -> list[str]:
-        """The words that it has learnt."""
+        """Return the known words."""
         return [key.decode() for key in self._rows()]
 
     def unknown(self, text: str) -> list[str]:
-        """The words of a text that it has not."""
+        """Return the words of a text that are not known."""
         known = self._rows()
         return [word for word in split_words(text) if _key(word) not in known]
 
     def knows(self, text: str) -> bool:
-        """Whether it has learnt any word of a text."""
+        """Return whether any word of a text is known."""
         return len(self.unknown(text)) < len(split_words(text))
 
     def forward(self, texts: Sequence[str]) -> tuple[Tensor, Tensor]:
-        """The vectors of nothing, which all texts begin with, and of the words that it knows.
+        """Embed texts: the null vector, then the vectors of the known words.
 
         Args:
             texts: N.
         Returns:
-            (N, W, width), and which of them there are, (N, W) bool.
+            (N, W, width), and a mask (N, W) bool of the valid vectors.
         """
         known = self._rows()
         keys = [[_key(word) for word in split_words(text)] for text in texts]
@@ -70,7 +70,7 @@ class WordEmbedding(nn.Module):
         return self.vectors(numbers), torch.arange(longest, device=device) < lengths[:, None]
 
     def nothing(self, num: int) -> tuple[Tensor, None]:
-        """The same of texts without a word."""
+        """Embed `num` texts without words: (num, 1, width), and None for a mask."""
         return self.vectors.weight[:1].expand(num, 1, -1), None
 
     def _rows(self) -> dict[bytes, int]:
@@ -86,5 +86,5 @@ def split_words(text: str) -> list[str]:
 
 
 def _key(word: str) -> bytes:
-    """Whole characters of a word, as many as are kept."""
+    """Encode a word as UTF-8, truncated at a character boundary to the stored length."""
     return word.encode()[:_MAX_BYTES].decode(errors="ignore").encode()

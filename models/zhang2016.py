@@ -1,4 +1,4 @@
-"""zhang2016: every pixel's colour as one of 313 classes, the rare ones weighing more.
+"""zhang2016: classification of every pixel's colour into 313 bins, with higher weights for rare ones.
 
 Source: Zhang, Isola and Efros 2016, "Colorful Image Colorization"; equations are numbered as there. Layers
 and names of the state dict are those of the authors' PyTorch release, whose files of weights load.
@@ -27,7 +27,7 @@ _STRIDE = 8
 
 
 class Zhang2016(ColorizationModel):
-    """Eight blocks of convolutions, dilated ones among them, to a distribution over bins of colour."""
+    """Eight blocks of convolutions, some dilated, that predict a distribution over colour bins."""
 
     Settings = Zhang2016Settings
     summary: ClassVar[str] = "Zhang et al. 2016: classification over bins of colour, rare ones weigh more"
@@ -49,7 +49,7 @@ class Zhang2016(ColorizationModel):
             nn.Conv2d(4 * c, settings.num_bins, 1),
         )
         self.model_out = nn.Conv2d(settings.num_bins, 2, 1, bias=False).requires_grad_(False)
-        if settings.num_bins == NUM_BINS:  # others come with the weights
+        if settings.num_bins == NUM_BINS:  # other bins are loaded with the weights
             centers = published_bins() / _AB_SCALE
             self.model_out.weight.data.copy_(centers.T[:, :, None, None])
 
@@ -67,9 +67,9 @@ class Zhang2016(ColorizationModel):
         return logits.to(L.dtype)
 
     def colors(self, out: Tensor, L: Tensor) -> Tensor:
-        """The annealed mean, eq. 5, and colours for every pixel from those of every fourth."""
+        """Compute the annealed mean, eq. 5, and interpolate it by 4 to the photo's size."""
         height, width = L.shape[-2:]
-        with torch.autocast(L.device.type, enabled=False):  # bfloat16 would move the bins
+        with torch.autocast(L.device.type, enabled=False):  # bfloat16 would round the bins
             z = (out / self.settings.temperature).softmax(dim=1)
             ab = _AB_SCALE * self.model_out(z)
             ab = F.interpolate(ab, scale_factor=4, mode="bilinear")
@@ -77,14 +77,14 @@ class Zhang2016(ColorizationModel):
 
     @classmethod
     def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
-        """See the base class. The authors' release takes the mean of the softmax as it is: T is 1."""
+        """See the base class. The authors' release uses a temperature of 1."""
         bins = state.get("model_out.weight", torch.empty(2, NUM_BINS))
         num_bins = max(1, bins.shape[1:2].numel())
         return super().settings_of(state, **known, num_bins=num_bins, temperature=1.0)
 
 
 class Zhang2016Objective(Objective):
-    """Cross-entropy with the soft-encoded colours, eq. 2, in which rare bins weigh more."""
+    """Cross-entropy with the soft-encoded colours, eq. 2, with higher weights for rare bins."""
 
     takes_loss = False
     class_weights: Tensor
@@ -98,7 +98,7 @@ class Zhang2016Objective(Objective):
         return {"cross_entropy": self._cross_entropy(model, model(batch.L), batch.ab)}
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The same, and the colours."""
+        """Compute the same loss, and the colours."""
         logits = model(batch.L)
         losses = {"cross_entropy": self._cross_entropy(model, logits, batch.ab)}
         return losses, model.colors(logits, batch.L)
@@ -111,7 +111,7 @@ class Zhang2016Objective(Objective):
 
     @torch.no_grad()
     def fit_statistics(self, model: ColorizationModel, photos: Iterable[Batch]) -> None:
-        """Weigh the bins by how rare they are in these photos."""
+        """Set the class weights by the frequency of the bins in these photos."""
         centers = _centers(model)
         counts = torch.zeros(len(centers), dtype=torch.int64, device=centers.device)
         for batch in photos:

@@ -1,4 +1,4 @@
-"""zhang2017: a network that sees a person's hints beside the photo, trained with simulated ones.
+"""zhang2017: a network that takes user hints with the photo, trained with simulated hints.
 
 Source: Zhang et al. 2017, "Real-Time User-Guided Image Colorization with Learned Deep Priors". Layers and
 names of the state dict are those of the authors' PyTorch release, whose files of weights load.
@@ -32,14 +32,14 @@ _STRIDE = 8
 
 
 class Output(NamedTuple):
-    """`ab` (N, 2, H, W), CIELAB units, and `logits` (N, 529, H'/4, W'/4) of the colours of a grid."""
+    """`ab` (N, 2, H, W), CIELAB units, and `logits` (N, 529, H'/4, W'/4) over the colours of a grid."""
 
     ab: Tensor
     logits: Tensor
 
 
 class Zhang2017(ColorizationModel):
-    """A U-Net of ten blocks on L*, the hints' a* and b*, and where they are given."""
+    """A U-Net of ten blocks on L*, the hints' a* and b*, and their mask."""
 
     summary: ClassVar[str] = "Zhang et al. 2017: a network that sees a person's hints too"
     Settings = Zhang2017Settings
@@ -75,11 +75,11 @@ class Zhang2017(ColorizationModel):
         *,
         is_known: Tensor | None = None,
     ) -> Output:
-        """Predict colours; without hints it guesses.
+        """Predict colours, with or without hints.
 
         Args:
-            L, hints, reference: (N, 1, H, W), (N, 3, H, W) and (N or 1, 3, h, w) as of `Inputs`, of any size.
-            is_known: (N,) bool, for which photos the reference counts; None: for all.
+            L, hints, reference: (N, 1, H, W), (N, 3, H, W) and (N or 1, 3, h, w) as in `Inputs`, of any size.
+            is_known: (N,) bool, for which photos to use the reference; None: for all.
         """
         height, width = L.shape[-2:]
         given = torch.zeros_like(L).expand(-1, 3, -1, -1) if hints is None else hints
@@ -95,7 +95,7 @@ class Zhang2017(ColorizationModel):
         x = self.model9(self.model9up(x8) + self.model2short9(x2))  # (N, 2c, H'/2, W'/2)
         x = self.model10(self.model10up(x) + self.model1short10(x1))  # (N, 2c, H', W')
         ab = _AB_SCALE * self.model_out(x)[..., :height, :width].to(L.dtype)
-        # The paper's eq. 6: the distribution learns from the features, not they from it.
+        # Detached as in the paper's eq. 6: the distribution's loss does not train the features.
         return Output(ab, self.model_class(x8.detach()).to(L.dtype))
 
     def colors(self, out: Output, L: Tensor) -> Tensor:
@@ -106,11 +106,11 @@ class Zhang2017(ColorizationModel):
 class Zhang2017Objective(Objective):
     """The terms of `--loss` with simulated hints, and the cross-entropy of the grid's colours.
 
-    Where the model takes global hints, too, every other photo is its own reference; in validation none is.
+    With global hints, about half of the photos are their own reference; in validation, none.
     """
 
     def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
-        """With hints of the photos' own seeds; in validation the same ones in every epoch."""
+        """Add hints simulated by the photos' seeds; in validation they are the same in every epoch."""
         assert batch.seeds is not None
         return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))
 
@@ -124,7 +124,7 @@ class Zhang2017Objective(Objective):
         return self._losses(model.outputs(inputs, is_known=draw_known(batch.seeds)), batch)
 
     def validation(self, model: ColorizationModel, batch: Batch) -> tuple[dict[str, Tensor], Tensor]:
-        """The same, and the colours."""
+        """Compute the same losses, and the colours."""
         out = model.outputs(self.inputs(model, batch))
         return self._losses(out, batch), model.colors(out, batch.L)
 
@@ -136,7 +136,7 @@ class Zhang2017Objective(Objective):
 
 
 def bin_of(ab: Tensor) -> Tensor:
-    """The nearest colour of the published grid: (N, 2, h, w) CIELAB units -> (N, h, w) int64."""
+    """Index of the nearest colour of the published grid: (N, 2, h, w) CIELAB units -> (N, h, w) int64."""
     a, b = ((ab / _STEP).round().long() + _ACROSS // 2).clamp(0, _ACROSS - 1).unbind(1)
     return a * _ACROSS + b
 
