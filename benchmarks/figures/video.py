@@ -115,6 +115,8 @@ def _every(found: dict[str, Any]) -> list[str]:
     for every, row in found["rows"].items():
         scores = f"{row['flicker']:.2f} | {row['psnr']:.2f} | {row['delta_e_76']:.2f}"
         lines.append(f"| {every} | {_spread(row['processor_s'], 3)} | {scores} |")
+    floor = next(iter(found["rows"].values()))
+    lines.append(f"| gray (floor) | | | {floor['gray_psnr']:.2f} | {floor['gray_delta_e_76']:.2f} |")
     return [_EVERY, f"`{found['command']}`, mean over {len(found['clips'])} clips:\n", *lines, ""]
 
 

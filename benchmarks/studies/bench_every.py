@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from benchmarks.common import MAIN, report
@@ -21,9 +22,9 @@ from benchmarks.studies.bench_video import flicker, own_colors, reference_flow, 
 from core.figures import progress_bar
 from inference.colorizer import Colorizer
 from media.clip import open_clip
-from media.frames import read_frames
+from media.frames import Frame, read_frames
 from media.walk import sort_files
-from video.color_frames import color_frames
+from video.color_frames import ClipColors, color_frames
 from video.temporal import SteadyChroma
 
 EVERY = (1, 2, 4, 8)
@@ -33,8 +34,9 @@ _NUM_FRAMES = 192
 
 
 def measure_clip(path: Path, colorizer: Colorizer, every: int) -> dict[str, float]:
-    """Flicker, and PSNR and CIE76 against the clip's own colours."""
+    """Flicker, and PSNR (dB) and CIE76 against the clip's own colours, beside those of no colour at all."""
     clip = open_clip(path, max_pixels=10**8)
+    steps, no_color = ClipColors(colorizer, clip), torch.zeros(())
     flickers, scores = [], []
     before: dict[str, Tensor] = {}
     frames = color_frames(colorizer, clip, read_frames(clip), SteadyChroma(), every=every)
@@ -42,10 +44,12 @@ def measure_clip(path: Path, colorizer: Colorizer, every: int) -> dict[str, floa
         if before and number % _STEP == 0:
             flow, visible = reference_flow(state["L"], before["L"])
             flickers.append(flicker(state["ab"], before["ab"], flow, visible))
-            scores.append(score_frame(colored, own, clip))
+            gray = steps.color(Frame(colored.luma, colored.pts), state["L"], no_color.expand_as(state["ab"]))
+            scores.append([*score_frame(colored, own, clip), *score_frame(gray, own, clip)])
         before = state
-    psnr, delta_e = np.mean(scores, axis=0)
-    return {"flicker": float(np.nanmean(flickers)), "psnr": float(psnr), "delta_e_76": float(delta_e)}
+    names = ("psnr", "delta_e_76", "gray_psnr", "gray_delta_e_76")
+    means = dict(zip(names, map(float, np.mean(scores, axis=0)), strict=True))
+    return {"flicker": float(np.nanmean(flickers)), **means}
 
 
 def main() -> None:
