@@ -63,15 +63,15 @@ class Colorizer:
             UserError: the device is not available.
         """
         self.loaded = loaded
-        self.device = find_device(device)
-        self.model: ColorizationModel = loaded.model.to(self.device).eval()
-        if not self.model.is_random:  # folding changes the rounding, and with it what a model draws
-            fold_batch_norms(self.model, torch.full((1, 1, 1, 1), 50.0, device=self.device))
+        found = find_device(device)
+        model = loaded.model.to(found).eval()
+        if not model.is_random:  # folding changes the rounding, and with it what a model draws
+            fold_batch_norms(model, torch.full((1, 1, 1, 1), 50.0, device=found))
         # Faster for convolutions of a single picture, above all in bfloat16 on a CPU.
-        self.model.to(memory_format=torch.channels_last)
+        model.to(memory_format=torch.channels_last)
         self.predictor = Predictor(
-            self.model,
-            self.device,
+            model,
+            found,
             image_size=image_size or loaded.info.get("image_size", Config.image_size),
             resize=resize or loaded.info.get("resize", Config.resize),
             render_size=render_size,
@@ -122,9 +122,9 @@ class Colorizer:
             UserError: a value out of range.
         """
         other = copy.copy(self)
-        other.model = copy.copy(self.model)  # a module's shallow copy shares its parameters
-        other.model.settings = dataclasses.replace(self.model.settings, **changes)
-        other.predictor = dataclasses.replace(self.predictor, model=other.model)
+        model = copy.copy(self.model)  # a module's shallow copy shares its parameters
+        model.settings = dataclasses.replace(self.model.settings, **changes)
+        other.predictor = dataclasses.replace(self.predictor, model=model)
         return other
 
     @overload
@@ -223,6 +223,16 @@ class Colorizer:
             whole = small.resize(photo.size, Image.Resampling.BILINEAR)
             everywhere[upper:lower, left:right] = np.asarray(whole)
         return everywhere
+
+    @property
+    def model(self) -> ColorizationModel:
+        """The network, in evaluation mode, on `device`."""
+        return self.predictor.model
+
+    @property
+    def device(self) -> torch.device:
+        """Where the network computes."""
+        return self.predictor.device
 
     @property
     def fast_precision(self) -> torch.dtype:

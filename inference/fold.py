@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 
-@torch.inference_mode(False)  # whose tensors have no version; see `_identity`
+@torch.inference_mode(False)  # inference tensors have no version counter; see `_identity`
 @torch.no_grad()
 def fold_batch_norms(model: nn.Module, example: Tensor) -> None:
     """Give each convolution the scale and offset of the batch norm that takes its output, in place.
@@ -49,7 +49,7 @@ def _pairs(model: nn.Module, example: Tensor) -> list[tuple[nn.Conv2d, nn.BatchN
     convs = [m.register_forward_hook(see_output) for m in model.modules() if isinstance(m, nn.Conv2d)]
     norms = [m.register_forward_pre_hook(see_input) for m in model.modules() if isinstance(m, nn.BatchNorm2d)]
     try:
-        model(example.clone())  # if it is an inference tensor, its clone is none
+        model(example.clone())  # an inference tensor's clone is a normal tensor here
     finally:
         for hook in (*convs, *norms):
             hook.remove()

@@ -58,27 +58,27 @@ class Predictor:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @torch.inference_mode()
-    def predict(self, photos: Sequence[Picture], told: Guidance) -> list[tuple[Tensor, Tensor]]:
+    def predict(self, photos: Sequence[Picture], guidance: Guidance) -> list[tuple[Tensor, Tensor]]:
         """L* (1, 1, h, w) of each photo as the model saw it, and the predicted ab (1, 2, h, w).
 
         The photos are predicted as one batch if there is one size and one view, and if memory suffices.
 
         Args:
             photos: of one size.
-            told: what a person says about them.
+            guidance: what a person says about them.
         Raises:
             UserError: no size fits into memory, or the model does not take such guidance.
         """
         sides = self._sides()
         if len(photos) > 1 and len(sides) == self.views == 1:
             seen = [self._seen(photo, sides[0]) for photo in photos]
-            ab = _if_it_fits(lambda: self._told(told)(torch.cat(seen)))
+            ab = _if_it_fits(lambda: self._given(guidance)(torch.cat(seen)))
             if ab is not None:
                 return list(zip(seen, ab.split(1), strict=True))
-        return [_within_memory(sides, partial(self._predict_at, photo, told)) for photo in photos]
+        return [_within_memory(sides, partial(self._predict_at, photo, guidance)) for photo in photos]
 
     @torch.inference_mode()
-    def confidence(self, photo: Picture, L: Tensor, told: Guidance) -> Tensor:
+    def confidence(self, photo: Picture, L: Tensor, guidance: Guidance) -> Tensor:
         """How sure the model is of the colours that it gave: (1, 1, h, w) in [0, 1].
 
         The model's own estimate if it has one, else that of `inference.confidence`.
@@ -86,42 +86,42 @@ class Predictor:
         Args:
             photo: in its own size.
             L: (1, 1, h, w), of the photo as the model saw it.
-            told: as in `predict`.
+            guidance: as in `predict`.
         """
         side = min(L.shape[-2:])
 
         def sure_at(sides: list[int]) -> Tensor:
-            return self._confidence_at(L if sides == [side] else self._seen(photo, sides[0]), told)
+            return self._confidence_at(L if sides == [side] else self._seen(photo, sides[0]), guidance)
 
         return _within_memory([side], sure_at)
 
-    def _confidence_at(self, L: Tensor, told: Guidance) -> Tensor:
-        inputs = told.at(L, self._shape_seen).to(self.device)
+    def _confidence_at(self, L: Tensor, guidance: Guidance) -> Tensor:
+        inputs = guidance.at(L, self._shape_seen).to(self.device)
         with self._one_at_a_time:
             sure = self.model.confidence(self.model.outputs(inputs), inputs.L)
         if sure is not None:
             return sure.float().cpu()
-        return confidence(self._told(told), L, self._told(told.mirrored()))
+        return confidence(self._given(guidance), L, self._given(guidance.mirrored()))
 
-    def _predict_at(self, photo: Picture, told: Guidance, sides: list[int]) -> tuple[Tensor, Tensor]:
-        predict = self._told(told)
+    def _predict_at(self, photo: Picture, guidance: Guidance, sides: list[int]) -> tuple[Tensor, Tensor]:
+        predict = self._given(guidance)
         seen = [self._seen(photo, side) for side in sides]
         candidates = [predict(L) for L in seen] if len(seen) > 1 or self.views == 1 else []
         best = most_consistent(candidates) if len(seen) > 1 else 0
         if self.views == 1:
             return seen[best], candidates[best]
-        hints = told.at(seen[best], self._shape_seen).hints
+        hints = guidance.at(seen[best], self._shape_seen).hints
         shown = seen[best] if hints is None else torch.cat((seen[best], hints), dim=1)
         return seen[best], mean_over_views(predict, shown, self.views)
 
-    def _told(self, told: Guidance) -> Callable[[Tensor], Tensor]:
+    def _given(self, guidance: Guidance) -> Callable[[Tensor], Tensor]:
         """A function L* (N, 1, h, w) -> ab (N, 2, h, w) that passes the guidance to the model.
 
         If its input has further channels after L*, they are the hints, transformed like the photo.
         """
 
         def predict(seen: Tensor) -> Tensor:
-            inputs = told.at(seen[:, :1], self._shape_seen)
+            inputs = guidance.at(seen[:, :1], self._shape_seen)
             if seen.shape[1] > 1:
                 inputs = dataclasses.replace(inputs, hints=seen[:, 1:])
             with self._one_at_a_time:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from core.errors import UserError
 from web.desk import Desk
-from web.photos import MAX_PHOTOS, download
-from web.request_limits import length, save
+from web.photos import download
 from web.sessions import Gone
-from web.upload import Upload
 
 
 class ClipHandlers:
@@ -37,16 +34,7 @@ class ClipHandlers:
 
     async def add(self, request: Request) -> Response:
         """Save an uploaded clip, with the file name in the query; responds with its id and properties."""
-        session = self.desk.session(request)
-        size = await length(request, "the clip", self.desk.max_upload)
-        with self.desk.sessions.reserve(size):
-            clip = Upload.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
-            try:
-                await save(request, clip.file)
-                about = await self.desk.photos.do(request, lambda: self.desk.cinema.take(clip))
-            except (UserError, MemoryError, ClientDisconnect):
-                clip.delete()
-                raise
+        clip, about = await self.desk.receive(request, "clip", self.desk.cinema.take)
         return JSONResponse({"id": clip.id, "name": clip.file.name, **about})
 
     async def delete(self, request: Request) -> Response:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
+from core.errors import UserError
 from inference.chroma import Chroma
 from web.cinema import Cinema
-from web.request_limits import WorkQueue, choice, number, whole_number
+from web.request_limits import WorkQueue, choice, length, number, save, whole_number
 from web.sessions import Sessions
 from web.studio import Studio
 from web.upload import Upload
 from web.wish import Wish
+
+T = TypeVar("T")
+
+MAX_PHOTOS = 50
+"""Largest number of photos and clips in a session."""
 
 _MAX_SATURATION, _MAX_VIVIDNESS = 3.0, 1.0
 _MAX_WAITING = 32
@@ -51,6 +59,28 @@ class Desk:
             Gone: there is no such session.
         """
         return self.sessions.get(request.path_params["session"])
+
+    async def receive(self, request: Request, kind: str, look: Callable[[Upload], T]) -> tuple[Upload, T]:
+        """Save the body of a request, with the file name in the query; on an error it is deleted again.
+
+        Args:
+            kind: 'photo' or 'clip', for messages.
+            look: decode the file, one at a time, and return what there is to say of it.
+        Raises:
+            Gone: there is no such session.
+            UserError: the file is too large, or `look` cannot read it.
+            ClientDisconnect: the client disconnected before the end.
+        """
+        session = self.session(request)
+        size = await length(request, f"the {kind}", self.max_upload)
+        with self.sessions.reserve(size):
+            upload = Upload.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
+            try:
+                await save(request, upload.file)
+                return upload, await self.photos.do(request, lambda: look(upload))
+            except (UserError, MemoryError, ClientDisconnect):
+                upload.delete()
+                raise
 
     def upload(self, request: Request) -> Upload:
         """The photo or clip of that session that the URL names.

@@ -7,22 +7,19 @@ import math
 from pathlib import Path
 
 import anyio.to_thread
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from core.errors import UserError
 from media.clip import SUFFIXES
 from media.formats import PHOTOS
-from web.desk import Desk
+from web.desk import MAX_PHOTOS, Desk
 from web.files import zip_pictures
-from web.request_limits import choice, json_body, length, save
+from web.request_limits import choice, json_body
 from web.sessions import Gone
 from web.studio import ENDINGS
 from web.upload import Upload
-
-MAX_PHOTOS = 50
-"""Largest number of photos and clips in a session."""
 
 
 class PhotoHandlers:
@@ -83,16 +80,7 @@ class PhotoHandlers:
 
     async def add(self, request: Request) -> Response:
         """Save an uploaded photo, with the file name in the query; responds with its id, size and remarks."""
-        session = self.desk.session(request)
-        size = await length(request, "the photo", self.desk.max_upload)
-        with self.desk.sessions.reserve(size):
-            photo = Upload.new(session, request.query_params.get("name", ""), at_most=MAX_PHOTOS)
-            try:
-                await save(request, photo.file)
-                notes = await self.desk.photos.do(request, lambda: self.desk.studio.take(photo))
-            except (UserError, MemoryError, ClientDisconnect):
-                photo.delete()
-                raise
+        photo, notes = await self.desk.receive(request, "photo", self.desk.studio.take)
         width, height = photo.size
         about = {"id": photo.id, "name": photo.file.name, "width": width, "height": height}
         return JSONResponse({**about, "notes": notes})
