@@ -42,7 +42,7 @@ def build_parser(mode: str | None = None) -> Parser:
         mode: the help shows the flags of this mode; None: all flags.
     """
     hint = "" if mode else " --mode=predict --help lists what is for predict alone, and so for every mode."
-    parser = Parser(prog="main.py", description=f"Colorize photographs.{hint}", allow_abbrev=False)
+    parser = Parser(description=f"Colorize photographs.{hint}", allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"colorizer {VERSION}")
     for section, declarations in _sections():
         add_flags(parser, section, declarations, mode)
@@ -153,7 +153,7 @@ def _rename(given: Mapping[str, Any]) -> dict[str, Any]:
 def _reject(unknown: str, flags: Sequence[str]) -> NoReturn:
     name = unknown.partition("=")[0]
     close = difflib.get_close_matches(name, flags, n=1)
-    hint = f"did you mean {close[0]}?" if close else "see python main.py --help"
+    hint = f"did you mean {close[0]}?" if close else "see --help"
     raise UserError(f"there is no flag {name}: {hint}")
 
 
