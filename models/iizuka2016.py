@@ -82,7 +82,8 @@ class Iizuka2016(ColorizationModel):
         seen = self._low_of_whole(L, low) if reference is None else self._low_of_whole(reference[:, :1])
         known = self.whole(seen)
         mid = self.mid(low)  # (N, 4c, H'/8, W'/8)
-        features = self.whole_to_fusion(known)[:, :, None, None].expand(len(mid), -1, *mid.shape[-2:])
+        # Not len(mid): the exporter would fix the batch size.
+        features = self.whole_to_fusion(known)[:, :, None, None].expand(mid.shape[0], -1, *mid.shape[-2:])
         x = self.fusion(torch.cat((features, mid), dim=1))  # (N, 4c, H'/8, W'/8)
         x = self.color(x).to(L.dtype)  # (N, 2, H'/2, W'/2) in [0, 1]
         ab = AB_SCALE * (2 * F.interpolate(x, scale_factor=2, mode="bilinear") - 1)

@@ -9,8 +9,10 @@ import struct
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import numpy as np
 import pytest
 import skimage.data
 import torch
+from filelock import FileLock
 from PIL import Image, ImageCms
 
 import main
@@ -38,9 +41,16 @@ from models.settings import EncoderSettings
 
 MAIN = Path(main.__file__)
 
-# Enough photos that no split is empty, small enough that an epoch takes a second.
+# Enough photos that no split is empty, few enough that a training takes a second.
 NUM_PHOTOS = 16
-SETTINGS = ("--image_size=32", "--batch_size=4", "--epochs=2", "--num_workers=2", "--device=cpu")
+SETTINGS = (
+    "--preset=small",
+    "--image_size=32",
+    "--batch_size=4",
+    "--epochs=2",
+    "--num_workers=2",
+    "--device=cpu",
+)
 
 # A process runs a whole file: one that takes a minute and is begun last keeps the others waiting.
 _LONGEST = (
@@ -103,14 +113,9 @@ def swapped_profile() -> bytes:
 
 
 def flags_of(name: str) -> list[str]:
-    """What a training of a model is to be told here: the models of some hundred layers are kept small."""
-    own = {"model1": [], "model2": ["--encoder_weights=random"]}
-    own["unet"] = own["unet_hints"] = own["liu2023"] = [
-        "--preset=small",
-        "--encoder=test_efficientnet",
-        "--encoder_weights=random",
-    ]
-    return [f"--model={name}", *own.get(name, ["--preset=small"])]
+    """What a training of a model is to be told here, beside `SETTINGS`: no weights are fetched."""
+    own = {"encoder": "test_efficientnet", "encoder_weights": "random"}
+    return [f"--model={name}", *(f"--{k}={v}" for k, v in own.items() if hasattr(SETTINGS_OF[name], k))]
 
 
 def small_model(name: str, **settings: Any) -> ColorizationModel:
@@ -141,9 +146,28 @@ def figures_that_nobody_looks_at() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def make_once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Make a folder once for all processes that run tests: `make_once(name, function of its path)`."""
+    is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
+    base = tmp_path_factory.getbasetemp()
+    root = (base.parent if is_one_of_many else base) / "made once"
+    root.mkdir(exist_ok=True)
+
+    def make(name: str, fill_in: Callable[[Path], object]) -> Path:
+        done = root / f"{name}.done"
+        with FileLock(root / f"{name}.lock"):
+            if not done.exists():
+                fill_in(root / name)
+                done.touch()
+        return root / name
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def photos(make_once: Callable[..., Path]) -> Path:
     """A folder of photos. Read only: tests that change it make their own with `fill`."""
-    return fill(tmp_path_factory.mktemp("photos"))
+    return make_once("photos", fill)
 
 
 @pytest.fixture
@@ -189,25 +213,53 @@ def torchrun(*argv: object, script: Path = MAIN, processes: int = 2) -> subproce
 
 FORKS = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
 """Processes that begin with everything imported and, unlike forks of this one, without its threads."""
-FORKS.set_forkserver_preload(["conftest"])
+FORKS.set_forkserver_preload(["conftest", "train", "predict", "evaluate", "video.color_clip"])
 
 
-def run_forked(*argv: object, processes: int = 2) -> Outcome:
-    """Run the program in several processes as torchrun does, of `FORKS`."""
+@pytest.fixture(scope="session", autouse=True)
+def path_of_the_forkserver() -> Iterator[None]:
+    """It looks for the modules that it imports first where a new process would, not where this one does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
+        if FORKS.get_start_method() == "forkserver":
+            multiprocessing.forkserver.ensure_running()
+        patch.undo()
+        yield
+
+
+def start_forked(
+    *argv: object,
+    prepare: Callable[[], object] = bool,
+    place: Mapping[str, str] | None = None,
+    streams: Sequence[Path] = (Path(os.devnull),) * 2,
+) -> BaseProcess:
+    """Start the program in a process of `FORKS`.
+
+    Args:
+        argv: its command line.
+        prepare: called there before; a function of a module.
+        place: added to its environment.
+        streams: files that its output and its errors are appended to.
+    """
+    process = FORKS.Process(target=_run_at, args=(place or {}, streams, prepare, list(map(str, argv))))
+    process.start()
+    return process
+
+
+def run_forked(*argv: object, processes: int = 1, prepare: Callable[[], object] = bool) -> Outcome:
+    """Run the program in a process of `FORKS`, or in several as torchrun does."""
     port = free_port()
+    places = [join_job(rank, processes, port) if processes > 1 else {} for rank in range(processes)]
     with tempfile.TemporaryDirectory() as name:
-        paths = [Path(name) / stream for stream in ("out", "err")]
-        for path in paths:
+        streams = [Path(name) / stream for stream in ("out", "err")]
+        for path in streams:
             path.touch()
-        places = [join_job(rank, processes, port) for rank in range(processes)]
-        work = [FORKS.Process(target=_run_at, args=(place, paths, list(map(str, argv)))) for place in places]
-        for process in work:
-            process.start()
+        work = [start_forked(*argv, prepare=prepare, place=place, streams=streams) for place in places]
         for process in work:
             process.join(240)
             process.kill()
         code = max(abs(process.exitcode or 0) for process in work)
-        return Outcome(code, *(path.read_text() for path in paths))
+        return Outcome(code, *(path.read_text() for path in streams))
 
 
 def join_job(rank: int, size: int, port: int) -> dict[str, str]:
@@ -223,27 +275,26 @@ def free_port() -> int:
         return port
 
 
-def _run_at(place: dict[str, str], paths: Sequence[Path], argv: list[str]) -> None:
+def _run_at(
+    place: Mapping[str, str], streams: Sequence[Path], prepare: Callable[[], object], argv: list[str]
+) -> None:
     os.environ.update(place)
-    for number, path in enumerate(paths, 1):
+    for number, path in enumerate(streams, 1):
         os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
     sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
+    prepare()
     leave(main.main(argv))
 
 
 @pytest.fixture(scope="session")
-def trained(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+def trained(photos: Path, make_once: Callable[..., Path]) -> Callable[[str], Path]:
     """The run directory of a model that was trained once for all tests. Read only."""
-    runs: dict[str, Path] = {}
 
-    def train(name: str) -> Path:
-        if name not in runs:
-            runs[name] = tmp_path_factory.mktemp("runs") / name
-            argv = ["--mode=train", *flags_of(name), f"--data_dir={photos}", f"--run_dir={runs[name]}"]
-            assert main.main([*argv, *SETTINGS]) == 0
-        return runs[name]
+    def train(name: str, run_dir: Path) -> None:
+        argv = ["--mode=train", *flags_of(name), f"--data_dir={photos}", f"--run_dir={run_dir}"]
+        assert main.main([*argv, *SETTINGS]) == 0
 
-    return train
+    return lambda name: make_once(name, partial(train, name))
 
 
 @pytest.fixture(scope="session")

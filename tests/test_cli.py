@@ -4,11 +4,12 @@ import dataclasses
 import re
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
-from conftest import SETTINGS, fill
+from conftest import SETTINGS, fill, run_forked
 from PIL import Image
 
 import main
@@ -357,17 +358,15 @@ def test_places_that_cannot_be_written(cli, photos, photo, trained, tmp_path):
     assert blocker.read_text() == ""
 
 
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
-sys.path.insert(0, {root!r})
-import main
-sys.exit(main.main(sys.argv[1:]))
-"""
+def limit_files(size):
+    """No file of this process gets larger."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no file size limits here")
-@pytest.mark.parametrize(("mode", "limit"), [("train", 1_000_000), ("test", 3_000), ("predict", 100)])
+@pytest.mark.parametrize(("mode", "limit"), [("train", 1_000_000), ("test", 3_000), ("predict", 2_000)])
 def test_disk_full(photos, photo, trained, tmp_path, mode, limit):
     """Writes fail half-way, as on a full disk: one line, and nothing half-written stays."""
     run_dir = tmp_path / "run"
@@ -377,12 +376,10 @@ def test_disk_full(photos, photo, trained, tmp_path, mode, limit):
         "test": [f"--data_dir={photos}", f"--run_dir={run_dir}", f"--weights={best}"],
         "predict": [f"--image_path={photo}", f"--weights={best}", f"--output_path={run_dir / 'x.png'}"],
     }[mode]
-    code = LIMITED.format(limit=limit, root=str(MAIN.parent))
-    command = [sys.executable, "-c", code, f"--mode={mode}", *map(str, argv)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 2, done.stderr
-    assert "Traceback" not in done.stderr
-    assert str(run_dir) in done.stderr.splitlines()[-1]
+    done = run_forked(f"--mode={mode}", *argv, prepare=partial(limit_files, limit))
+    assert done.code == 2, done.err
+    assert "Traceback" not in done.err
+    assert str(run_dir) in done.error
     assert not [path for path in run_dir.iterdir() if path.suffix == ".tmp"]
 
 

@@ -30,6 +30,7 @@ def test_every_flag_it_names_exists():
         "--requirement",
         "--nproc_per_node",
         "--rm",
+        "--user",
         "--force",
         "--num",
         "--photos",

@@ -241,7 +241,7 @@ def test_no_test_split(cli, photos, tmp_path):
 
 
 def test_dry_run_writes_nothing(cli, photos, tmp_path):
-    outcome = cli(*arguments(photos, tmp_path / "run", "--dry_run"))
+    outcome = cli(*arguments(photos, tmp_path / "run", "--preset=paper", "--dry_run"))
     assert outcome.code == 0
     assert '"batch_size": 4' in outcome.out
     assert "train 11, val 3, test 2" in outcome.out

@@ -237,7 +237,7 @@ def many(tmp_path_factory):
 
 
 def arguments(photos, run_dir, *more):
-    settings = ["--image_size=64", "--batch_size=8", "--epochs=4", "--lr=0.0003"]
+    settings = ["--preset=small", "--image_size=64", "--batch_size=8", "--epochs=4", "--lr=0.0003"]
     settings += ["--device=cpu", "--precision=float32"]
     return ["--mode=train", f"--data_dir={photos}", f"--run_dir={run_dir}", *settings, *more]
 
@@ -246,9 +246,9 @@ def arguments(photos, run_dir, *more):
 def two(many, tmp_path_factory):
     """A run of two processes. Read only."""
     run_dir = tmp_path_factory.mktemp("two") / "run"
-    done = torchrun(*arguments(many, run_dir))
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.count("epoch 4/4") == 1
+    done = run_forked(*arguments(many, run_dir), processes=2)
+    assert done.code == 0, done.err
+    assert done.out.count("epoch 4/4") == 1
     return run_dir
 
 
@@ -283,7 +283,7 @@ def test_one_process_goes_on_with_the_run_of_two(cli, two, tmp_path):
 
 
 def test_all_stop_early(many, tmp_path):
-    done = run_forked(*arguments(many, tmp_path, "--epochs=50", "--patience=1", "--lr=0.05"))
+    done = run_forked(*arguments(many, tmp_path, "--epochs=50", "--patience=1", "--lr=0.05"), processes=2)
     assert done.code == 0, done.err
     assert len(history(tmp_path)) < 50
     assert (tmp_path / METRICS).exists()
@@ -324,7 +324,7 @@ sys.exit(main.main(sys.argv[1:]))
     assert "another process of this job has ended" in done.stderr or "Signal 9" in done.stderr
     # Nobody gets to epoch 3 before epoch 1 is saved.
     assert len(torch.load(run_dir / LAST, weights_only=True)["history"]) >= 1
-    assert run_forked("--mode=train", f"--run_dir={run_dir}", "--resume").code == 0
+    assert run_forked("--mode=train", f"--run_dir={run_dir}", "--resume", processes=2).code == 0
     assert len(history(run_dir)) == 4
     first, second = (torch.load(path / LAST, weights_only=True) for path in (two, run_dir))
     for name, value in first["model"].items():

@@ -3,13 +3,11 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import fill
+from conftest import FORKS, fill
 from PIL import Image
 
 from core.errors import UserError
@@ -139,27 +137,27 @@ def test_a_photo_that_is_another_now_is_left_out(tmp_path, caplog):
     assert "has changed since the split was drawn" in caplog.text
 
 
+def pack_and_die(photos, folder):
+    """In a process of its own."""
+    resize, calls = module.resize, []
+
+    def resize_or_die(*args, **options):
+        calls.append(None)
+        if len(calls) > 9:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return resize(*args, **options)
+
+    module.SHARD_PHOTOS, module.resize = 6, resize_or_die
+    packer(folder, num_workers=1).pack(entries_of(photos))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
 def test_killed_while_packing(photos, tmp_path):
     """A child kills itself in the second shard: the first stays, and packing goes on from there."""
-    code = f"""
-import os, signal, sys
-sys.path[:0] = [{str(Path(module.__file__).parents[1])!r}, {str(Path(__file__).parent)!r}]
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from pathlib import Path
-from data import pack
-import test_pack
-pack.SHARD_PHOTOS = 6
-resize, calls = pack.resize, []
-def dying(*args, **options):
-    calls.append(1)
-    if len(calls) > 9: os.kill(os.getpid(), signal.SIGKILL)
-    return resize(*args, **options)
-pack.resize = dying
-test_pack.packer(Path({str(tmp_path)!r}), num_workers=1).pack(test_pack.entries_of({str(photos)!r}))
-"""
-    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert child.returncode == -signal.SIGKILL, child.stderr
+    child = FORKS.Process(target=pack_and_die, args=(photos, tmp_path))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
     (first,) = tmp_path.glob("*/*.npy")
     modified = first.stat().st_mtime_ns
     entries = entries_of(photos)

@@ -4,21 +4,20 @@ import errno
 import json
 import os
 import re
-import signal
-import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 import skimage.data
 import tifffile
 import torch
-from conftest import MAIN
+from conftest import start_forked
 from PIL import Image
 
 from core import files
 from core.files import read_csv
-from inference.report import Result, warn_of_mixture
+from inference.report import Report, Result, warn_of_mixture
 from inference.suspicion import suspicion
 from media.picture import Picture
 
@@ -109,28 +108,25 @@ def test_rows_are_there_after_a_full_disk(cli, folder, vivid, monkeypatch):
     assert len(rows(folder)) == 2
 
 
-SLOW = """
-import sys, time
-from inference import report
-add = report.Report.add
-def slow(self, result):
-    add(self, result)
-    print("done", flush=True)
-    time.sleep(60)
-report.Report.add = slow
-import main
-sys.exit(main.main(sys.argv[1:]))
-"""
+def stop_after_a_row():
+    add = Report.add
+
+    def add_and_wait(self, result):
+        add(self, result)
+        time.sleep(60)
+
+    Report.add = add_and_wait
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such signal there")
 def test_rows_are_there_after_a_kill(cli, folder, vivid):
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
-    command = [sys.executable, "-c", SLOW, *argv(folder, vivid)]
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as child:
-        assert any("done" in line for line in child.stdout)  # two threads may write into one line
-        child.send_signal(signal.SIGKILL)
-    found = rows(folder)
+    child = start_forked(*argv(folder, vivid), prepare=stop_after_a_row)
+    until = time.monotonic() + 120
+    report = folder.with_name("old_colorized") / "report.csv"
+    while not (report.exists() and (found := rows(folder))) and time.monotonic() < until:
+        time.sleep(0.02)
+    child.kill()
+    child.join()
     assert found
     assert {row["status"] for row in found.values()} == {"colored"}
     assert cli(*argv(folder, vivid)).code == 0

@@ -3,13 +3,11 @@
 import io
 import logging
 import os
-import subprocess
-import sys
 import threading
 
 import pytest
 import skimage.data
-from conftest import MAIN
+from conftest import run_forked
 from PIL import Image
 
 from core.files import read_csv
@@ -57,10 +55,9 @@ def test_lines_of_libtiff_name_the_file(vivid, tmp_path):
     folder.mkdir()
     cut_fax(folder / "a.tif")
     cut_fax(folder / "b.tif")
-    argv = [sys.executable, str(MAIN), "--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
-    done = subprocess.run([*argv, "--device=cpu"], capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    lines = [line for line in done.stderr.splitlines() if "Fax4Decode" in line]
+    done = run_forked("--mode=predict", f"--image_path={folder}", f"--weights={vivid}", "--device=cpu")
+    assert done.code == 0, done.err
+    lines = [line for line in done.err.splitlines() if "Fax4Decode" in line]
     assert len(lines) == len(set(lines)) <= 8
     for name in ("a.tif", "b.tif"):
         own = [line for line in lines if line.startswith(f"warning: {folder / name}: Fax4Decode: ")]

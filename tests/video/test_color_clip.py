@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 
@@ -11,7 +10,7 @@ import numpy as np
 import pytest
 import skimage.data
 from clips import SIZE, gray, luma, pictures, stamps, upright, write_clip
-from conftest import MAIN
+from conftest import start_forked
 from PIL import Image
 
 import video.color_clip
@@ -260,21 +259,22 @@ def test_other_settings_begin_anew(color, tmp_path, monkeypatch):
     assert output.read_bytes() == expected
 
 
+def in_short_parts():
+    video.color_clip.PART_FRAMES = 30
+
+
 def test_a_killed_process_is_taken_up(cli, vivid, tmp_path):
     path = write_clip(tmp_path / "clip.mp4", pictures(20) * 5)
     output = tmp_path / "out.mp4"
-    program = "import main, video.color_clip as v; v.PART_FRAMES = 30; raise SystemExit(main.main())"
     argv = ["--mode=predict", f"--image_path={path}", f"--output_path={output}", f"--weights={vivid}"]
     argv.append("--render_size=32")  # quickly
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
-    command = [sys.executable, "-c", program, *argv]
-    child = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+    child = start_forked(*argv, prepare=in_short_parts)
     first = work_folder(output) / "state.safetensors"
     until = time.monotonic() + 120
     while not first.exists() and time.monotonic() < until:
         time.sleep(0.02)
-    child.send_signal(signal.SIGKILL)
-    child.wait()
+    child.kill()
+    child.join()
     assert not output.exists()
     done = cli(*argv)
     assert done.code == 0

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 from clips import pictures, write_clip
-from conftest import MAIN
+from conftest import start_forked
 
+import video.color_clip
 from core.locks import try_lock, unlock
 from video.parts import work_folder
 from video.remains import sweep, work_folders
@@ -32,16 +31,8 @@ def argv(folder, vivid):
     return ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}", "--render_size=32"]
 
 
-def start(argv):
-    """A process that keeps every tenth frame's part, and what it has kept of the first clip."""
-    program = "import main, video.color_clip as v; v.PART_FRAMES = 10; raise SystemExit(main.main())"
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *argv],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+def in_short_parts():
+    video.color_clip.PART_FRAMES = 10
 
 
 def wait_for(path):
@@ -54,9 +45,9 @@ def wait_for(path):
 def test_of_a_killed_process(cli, argv, folder, tmp_path):
     output = tmp_path / "album_colorized"
     remains = work_folder(output / "a.mp4")
-    child = start(argv)
+    child = start_forked(*argv, prepare=in_short_parts)
     wait_for(remains / "state.safetensors")
-    child.send_signal(signal.SIGSTOP)  # it is there, and for as long as it likes
+    os.kill(child.pid, signal.SIGSTOP)  # it is there, and for as long as it likes
     try:
         assert sweep(work_folders(output, recursive=True), []) == ""
         outcome = cli(*argv)
@@ -66,7 +57,7 @@ def test_of_a_killed_process(cli, argv, folder, tmp_path):
         assert (remains / "state.safetensors").exists()
     finally:
         child.kill()
-        child.wait()
+        child.join()
     (folder / "a.mp4").rename(tmp_path / "away.mp4")
     outcome = cli(*argv)
     assert outcome.code == 0
