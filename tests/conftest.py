@@ -64,8 +64,11 @@ _LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first."""
+    """The files that take longest come first; those of the programs that measure are slow."""
     items.sort(key=lambda item: item.path.stem not in _LONGEST)
+    for item in items:
+        if item.path.parent.name == "benchmarks":
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -213,7 +216,7 @@ def torchrun(*argv: object, script: Path = MAIN, processes: int = 2) -> subproce
 
 FORKS = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
 """Processes that begin with everything imported and, unlike forks of this one, without its threads."""
-FORKS.set_forkserver_preload(["conftest", "train", "predict", "evaluate", "video.color_clip"])
+FORKS.set_forkserver_preload(["conftest", "train", "predict", "evaluate"])
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -358,7 +361,9 @@ def model_name(request: pytest.FixtureRequest) -> str:
     return request.param
 
 
-@pytest.fixture(params={find_objective(name): name for name in reversed(list(MODELS))}.values())
-def trainee(request: pytest.FixtureRequest) -> str:
-    """One model for each objective: what else differs between models their own tests hold."""
-    return request.param
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """`trainee`: one model for each objective; what else differs between models their own tests hold."""
+    if "trainee" in metafunc.fixturenames:  # found here, for only processes that run tests need all models
+        metafunc.parametrize(
+            "trainee", {find_objective(name): name for name in reversed(list(MODELS))}.values()
+        )

@@ -25,7 +25,8 @@ onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
 
-NAMES = ("model1", "iizuka2016", "coltran2021", "unet")
+NAMES = ("model1", "unet")
+MORE = [*NAMES, *(pytest.param(name, marks=pytest.mark.slow) for name in ("iizuka2016", "coltran2021"))]
 """Those whose layers are not all among those of others: an export takes ten seconds, and checks itself."""
 
 
@@ -59,7 +60,7 @@ def photo(tmp_path):
     return path
 
 
-@pytest.mark.parametrize("model_name", NAMES)
+@pytest.mark.parametrize("model_name", MORE)
 @pytest.mark.parametrize(("num", "height", "width"), [(1, 64, 64), (3, 33, 71), (1, 1, 1), (2, 31, 224)])
 def test_same_colours_at_any_size(exported, model_name, num, height, width):
     weights, path = exported(model_name)
@@ -72,7 +73,7 @@ def test_same_colours_at_any_size(exported, model_name, num, height, width):
     assert np.abs(ab - expected).max() < 1e-3 * np.abs(expected).max()
 
 
-@pytest.mark.parametrize("model_name", NAMES)
+@pytest.mark.parametrize("model_name", MORE)
 def test_the_file_says_what_it_is(exported, model_name):
     weights, path = exported(model_name)
     proto = onnx.load(path)

@@ -304,6 +304,7 @@ def test_too_small_a_batch(monkeypatch):
         trainer._check_sizes(Config(mode="train", batch_size=3), Manifest((), ""))
 
 
+@pytest.mark.slow
 def test_a_process_that_dies_ends_the_job(many, two, tmp_path):
     """Resumed by two, it ends as if nothing had happened."""
     script = tmp_path / "dying.py"

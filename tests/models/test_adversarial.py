@@ -138,6 +138,7 @@ def test_weights_know_nothing_of_it(tmp_path):
     assert UNetObjective.keeps(plain.model.settings) == "best"
 
 
+@pytest.mark.slow
 def test_a_training_goes_on_to_the_same_bits_and_keeps_the_last_epoch(cli, photos, tmp_path):
     flags = [f"--{name}={value}" for name, value in TINY.items()]
     flags += ["--adversarial=0.1", "--head_start=4", "--loss=delta_e:1,colorfulness:1", "--ema=0.9"]

@@ -79,6 +79,7 @@ def test_a_reference_is_taken_where_it_was_learnt():
     assert "reference" in small_model("zhang2017", global_hints=True).accepts
 
 
+@pytest.mark.slow
 def test_it_learns_to_heed_them(monkeypatch):
     """Photos of one lightness, in one of two colours: nothing but a reference can tell which."""
     monkeypatch.setattr("models.zhang2017.simulate_hints", lambda ab, _: F.pad(0 * ab, (0, 0, 0, 0, 0, 1)))

@@ -174,6 +174,7 @@ def test_samplers_differ_and_agree_on_one_step(model):
     assert not torch.equal(found["dpm", 4], found["ddim", 4])
 
 
+@pytest.mark.slow
 def test_two_photos_overfitted_are_drawn(monkeypatch):
     """Of whatever seed, for each has but one answer then; a and b of these are 32 on average, and as far off.
 

@@ -2,6 +2,7 @@
 
 import itertools
 
+import pytest
 import torch
 import torch.nn.functional as F
 from conftest import small_model, training_of
@@ -100,6 +101,7 @@ def test_the_grid_of_colours():
     assert bin_of(ab.T[None, :, :, None])[0, :, 0].tolist() == expected
 
 
+@pytest.mark.slow
 def test_it_learns_to_take_hints():
     """Photos of one lightness, each of one colour: nothing but a hint can tell which."""
     torch.manual_seed(0)
