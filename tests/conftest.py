@@ -364,6 +364,7 @@ def model_name(request: pytest.FixtureRequest) -> str:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """`trainee`: one model for each objective; what else differs between models their own tests hold."""
     if "trainee" in metafunc.fixturenames:  # found here, for only processes that run tests need all models
-        metafunc.parametrize(
-            "trainee", {find_objective(name): name for name in reversed(list(MODELS))}.values()
-        )
+        names = {find_objective(name): name for name in reversed(list(MODELS))}.values()
+        quick = {"model1", "unet"}
+        slow = [pytest.param(name, marks=pytest.mark.slow) for name in names if name not in quick]
+        metafunc.parametrize("trainee", [*sorted(quick), *slow])
