@@ -2,17 +2,10 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import socket
 import struct
-import subprocess
-import sys
-import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +18,12 @@ import skimage.data
 import torch
 from filelock import FileLock
 from PIL import Image, ImageCms
+from processes import Outcome
 
 import main
 from benchmarks.common import serving
 from checkpoint.file import save_weights
 from core import figures
-from core.distributed import leave
 from engine.step import Stepper
 from models.base import ColorizationModel
 from models.losses import build_criterion
@@ -38,8 +31,6 @@ from models.objective import Objective
 from models.registry import MODELS, build_model, build_objective, find_objective
 from models.registry import SETTINGS as SETTINGS_OF
 from models.settings import EncoderSettings
-
-MAIN = Path(main.__file__)
 
 # Enough photos that no split is empty, few enough that a training takes a second.
 NUM_PHOTOS = 16
@@ -64,10 +55,10 @@ _LONGEST = (
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The files that take longest come first; those of the programs that measure are slow."""
+    """The files that take longest come first; what measures, or looks at a page in a browser, is slow."""
     items.sort(key=lambda item: item.path.stem not in _LONGEST)
     for item in items:
-        if item.path.parent.name == "benchmarks":
+        if item.path.parent.name == "benchmarks" or "browser" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
 
 
@@ -181,18 +172,6 @@ def old_photo(tmp_path: Path) -> Path:
     return path
 
 
-@dataclass(frozen=True)
-class Outcome:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def error(self) -> str:
-        """The last line on stderr."""
-        return self.err.strip().splitlines()[-1] if self.err.strip() else ""
-
-
 @pytest.fixture
 def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
     """Run the program in this process: `cli("--mode=test", f"--run_dir={x}")`."""
@@ -204,89 +183,6 @@ def cli(capfd: pytest.CaptureFixture[str]) -> Callable[..., Outcome]:
         return Outcome(code, captured.out, captured.err)
 
     return run
-
-
-def torchrun(*argv: object, script: Path = MAIN, processes: int = 2) -> subprocess.CompletedProcess[str]:
-    """Run the program in several processes."""
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
-    command += [f"--nproc_per_node={processes}", str(script), *map(str, argv)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(MAIN.parent)}
-    return subprocess.run(command, capture_output=True, text=True, timeout=240, env=environment)
-
-
-FORKS = multiprocessing.get_context("forkserver" if sys.platform != "win32" else "spawn")
-"""Processes that begin with everything imported and, unlike forks of this one, without its threads."""
-FORKS.set_forkserver_preload(["conftest", "train", "predict", "evaluate"])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def path_of_the_forkserver() -> Iterator[None]:
-    """It looks for the modules that it imports first where a new process would, not where this one does."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", os.pathsep.join(sys.path))
-        if FORKS.get_start_method() == "forkserver":
-            multiprocessing.forkserver.ensure_running()
-        patch.undo()
-        yield
-
-
-def start_forked(
-    *argv: object,
-    prepare: Callable[[], object] = bool,
-    place: Mapping[str, str] | None = None,
-    streams: Sequence[Path] = (Path(os.devnull),) * 2,
-) -> BaseProcess:
-    """Start the program in a process of `FORKS`.
-
-    Args:
-        argv: its command line.
-        prepare: called there before; a function of a module.
-        place: added to its environment.
-        streams: files that its output and its errors are appended to.
-    """
-    process = FORKS.Process(target=_run_at, args=(place or {}, streams, prepare, list(map(str, argv))))
-    process.start()
-    return process
-
-
-def run_forked(*argv: object, processes: int = 1, prepare: Callable[[], object] = bool) -> Outcome:
-    """Run the program in a process of `FORKS`, or in several as torchrun does."""
-    port = free_port()
-    places = [join_job(rank, processes, port) if processes > 1 else {} for rank in range(processes)]
-    with tempfile.TemporaryDirectory() as name:
-        streams = [Path(name) / stream for stream in ("out", "err")]
-        for path in streams:
-            path.touch()
-        work = [start_forked(*argv, prepare=prepare, place=place, streams=streams) for place in places]
-        for process in work:
-            process.join(240)
-            process.kill()
-        code = max(abs(process.exitcode or 0) for process in work)
-        return Outcome(code, *(path.read_text() for path in streams))
-
-
-def join_job(rank: int, size: int, port: int) -> dict[str, str]:
-    """What torchrun says in the environment of one of several processes."""
-    values = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": size, "LOCAL_WORLD_SIZE": size}
-    return {**{k: str(v) for k, v in values.items()}, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _run_at(
-    place: Mapping[str, str], streams: Sequence[Path], prepare: Callable[[], object], argv: list[str]
-) -> None:
-    os.environ.update(place)
-    for number, path in enumerate(streams, 1):
-        os.dup2(os.open(path, os.O_WRONLY | os.O_APPEND), number)
-    sys.stdout, sys.stderr = (os.fdopen(number, "w", buffering=1, closefd=False) for number in (1, 2))
-    prepare()
-    leave(main.main(argv))
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SETTINGS, fill, run_forked
+from conftest import SETTINGS, fill
 from PIL import Image
+from processes import run_forked
 
 import main
 from checkpoint.file import save_weights

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 import torch
-from conftest import FORKS, fill, free_port, join_job, run_forked, torchrun, training_of
+from conftest import fill, training_of
+from processes import free_port, join_job, run_forked, start, torchrun
 from timm.layers import BatchNormAct2d, SyncBatchNormAct
 
 from config import Config
@@ -106,9 +107,7 @@ def of_two(tmp_path_factory):
     """`everything`, of each of two processes."""
     folder = tmp_path_factory.mktemp("of_two")
     port = free_port()
-    children = [FORKS.Process(target=one_of_two, args=(rank, port, folder)) for rank in range(2)]
-    for child in children:
-        child.start()
+    children = [start(one_of_two, rank, port, folder) for rank in range(2)]
     for child in children:
         child.join()
     assert [child.exitcode for child in children] == [0, 0]

@@ -7,8 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import FORKS, fill
+from conftest import fill
 from PIL import Image
+from processes import start
 
 from core.errors import UserError
 from core.files import sha256
@@ -154,8 +155,7 @@ def pack_and_die(photos, folder):
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL here")
 def test_killed_while_packing(photos, tmp_path):
     """A child kills itself in the second shard: the first stays, and packing goes on from there."""
-    child = FORKS.Process(target=pack_and_die, args=(photos, tmp_path))
-    child.start()
+    child = start(pack_and_die, photos, tmp_path)
     child.join()
     assert child.exitcode == -signal.SIGKILL
     (first,) = tmp_path.glob("*/*.npy")

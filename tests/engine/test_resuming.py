@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import FORKS, SETTINGS, flags_of
+from conftest import SETTINGS, flags_of
+from processes import start
 from safetensors.torch import load_file
 
 import main
@@ -112,8 +113,7 @@ def train_and_die(argv, dies_at, dies_in):
 def test_killed_between_two_files(cli, photos, tmp_path, whole_run, dies_at, dies_in):
     """A child kills itself at an epoch's files; resuming ends as if nothing had happened."""
     killed = tmp_path / "killed"
-    child = FORKS.Process(target=train_and_die, args=(arguments(photos, killed, *AVERAGED), dies_at, dies_in))
-    child.start()
+    child = start(train_and_die, arguments(photos, killed, *AVERAGED), dies_at, dies_in)
     child.join()
     assert child.exitcode == -signal.SIGKILL
     assert cli("--mode=train", f"--run_dir={killed}", "--resume").code == 0

@@ -4,8 +4,9 @@ import sys
 
 import pytest
 import torch
-from conftest import fill, run_forked
+from conftest import fill
 from PIL import Image
+from processes import run_forked
 
 from checkpoint.file import save_weights
 from core.files import read_csv

@@ -9,8 +9,8 @@ import time
 
 import pytest
 import skimage.data
-from conftest import MAIN
 from PIL import Image
+from processes import MAIN
 
 from core import files
 from core.files import read_csv

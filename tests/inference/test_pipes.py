@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 import skimage.data
-from conftest import MAIN
 from PIL import Image
+from processes import MAIN
 
 import main
 

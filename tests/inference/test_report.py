@@ -12,8 +12,8 @@ import pytest
 import skimage.data
 import tifffile
 import torch
-from conftest import start_forked
 from PIL import Image
+from processes import start_forked
 
 from core import files
 from core.files import read_csv

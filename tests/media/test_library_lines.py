@@ -7,8 +7,8 @@ import threading
 
 import pytest
 import skimage.data
-from conftest import run_forked
 from PIL import Image
+from processes import run_forked
 
 from core.files import read_csv
 from media.library_lines import reading

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import skimage.data
 from clips import SIZE, gray, luma, pictures, stamps, upright, write_clip
-from conftest import start_forked
 from PIL import Image
+from processes import start_forked
 
 import video.color_clip
 from core.extras import installing

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from clips import pictures, write_clip
-from conftest import start_forked
+from processes import start_forked
 
 import video.color_clip
 from core.locks import try_lock, unlock
