@@ -123,3 +123,12 @@ def test_reference(cli, trained, tmp_path):
     assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "styled.png").read_bytes()
     outcome = predict("x.png", f"--reference={tmp_path / 'none.png'}")
     assert (outcome.code, "none.png does not exist" in outcome.error) == (2, True)
+
+
+def test_its_graph_is_for_batches_of_any_size(model):
+    """Else the exporter to ONNX fails, and begins again in another way."""
+    graph = torch.export.export(
+        model, (torch.zeros(2, 1, 32, 32),), dynamic_shapes=({0: torch.export.Dim("batch")},), strict=False
+    )
+    L = torch.full((5, 1, 32, 32), 50.0)
+    assert len(graph.module()(L).ab) == 5
