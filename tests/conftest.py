@@ -50,7 +50,6 @@ _LONGEST = (
     "test_browser",
     "test_distributed",
     "test_models",
-    "test_page_samples",
 )
 
 

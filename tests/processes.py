@@ -86,7 +86,8 @@ def run_forked(*argv: object, processes: int = 1, prepare: Callable[[], object] 
         work = [start_forked(*argv, prepare=prepare, place=place, streams=streams) for place in places]
         for process in work:
             process.join(240)
-            process.kill()
+            process.kill()  # does nothing to one that has ended
+            process.join()  # else one that was killed would have no exit code, like one that succeeded
         code = max(abs(process.exitcode or 0) for process in work)
         return Outcome(code, *(path.read_text() for path in streams))
 

@@ -166,6 +166,14 @@ finally:
     assert "AssertionError" not in done.stderr
 
 
+@pytest.mark.parametrize("name", ["colorizer", "main.py"])
+def test_help_names_the_command_that_was_called(capsys, monkeypatch, name):
+    monkeypatch.setattr(sys, "argv", [f"/usr/bin/{name}", "--help"])
+    with pytest.raises(SystemExit):
+        main.main(["--help"])
+    assert capsys.readouterr().out.startswith(f"usage: {name} ")
+
+
 def test_version(capsys):
     with pytest.raises(SystemExit) as stop:
         main.main(["--version"])

@@ -324,7 +324,7 @@ sys.exit(main.main(sys.argv[1:]))
     assert "another process of this job has ended" in done.stderr or "Signal 9" in done.stderr
     # Nobody gets to epoch 3 before epoch 1 is saved.
     assert len(torch.load(run_dir / LAST, weights_only=True)["history"]) >= 1
-    assert run_forked("--mode=train", f"--run_dir={run_dir}", "--resume", processes=2).code == 0
+    assert torchrun("--mode=train", f"--run_dir={run_dir}", "--resume").returncode == 0
     assert len(history(run_dir)) == 4
     first, second = (torch.load(path / LAST, weights_only=True) for path in (two, run_dir))
     for name, value in first["model"].items():
