@@ -105,6 +105,13 @@ class UNetSettings(EncoderSettings):
     encoder_lr: float = setting(
         0.1, "learning rate of the encoder over that of the rest", modes=("train",), above=0, high=1
     )
+    encoder_scale: float = setting(
+        1.0,
+        "how many times as large the encoder sees the photo: small things are told apart, in more time",
+        modes=_MODES,
+        low=1,
+        high=4,
+    )
     heads: str = setting(
         "both",
         "what is trained: mean, the colours themselves; bins, a distribution over bins of colour",

@@ -18,6 +18,7 @@ from data.color import AB_SCALE, gray_to_rgb
 from models.base import ColorizationModel
 from models.bins import NUM_BINS, NUM_NEIGHBORS, UNIFORM_SHARE, published_bins
 from models.inputs import Inputs
+from models.layers import STRIDE, pad_to_stride
 from models.settings import UNetSettings
 from models.timm_encoder import TimmEncoder
 
@@ -61,7 +62,16 @@ class UNet(ColorizationModel):
 
     def forward(self, L: Tensor, *, with_logits: bool = True) -> Output:
         """L* (N, 1, H, W), any height and width -> output of both heads, or of the mean head only."""
-        return self.decode(self.encoder(gray_to_rgb(L)), L, with_logits=with_logits)
+        return self.decode(self.encoder(self.enlarge(gray_to_rgb(L))), L, with_logits=with_logits)
+
+    def enlarge(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) -> (N, C, H', W'): multiples of the stride, about `encoder_scale` times as large."""
+        if self.settings.encoder_scale == 1:
+            return x
+        x = pad_to_stride(x)
+        percent = round(100 * self.settings.encoder_scale)  # integers: a size that is exported stays exact
+        height, width = (STRIDE * ((side // STRIDE * percent + 50) // 100) for side in x.shape[-2:])
+        return F.interpolate(x, size=(height, width), mode="bilinear")
 
     def decode(self, maps: list[Tensor], L: Tensor, *, with_logits: bool) -> Output:
         """Decode the encoder's four feature maps for L*; returns the output of `forward`."""
@@ -69,6 +79,9 @@ class UNet(ColorizationModel):
         x = self.bottom(x32) + self.whole(x32)  # (N, wide, H'/32, W'/32)
         for up, skip in zip(self.decoder, (x16, x8, x4), strict=True):
             x = up(x, skip)  # (N, wide, H'/16, W'/16), (N, middle, H'/8, W'/8), (N, narrow, H'/4, W'/4)
+        if self.settings.encoder_scale != 1:
+            height, width = (-(-side // STRIDE) * STRIDE // 4 for side in L.shape[-2:])
+            x = F.interpolate(x, size=(height, width), mode="bilinear")
         ab = AB_SCALE * self.mean_head(x).to(L.dtype) if self.mean_head is not None else None
         logits = self.bins_head(x).to(L.dtype) if self.bins_head is not None and with_logits else None
         return Output(ab, logits)

@@ -42,9 +42,9 @@ class HintedUNet(UNet):
 
     def forward(self, L: Tensor, hints: Tensor | None = None, *, with_logits: bool = True) -> Output:
         """L* (N, 1, H, W) and hints (N, 3, H, W) as in `Inputs` -> see `UNet.forward`."""
-        maps = self.encoder(gray_to_rgb(L))
+        maps = self.encoder(self.enlarge(gray_to_rgb(L)))
         given = torch.zeros_like(L).expand(-1, 3, -1, -1) if hints is None else hints
-        small = pad_to_stride(given)
+        small = pad_to_stride(self.enlarge(given))
         added = [layer(_pooled(small, s)) for layer, s in zip(self.hints, STRIDES, strict=True)]
         maps = [a + b for a, b in zip(maps, added, strict=True)]
         return self.decode(maps, L, with_logits=with_logits)

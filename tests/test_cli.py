@@ -36,7 +36,7 @@ FLAGS = {
     **dict.fromkeys(("mode", "run_dir", "max_pixels", "dry_run"), EVERY),
     **dict.fromkeys(("image_size", "resize"), LOOKING),
     **dict.fromkeys(("model", "preset", "gamma_mode", "normalize_input", "temperature"), ONE_MODEL),
-    **dict.fromkeys(("encoder", "heads", "vividness", "global_hints"), ONE_MODEL),
+    **dict.fromkeys(("encoder", "encoder_scale", "heads", "vividness", "global_hints"), ONE_MODEL),
     **dict.fromkeys(("sampler", "steps", "guidance_scale"), ONE_MODEL),
     **dict.fromkeys(("data_dir", "download", "subset_size", "split_ratio", "num_workers", "seed"), LISTS),
     **dict.fromkeys(("max_rejected", "pack_dir", "on_device", "max_photos", "batch_size"), SPLITS),

@@ -1,6 +1,7 @@
 """unet: its two heads by hand, what is frozen, and that a file of it holds everything."""
 
 import copy
+import dataclasses
 
 import numpy as np
 import pytest
@@ -174,6 +175,32 @@ def test_the_encoder_learns_at_a_rate_of_its_own(batch):
     encoder = max(change for name, change in moved.items() if name.startswith("encoder."))
     others = max(change for name, change in moved.items() if not name.startswith("encoder."))
     assert (encoder, others) == (pytest.approx(0.25e-2, rel=1e-3), pytest.approx(1e-2, rel=1e-3))
+
+
+@pytest.mark.parametrize(("scale", "side"), [(1.0, 64), (1.43, 96), (2.0, 128)])
+def test_the_encoder_sees_the_photo_enlarged(scale, side, monkeypatch):
+    model = unet(encoder_scale=scale).eval()
+    seen = []
+    monkeypatch.setattr(
+        model.encoder, "forward", lambda x: seen.append(x) or TimmEncoder.forward(model.encoder, x)
+    )
+    out = model.outputs(Inputs(torch.rand(1, 1, 60, 64) * 100))
+    assert [tuple(x.shape[-2:]) for x in seen] == [(side, side) if scale > 1 else (60, 64)]
+    assert out.ab.shape[-2:] == out.logits.shape[-2:] == (16, 16)
+
+
+def test_enlarged_by_hand(monkeypatch):
+    """The heads are linear: as if a plain model saw the enlarged photo, and its colours were made smaller."""
+    model = unet().eval()
+    L = torch.rand(1, 1, 64, 96) * 100
+    larger = torch.nn.functional.interpolate(L, size=(128, 192), mode="bilinear")
+    # L* is no linear function of the gray value that is enlarged.
+    monkeypatch.setattr("models.unet.gray_to_rgb", lambda L: L / 100)
+    plain = model.outputs(Inputs(larger))
+    model.settings = dataclasses.replace(model.settings, encoder_scale=2.0)
+    for found, expected in zip(model.outputs(Inputs(L)), plain, strict=True):
+        smaller = torch.nn.functional.interpolate(expected, size=(16, 24), mode="bilinear")
+        torch.testing.assert_close(found, smaller, atol=1e-4, rtol=1e-4)
 
 
 def test_a_file_holds_everything(tmp_path, monkeypatch):
