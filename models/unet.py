@@ -80,7 +80,8 @@ class UNet(ColorizationModel):
         for up, skip in zip(self.decoder, (x16, x8, x4), strict=True):
             x = up(x, skip)  # (N, wide, H'/16, W'/16), (N, middle, H'/8, W'/8), (N, narrow, H'/4, W'/4)
         if self.settings.encoder_scale != 1:
-            height, width = (-(-side // STRIDE) * STRIDE // 4 for side in L.shape[-2:])
+            # No -(-side // STRIDE): ONNX rounds the quotient of a negative number up.
+            height, width = ((side + STRIDE - 1) // STRIDE * (STRIDE // 4) for side in L.shape[-2:])
             x = F.interpolate(x, size=(height, width), mode="bilinear")
         ab = AB_SCALE * self.mean_head(x).to(L.dtype) if self.mean_head is not None else None
         logits = self.bins_head(x).to(L.dtype) if self.bins_head is not None and with_logits else None
