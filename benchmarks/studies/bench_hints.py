@@ -20,7 +20,7 @@ from torch import Tensor
 from benchmarks.common import ROOT
 from config import Config
 from core.figures import progress_bar
-from core.files import write_json
+from core.files import read_json, write_json
 from data.color import join, lab_to_rgb
 from data.listing import find_photos
 from data.simulated_hints import give_patch
@@ -85,22 +85,25 @@ def main() -> None:
     parser.add_argument(
         "--weights", default="unet,unet_hints", help="names that ship or files, with commas between"
     )
+    parser.add_argument("--only", help="measure one of --weights alone; the rows of the others stay")
     parser.add_argument("--json", type=Path, default=RESULTS / "hints.json")
     args = parser.parse_args()
     paths = find_photos(args.photos, recursive=True)
     paths = random.Random(_SEED).sample(paths, min(args.num, len(paths)))
-    colorizers = {Path(name).stem: Colorizer.load(name) for name in args.weights.split(",")}
+    names = [args.only] if args.only else args.weights.split(",")
+    colorizers = {Path(name).stem: Colorizer.load(name) for name in names}
     rows = []
     with progress_bar("hints", len(paths)) as bar:
         for number, path in enumerate(paths):
             rows.append(score(path, colorizers, _SEED + number))
             bar.update()
+    kept = read_json(args.json)["psnr"] if args.only else {}
     figures: dict[str, Any] = {
         "command": "python -m benchmarks.studies.bench_hints --photos=PHOTOS "
         f"--num={args.num} --weights={args.weights}",
         "photos": len(rows),
         "hints": COUNTS,
-        "psnr": {way: _estimates(np.array([row[way] for row in rows])) for way in rows[0]},
+        "psnr": kept | {way: _estimates(np.array([row[way] for row in rows])) for way in rows[0]},
     }
     write_json(args.json, figures)
     print(table(figures))
