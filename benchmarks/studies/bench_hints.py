@@ -18,9 +18,10 @@ import torch
 from torch import Tensor
 
 from benchmarks.common import ROOT
+from benchmarks.studies.lists import LISTS, TOGETHER
 from config import Config
 from core.figures import progress_bar
-from core.files import read_json, write_json
+from core.files import write_json
 from data.color import join, lab_to_rgb
 from data.listing import find_photos
 from data.simulated_hints import give_patch
@@ -35,6 +36,12 @@ from scoring.scorecard import bootstrap
 COUNTS = (0, 1, 2, 5, 10, 20, 50, 100)
 RESULTS = ROOT / "docs" / "guided"
 _SIDE, _PATCH, _SEED = 256, 7, 42  # pixels, pixels
+
+
+def draw_photos(photos: Path, num: int) -> list[Path]:
+    """So many of the test lists, drawn with a seed. The training photos may lie in the same folder."""
+    paths = [path for name in TOGETHER for path in find_photos(photos / LISTS[name], recursive=True)]
+    return random.Random(_SEED).sample(sorted(paths), min(num, len(paths)))
 
 
 def hints_of(ab: Tensor, seed: int) -> list[Tensor]:
@@ -80,30 +87,27 @@ def table(figures: dict[str, Any]) -> str:
 def main() -> None:
     """Measure and report."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--photos", type=Path, required=True)
+    folders = ", ".join(LISTS[name] for name in TOGETHER)
+    parser.add_argument("--photos", type=Path, required=True, help=f"folder that holds {folders}")
     parser.add_argument("--num", type=int, default=100, help="photos, drawn with a seed; default 100")
     parser.add_argument(
         "--weights", default="unet,unet_hints", help="names that ship or files, with commas between"
     )
-    parser.add_argument("--only", help="measure one of --weights alone; the rows of the others stay")
     parser.add_argument("--json", type=Path, default=RESULTS / "hints.json")
     args = parser.parse_args()
-    paths = find_photos(args.photos, recursive=True)
-    paths = random.Random(_SEED).sample(paths, min(args.num, len(paths)))
-    names = [args.only] if args.only else args.weights.split(",")
-    colorizers = {Path(name).stem: Colorizer.load(name) for name in names}
+    paths = draw_photos(args.photos, args.num)
+    colorizers = {Path(name).stem: Colorizer.load(name) for name in args.weights.split(",")}
     rows = []
     with progress_bar("hints", len(paths)) as bar:
         for number, path in enumerate(paths):
             rows.append(score(path, colorizers, _SEED + number))
             bar.update()
-    kept = read_json(args.json)["psnr"] if args.only else {}
     figures: dict[str, Any] = {
         "command": "python -m benchmarks.studies.bench_hints --photos=PHOTOS "
         f"--num={args.num} --weights={args.weights}",
         "photos": len(rows),
         "hints": COUNTS,
-        "psnr": kept | {way: _estimates(np.array([row[way] for row in rows])) for way in rows[0]},
+        "psnr": {way: _estimates(np.array([row[way] for row in rows])) for way in rows[0]},
     }
     write_json(args.json, figures)
     print(table(figures))
