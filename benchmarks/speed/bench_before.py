@@ -22,7 +22,7 @@ from benchmarks.speed.bench_predict import write_photo
 
 NUM_TRAINED, EPOCHS = 256, (1, 4)
 NUM_COLORED, SIZE = (4, 24), (1152, 864)
-WEIGHTS = ("model1", "unet")
+WEIGHTS = ("model1", "unet_vivid")
 
 
 def run(program: Path, *flags: str) -> float:

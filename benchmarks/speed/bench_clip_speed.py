@@ -27,6 +27,7 @@ import torch
 from PIL import Image
 
 from benchmarks.common import MAIN, machine, report, summary
+from checkpoint.shipped import DEFAULT
 from inference.colorizer import Colorizer
 from media.clip import open_clip
 from media.encode_part import write_part
@@ -51,9 +52,9 @@ sys.exit(1 if status else 0)
 
 
 def run(program: Path, clip: Path, output: Path, *flags: str) -> np.ndarray:
-    """Seconds, seconds of processor time and peak memory in MB of the predict command."""
+    """Seconds, seconds of processor time and peak memory in MB of the predict command, on its own weights."""
     command = [sys.executable, str(program), "--mode=predict", f"--image_path={clip}", "--device=cpu"]
-    command += [f"--output_path={output}", "--overwrite", "--weights=unet", *flags]
+    command += [f"--output_path={output}", "--overwrite", f"--weights={DEFAULT}", *flags]
     done = subprocess.run(
         [sys.executable, "-c", _MEASURE, *command], capture_output=True, text=True, cwd=program.parent
     )
@@ -90,7 +91,7 @@ def measure_speed(
 
 def measure_stages(num_frames: int) -> dict[str, dict[str, float]]:
     """Milliseconds of a frame, by size and stage, with nothing side by side."""
-    colorizer, threads = Colorizer.load("unet", device="cpu"), torch.get_num_threads()
+    colorizer, threads = Colorizer.load(device="cpu"), torch.get_num_threads()
     torch.set_num_threads(1)
     found = {}
     with tempfile.TemporaryDirectory() as name:
