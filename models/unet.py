@@ -80,6 +80,7 @@ class UNet(ColorizationModel):
         for up, skip in zip(self.decoder, (x16, x8, x4), strict=True):
             x = up(x, skip)  # (N, wide, H'/16, W'/16), (N, middle, H'/8, W'/8), (N, narrow, H'/4, W'/4)
         if self.settings.encoder_scale != 1:
+            # Before the heads: fewer logits to compute, and at the size that the objective has its bins at.
             # No -(-side // STRIDE): ONNX rounds the quotient of a negative number up.
             height, width = ((side + STRIDE - 1) // STRIDE * (STRIDE // 4) for side in L.shape[-2:])
             x = F.interpolate(x, size=(height, width), mode="bilinear")

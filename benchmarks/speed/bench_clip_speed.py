@@ -52,7 +52,7 @@ sys.exit(1 if status else 0)
 
 
 def run(program: Path, clip: Path, output: Path, *flags: str) -> np.ndarray:
-    """Seconds, seconds of processor time and peak memory in MB of the predict command, on its own weights."""
+    """Seconds, seconds of processor time and peak memory in MB of predict with its default weights."""
     command = [sys.executable, str(program), "--mode=predict", f"--image_path={clip}", "--device=cpu"]
     command += [f"--output_path={output}", "--overwrite", f"--weights={DEFAULT}", *flags]
     done = subprocess.run(
