@@ -91,9 +91,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from core import distributed
         from core.device import find_device
+        from core.interrupts import repeated_interrupts
 
         module = _MODULES.get(config.mode, config.mode)
-        with logging_redirect_tqdm(), distributed.session(find_device(config.device)):
+        with (
+            repeated_interrupts(),
+            logging_redirect_tqdm(),
+            distributed.session(find_device(config.device)),
+        ):
             code: int = importlib.import_module(module).run(config)
         return code
     except KeyboardInterrupt:

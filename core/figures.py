@@ -15,6 +15,7 @@ from tqdm import tqdm
 from core.console import ProgressLines
 from core.distributed import world
 from core.files import write_bytes
+from core.interrupts import held_interrupts
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -138,5 +139,6 @@ def _new_figure(width: float, height: float) -> Figure:
 
 def _save(figure: Figure, path: Path, dpi: int) -> None:
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    with held_interrupts():
+        figure.savefig(buffer, format="png", dpi=dpi)
     write_bytes(path, buffer.getvalue())

@@ -5,19 +5,17 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
-import signal
 import sys
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor
 
 from config import VERSION
 from core.figures import progress_bar
 from core.files import check_writable
+from core.interrupts import held_interrupts
 from core.remarks import remark
 from inference.colorizer import Colorizer
 from media.clip import Clip
@@ -150,7 +148,7 @@ def _write_parts(
     num, state = parts.num_frames, parts.state
     if parts.files:
         watch.first_part(parts.files[0])
-    with _after_the_frame() as stop:
+    with held_interrupts() as stop:
 
         def counted(frames: Iterable[tuple[ColoredFrame, dict[str, Tensor]]]) -> Iterator[ColoredFrame]:
             nonlocal num, state
@@ -170,25 +168,4 @@ def _write_parts(
             if len(parts.files) == 1:
                 watch.first_part(parts.files[0])
             if stop.is_set():
-                raise KeyboardInterrupt
-
-
-@contextlib.contextmanager
-def _after_the_frame() -> Iterator[threading.Event]:
-    """Within the block Ctrl-C only sets the event, so that no work is lost; a second one stops at once."""
-    stop = threading.Event()
-
-    def ask(*_: Any) -> None:
-        if stop.is_set():
-            raise KeyboardInterrupt
-        stop.set()
-
-    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not is_usual or threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    signal.signal(signal.SIGINT, ask)
-    try:
-        yield stop
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+                return
