@@ -222,13 +222,15 @@ The program's own against OpenCV's DIS by preset and size in pixels, each on one
 _SPEED = """## Speed
 
 From the file to the written file, with the weights loaded; gray clips under grain, steady colours. Stages
-run side by side, a core each.
+run side by side, a core each. Measured with the `unet` of before it saw photos larger, the same network as
+`unet_vivid`, which predict takes when nothing is named.
 """
 _EVERY = """### Fewer frames seen
 
 With `--every=N` the model sees each N-th frame alone, and between them the colours follow the motion, which
-is estimated for every frame as before. Processor time at 480p; the scores are the means over every fifth
-frame of the clips in colour.
+is estimated for every frame as before. Processor time at 480p, like the speed above of the
+weights that predict takes when nothing is named; the scores are the means over every fifth frame of the
+clips in colour.
 """
 _OF_ENCODING = ("time", "bytes", "PSNR")
 _ENCODING = """### Encoding
