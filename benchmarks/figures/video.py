@@ -222,8 +222,8 @@ The program's own against OpenCV's DIS by preset and size in pixels, each on one
 _SPEED = """## Speed
 
 From the file to the written file, with the weights loaded; gray clips under grain, steady colours. Stages
-run side by side, a core each. Measured with the `unet` of before it saw photos larger, the same network as
-`unet_vivid`, which predict takes when nothing is named.
+run side by side, a core each. Measured with the `unet` and `unet_vivid` of before they saw photos larger
+(`--encoder_scale`): those of now take longer.
 """
 _EVERY = """### Fewer frames seen
 
