@@ -107,7 +107,7 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
         f"γ at the end: {ends}.\n",
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
     ]
-    if any(row["name"] == "zhang2017" for row in rows):
+    if name == "lineage":
         parts.append("The curve of zhang2017 is with hints, its row in the table without.\n")
     if "cost" in rows[0]:
         parts += _costs(rows, found.get("compared"))
