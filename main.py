@@ -103,7 +103,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return code
     except KeyboardInterrupt:
         return _stop()
-    except Exception as error:  # Ctrl-C during an import may turn into any exception
+    except Exception as error:  # any: Ctrl-C during an import may turn into it; a bug is raised again below
         return _stop() if _comes_of_ctrl_c(error) else _explain(error)
 
 

@@ -20,6 +20,12 @@ def held_interrupts() -> Iterator[threading.Event]:
 
     For work that would be lost, and for libraries in C++ that turn any exception of a callback into one of
     their own, as matplotlib does while it draws.
+
+    Yields:
+        The event, so that the block may end early. In another thread than the main one, or where another
+        handler of SIGINT is set, it is never set and the block changes nothing.
+    Raises:
+        KeyboardInterrupt: Ctrl-C came.
     """
     asked = threading.Event()
 

@@ -168,4 +168,4 @@ def _write_parts(
             if len(parts.files) == 1:
                 watch.first_part(parts.files[0])
             if stop.is_set():
-                return
+                return  # `held_interrupts` raises KeyboardInterrupt now

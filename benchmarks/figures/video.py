@@ -223,14 +223,13 @@ _SPEED = """## Speed
 
 From the file to the written file, with the weights loaded; gray clips under grain, steady colours. Stages
 run side by side, a core each. Measured with the `unet` and `unet_vivid` of before they saw photos larger
-(`--encoder_scale`): those of now take longer.
+(`--encoder_scale`); now their encoder sees twice as many pixels.
 """
 _EVERY = """### Fewer frames seen
 
 With `--every=N` the model sees each N-th frame alone, and between them the colours follow the motion, which
-is estimated for every frame as before. Processor time at 480p, like the speed above of the
-weights that predict takes when nothing is named; the scores are the means over every fifth frame of the
-clips in colour.
+is estimated for every frame as before. Processor time at 480p, like the speed above with
+weights of before; the scores are of those of now, the means over every fifth frame of the clips in colour.
 """
 _OF_ENCODING = ("time", "bytes", "PSNR")
 _ENCODING = """### Encoding

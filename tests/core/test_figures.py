@@ -1,5 +1,8 @@
 """Curves and example photos: drawn, readable, and of what was given."""
 
+import signal
+import time
+
 import numpy as np
 import pytest
 from conftest import DRAW
@@ -52,3 +55,22 @@ def test_examples_show_the_pictures(tmp_path):
     assert centre(colors[0, 0])[0] < centre(colors[0, 1])[0]
     with pytest.raises(ValueError, match="zip"):
         figures.write_examples(tmp_path / "x.png", columns, ["first"])
+
+
+def test_ctrl_c_waits_for_the_drawing(tmp_path):
+    """In matplotlib's C++ it would turn into another error."""
+    finished = []
+
+    class Figure:
+        def savefig(self, *_, **__):
+            signal.raise_signal(signal.SIGINT)
+            time.sleep(0.01)
+            finished.append(True)
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            DRAW(Figure(), tmp_path / "figure.png", 100)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert finished
