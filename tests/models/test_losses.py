@@ -1,11 +1,14 @@
 """Named loss terms and how they are put together."""
 
+from itertools import product
 from urllib.error import URLError
 
+import numpy as np
 import pytest
 import torch
 import torch.hub
 import torch.nn.functional as F
+from scipy.stats import wasserstein_distance
 from skimage.metrics import structural_similarity
 from torch import nn
 from torchvision.models import vgg16
@@ -126,6 +129,32 @@ def test_colorfulness_is_that_of_the_metric_and_its_gradient_brings_it_nearer(no
     term = build_criterion("colorfulness")(vivid, dull_truth)["colorfulness"]
     (gradient,) = torch.autograd.grad(term, vivid)
     assert (gradient * vivid).sum() > 0  # and duller, where it is livelier
+
+
+def test_sliced_wasserstein_is_the_mean_of_scipys_distances_on_each_line(noise):
+    pred = 0.3 * noise.ab
+    lines = [line for line in product((-1, 0, 1), repeat=3) if line > (0, 0, 0) and line != (1, 0, 0)]
+    assert len(lines) == 12
+    found = []
+    for line in np.array(lines) / np.linalg.norm(lines, axis=1)[:, None]:
+        x, y = (
+            np.einsum("nchw,c->nhw", join(noise.L, ab).numpy()[..., ::4, ::4], line)
+            for ab in (pred, noise.ab)
+        )
+        found.append(wasserstein_distance(x.ravel(), y.ravel()) / 128)
+    term = build_criterion("sliced_wasserstein:0.5")(pred, noise)["sliced_wasserstein"]
+    assert term.item() == pytest.approx(0.5 * np.mean(found), rel=1e-4)
+
+
+def test_sliced_wasserstein_asks_for_the_share_of_each_color_whichever_photo_has_it():
+    blue, red = torch.zeros(2, 2, 4, 4), torch.zeros(2, 2, 4, 4)
+    blue[0, 1], red[0, 0], red[1, 1] = -40, 40, -40
+    term = build_criterion("sliced_wasserstein")
+    blue[1, 0] = 40
+    assert term(blue, batch_of(red))["sliced_wasserstein"].item() == pytest.approx(0, abs=1e-6)
+    all_red = torch.zeros(2, 2, 4, 4)
+    all_red[:, 0] = 40
+    assert term(all_red, batch_of(red))["sliced_wasserstein"].item() > 0.05
 
 
 @pytest.fixture(scope="module")
