@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.common import ROOT, machine
 from benchmarks.figures.difference_tables import difference_tables
 from benchmarks.figures.grids import draw_grids
-from benchmarks.figures.set_tables import ROW_KINDS, distance_table, interval, lineup
+from benchmarks.figures.set_tables import ROW_KINDS, choice_table, distance_table, interval, lineup
 from benchmarks.studies.lists import LISTS, RUNS, measure
 from checkpoint import shipped
 from core.device import find_device
@@ -107,6 +107,8 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
         f"γ at the end: {ends}.\n",
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
     ]
+    if (choice := RESULTS / "choice" / f"{name}.json").exists():
+        parts += _choice(read_json(choice))
     if name == "lineage":
         parts.append("The curve of zhang2017 is with hints, its row in the table without.\n")
     if "cost" in rows[0]:
@@ -117,6 +119,12 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
     if "compared" in found:
         parts += difference_tables(found["compared"], [row["name"] for row in rows])
     return parts
+
+
+def _choice(found: dict[str, Any]) -> list[str]:
+    """The rows of an experiment, and more settings of theirs, by what sets of photos are like."""
+    about = f"`{found['command']}` ({_machine(found)}): {found['num_photos']} of the validation photos at "
+    return [f"{about}{found['image_size']} px.\n", choice_table(found)]
 
 
 def _costs(rows: list[dict[str, Any]], compared: dict[str, Any] | None) -> list[str]:

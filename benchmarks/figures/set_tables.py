@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from benchmarks.studies.choose import COLUMNS
 from scoring.samples import FEATURE_DIVERSITY
 from scoring.scorecard import FLOORS
 from scoring.sets import REAL
@@ -39,6 +40,17 @@ def distance_table(cards: Mapping[str, dict[str, Any]]) -> str:
         "true one does, and may be nearer."
     )
     return f"{_markdown(head, rows)}\n\n{seen}\n"
+
+
+def choice_table(found: Mapping[str, Any]) -> str:
+    """Markdown: what `benchmarks.studies.choose` wrote, a row for each of its rows, floor and oracle."""
+    rows = {}
+    for row, values in found["rows"].items():
+        kind = f" ({ROW_KINDS[row]})" if row in ROW_KINDS else ""
+        rows[row.rpartition("/")[2] + kind] = [
+            f"{values[c]:{style}}" if c in values else "" for c, (_, style) in COLUMNS.items()
+        ]
+    return _markdown(["", *(head for head, _ in COLUMNS.values())], rows) + "\n"
 
 
 def lineup(rows: Sequence[Mapping[str, Any]]) -> list[str]:

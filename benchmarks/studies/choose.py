@@ -11,12 +11,15 @@ from __future__ import annotations
 
 import argparse
 import ast
+import shlex
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.common import machine
 from benchmarks.studies.set_scores import distances, features_of_truth, look_at, shift_ratio
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import find_weights
@@ -106,7 +109,8 @@ def print_rows(rows: Mapping[str, Mapping[str, float]]) -> None:
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Score the rows named on the command line, print them and write them down."""
-    args = _parse(argv)
+    given = sys.argv[1:] if argv is None else argv
+    args = _parse(given)
     stored = read_config(args.run)
     if not stored:
         raise UserError(f"--run={args.run} is no run: name the folder of one")
@@ -126,7 +130,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     found = score_rows(rows, loader)
     print(f"\n{len(loader)} validation photos of {args.run} at {config.image_size} px")
     print_rows(found)
-    about = {"num_photos": len(loader), "image_size": config.image_size, "definitions": DEFINITIONS}
+    about: dict[str, Any] = {
+        "command": f"python -m benchmarks.studies.choose {shlex.join(given)}",
+        "machine": machine(loader.device.type),
+        "num_photos": len(loader),
+        "image_size": config.image_size,
+        "definitions": DEFINITIONS,
+    }
     files = {row: loaded.sha256 for row, loaded in rows.items()}
     write_json(args.json, about | {"weights_sha256": files, "rows": found})
     print(f"written: {args.json}")
@@ -140,7 +150,7 @@ def _value(text: str) -> Any:
         return text
 
 
-def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
+def _parse(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("rows", nargs="+", metavar="ROW", help="PATH or PATH:setting=value,...")
     parser.add_argument("--run", type=Path, required=True, help="the run whose validation photos are taken")

@@ -44,10 +44,11 @@ class Experiment:
     common: str = "--recipe=best --split_ratio=0.94,0.06,0"
 
 
-_JUDGED = (
+_ON = (
     f"--init_weights={RUNS}/lively/mean --heads=mean --epochs=1 --lr=0.0003 "
-    "--loss=delta_e:1,chroma:2,features:0.5,colorfulness:1"
+    "--loss=delta_e:1,chroma:2,features:0.5"
 )
+_JUDGED = f"{_ON},colorfulness:1"
 
 EXPERIMENTS = {
     "recipes": Experiment(
@@ -97,7 +98,7 @@ EXPERIMENTS = {
         },
         common="--recipe=best --preset=small --min_crop=0.8 --split_ratio=0.94,0.06,0",
     ),
-    # The last two go on from the first, whose folder of a run is named.
+    # The last three go on from the first, whose folder of a run is named.
     "lively": Experiment(
         "Colours as their mean, as a distribution, or judged by features",
         {
@@ -105,6 +106,7 @@ EXPERIMENTS = {
             "bins": "--heads=bins",
             "mean and bins": "--heads=both",
             "mean, then features": _JUDGED,
+            "mean, then features and shares of colours": f"{_ON},sliced_wasserstein:1.5",
             "mean, then features and discriminator": f"{_JUDGED} --adversarial=0.03 --head_start=30",
         },
         common="--model=unet --recipe=best --warmup=0 --loss=delta_e:1,chroma:2 --split_ratio=0.9,0.1,0",

@@ -9,9 +9,10 @@ from torch import nn
 import evaluate
 from benchmarks.figures import results
 from benchmarks.figures.difference_tables import difference_tables
-from benchmarks.figures.set_tables import distance_table, lineup
+from benchmarks.figures.set_tables import choice_table, distance_table, lineup
 from benchmarks.ship_weights import mean_of
 from benchmarks.studies import lists
+from benchmarks.studies.choose import COLUMNS
 from benchmarks.studies.experiments import EXPERIMENTS
 from checkpoint.file import save_weights
 from core.files import read_json
@@ -193,6 +194,16 @@ def test_distances_of_a_model_that_draws():
     assert lines[2:4] == [
         "| drawer | 10.0 ± 0.5 | 0.010 [0.000, 0.100] |",
         "| drawer, one drawing | 20.0 | 0.020 [0.000, 0.100] |",
+    ]
+
+
+def test_what_choose_found_is_a_table():
+    values = dict.fromkeys(COLUMNS, 1.5)
+    rows = {"runs/a/mean": values, "runs/a/bins:vividness=1": values, "gray": {"frechet": 9.0}}
+    assert choice_table({"rows": rows}).splitlines()[2:] == [
+        "| mean | +1.50 | +1.50 | 1.50 | 1.50 | 1.500 | 1.5 |",
+        "| bins:vividness=1 | +1.50 | +1.50 | 1.50 | 1.50 | 1.500 | 1.5 |",
+        "| gray (floor) |  |  |  |  |  | 9.0 |",
     ]
 
 
