@@ -3,7 +3,8 @@
     python -m benchmarks.ship_weights runs/model1 --name=model1 --photos=FOLDER --data="5000 photos of ..."
 
 Of several runs, each gone on from the one before, the mean of the best weights is taken (Wortsman et al.
-2022, "Model soups"), in which a run that is named several times counts as often. It is rounded to half
+2022, "Model soups"), in which a run that is named several times counts as often. Means are duller than what
+they are of: --chroma=1.16 makes the colours of a unet livelier again by that factor. It is rounded to half
 precision, scored as it is then on the test list of scenes of FOLDER, and written to weights/NAME.safetensors
 with what it was trained on, its terms and its scores; the list of sums follows, and the history of the runs
 goes to docs/results/training.json.
@@ -17,11 +18,13 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import nn
 
 from benchmarks.figures.results import RESULTS
 from benchmarks.studies.lists import LISTS, score_list
 from checkpoint import shipped
 from checkpoint.file import load_weights, save_weights
+from core.errors import UserError
 from core.files import read_csv, read_json, sha256, write_json, write_text
 from core.runs import BEST, HISTORY
 from models.base import ColorizationModel
@@ -32,14 +35,18 @@ TERMS = (
 )
 
 
-def ship(run_dirs: Sequence[Path], name: str, photos: Path, data: str) -> Path:
+def ship(run_dirs: Sequence[Path], name: str, photos: Path, data: str, chroma: float = 1.0) -> Path:
     """Write weights/<name>.safetensors and the list of sums; returns the file."""
     found = [load_weights(run_dir / BEST) for run_dir in run_dirs]
     best = found[-1]
     info = best.info | {"mean_of": [{"sha256": weights.sha256} for weights in found]}
     path = shipped.FOLDER / f"{name}.safetensors"
     half = run_dirs[-1] / f"{name}.safetensors"
-    model = mean_of([weights.model for weights in found]).to(torch.float16)
+    mean = mean_of([weights.model for weights in found])
+    if chroma != 1:
+        scale_colors(mean, chroma)
+        info["colors_times"] = chroma
+    model = mean.to(torch.float16)
     save_weights(half, best.name, model, info)
     card = score_list("scenes", half, photos)
     metrics: dict[str, Any] = {"list": LISTS["scenes"], "num_photos": card["num_photos"]}
@@ -64,6 +71,20 @@ def mean_of(models: Sequence[ColorizationModel]) -> ColorizationModel:
     return models[-1]
 
 
+@torch.no_grad()
+def scale_colors(model: ColorizationModel, factor: float) -> None:
+    """Multiply the colours of the mean head of a unet by a factor, in its weights: their hues stay.
+
+    Raises:
+        UserError: the model has no such head.
+    """
+    head = getattr(model, "mean_head", None)
+    if not isinstance(head, nn.Conv2d) or head.bias is None:
+        raise UserError("--chroma: only for a unet with a mean head")
+    head.weight *= factor
+    head.bias *= factor
+
+
 def _keep_history(name: str, run_dirs: Sequence[Path]) -> None:
     path = RESULTS / "training.json"
     rows = {row["name"]: row for row in read_json(path)["rows"]} if path.exists() else {}
@@ -79,6 +100,9 @@ if __name__ == "__main__":
     parser.add_argument("--name", default="model1")
     parser.add_argument("--photos", type=Path, required=True)
     parser.add_argument("--data", required=True, help="what the weights were trained on, in words")
+    parser.add_argument(
+        "--chroma", type=float, default=1.0, help="factor of the colours (default %(default)s)"
+    )
     args = parser.parse_args()
-    written = ship(args.run_dirs, args.name, args.photos, args.data)
+    written = ship(args.run_dirs, args.name, args.photos, args.data, args.chroma)
     print(f"{written}: {written.stat().st_size / 1e6:.1f} MB")

@@ -10,15 +10,17 @@ import evaluate
 from benchmarks.figures import results
 from benchmarks.figures.difference_tables import difference_tables
 from benchmarks.figures.set_tables import choice_table, distance_table, lineup
-from benchmarks.ship_weights import mean_of
+from benchmarks.ship_weights import mean_of, scale_colors
 from benchmarks.studies import lists
 from benchmarks.studies.choose import COLUMNS
 from benchmarks.studies.experiments import EXPERIMENTS
 from checkpoint.file import save_weights
+from core.errors import UserError
 from core.files import read_json
 from data.batch import Batch
 from data.color import rgb_to_lab
 from main import parse
+from models.inputs import Inputs
 from scoring.scorecard import score_batch, summarize
 
 
@@ -227,6 +229,17 @@ def test_every_training_of_an_experiment_is_a_valid_command(name):
     experiment = EXPERIMENTS[name]
     for own in experiment.rows.values():
         parse(["--mode=train", *experiment.common.split(), *own.split()])
+
+
+def test_livelier_by_a_factor():
+    torch.manual_seed(0)
+    model = small_model("unet").eval()
+    L = torch.rand(1, 1, 32, 32) * 100
+    plain = model.predict(Inputs(L))
+    scale_colors(model, 1.5)
+    torch.testing.assert_close(model.predict(Inputs(L)), 1.5 * plain)
+    with pytest.raises(UserError, match="mean head"):
+        scale_colors(small_model("model1"), 1.5)
 
 
 def test_mean_of_weights_by_hand():
