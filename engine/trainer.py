@@ -23,7 +23,7 @@ from core.figures import progress_bar
 from core.runs import BEST, LAST
 from data.batch import Batch
 from data.loader import epoch_seed
-from data.manifest import Manifest
+from data.manifest import SPLITS, Manifest
 from data.pipeline import make_loader
 from engine.batch_norm import synchronize_batch_norm
 from engine.early_stopping import best_epoch, is_finished
@@ -229,7 +229,7 @@ class Trainer:
             # Without the speed, so that equal runs write equal bytes.
             "validation": {key: value for key, value in row.items() if key != "images_per_s"},
             "training": self.config.training_settings(),
-            "num_photos": self.manifest.counts(),
+            "num_photos": {s: len(self.manifest.of(s, self.config.max_photos)) for s in SPLITS},
             "initial_weights": self.origin,
             "manifest_sha256": self.manifest.sha256,
             "versions": versions(),

@@ -233,6 +233,11 @@ def test_too_few_photos_to_train(cli, photos, tmp_path, flag):
     assert "at least 2 photos" in outcome.error
 
 
+def test_weights_say_how_many_photos_they_were_trained_on(cli, photos, tmp_path):
+    assert cli(*arguments(photos, tmp_path / "run", "--epochs=1", "--max_photos=3")).code == 0
+    assert load_weights(tmp_path / "run" / BEST).info["num_photos"]["train"] == 3
+
+
 def test_no_test_split(cli, photos, tmp_path):
     outcome = cli(*arguments(photos, tmp_path / "run", "--epochs=1", "--split_ratio=0.8,0.2,0"))
     assert outcome.code == 0

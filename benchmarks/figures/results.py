@@ -104,7 +104,7 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
         f"{card['num_photos']} validation photos at {card['image_size']} px, {epochs} epochs. "
         f"Flags of one row: {own}.{_other_machines(machines)}\n",
         table({row["name"]: row["card"] for row in rows}),
-        f"γ at the end: {ends}.\n",
+        *([f"γ at the end: {ends}.\n"] if ends else []),
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
     ]
     if (choice := RESULTS / "choice" / f"{name}.json").exists():
