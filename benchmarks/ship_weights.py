@@ -3,11 +3,11 @@
     python -m benchmarks.ship_weights runs/model1 --name=model1 --photos=FOLDER --data="5000 photos of ..."
 
 Of several runs, each gone on from the one before, the mean of the best weights is taken (Wortsman et al.
-2022, "Model soups"), in which a run that is named several times counts as often. Means are duller than what
-they are of: --chroma=1.16 makes the colours of a unet livelier again by that factor. It is rounded to half
-precision, scored as it is then on the test list of scenes of FOLDER, and written to weights/NAME.safetensors
-with what it was trained on, its terms and its scores; the list of sums follows, and the history of the runs
-goes to docs/results/training.json.
+2022, "Model soups"), in which a run that is named several times counts as often. --chroma=1.16
+multiplies the colours of a unet by that factor. It is rounded to half precision, scored as it is then on
+the test list of scenes of FOLDER, and written to weights/NAME.safetensors with what it was trained on,
+its terms and its scores; the list of sums follows, and the history of the runs goes to
+docs/results/training.json.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from benchmarks.figures.results import RESULTS
 from benchmarks.studies.lists import LISTS, score_list
@@ -28,6 +27,7 @@ from core.errors import UserError
 from core.files import read_csv, read_json, sha256, write_json, write_text
 from core.runs import BEST, HISTORY
 from models.base import ColorizationModel
+from models.unet import UNet
 
 TERMS = (
     "for research use: the sources of the photographs state no terms for them, or research use; the "
@@ -78,11 +78,10 @@ def scale_colors(model: ColorizationModel, factor: float) -> None:
     Raises:
         UserError: the model has no such head.
     """
-    head = getattr(model, "mean_head", None)
-    if not isinstance(head, nn.Conv2d) or head.bias is None:
+    if not isinstance(model, UNet) or model.mean_head is None:
         raise UserError("--chroma: only for a unet with a mean head")
-    head.weight *= factor
-    head.bias *= factor
+    for parameter in model.mean_head.parameters():
+        parameter.mul_(factor)
 
 
 def _keep_history(name: str, run_dirs: Sequence[Path]) -> None:

@@ -88,17 +88,18 @@ def colorfulness_error(ab: Tensor, batch: Batch) -> Tensor:
 def sliced_wasserstein(ab: Tensor, batch: Batch) -> Tensor:
     """Wasserstein-1 distance / 128 of the distributions of (L*, a*, b*) over all pixels of the batch, sliced.
 
-    The mean over 12 fixed lines through the colour space (Bonneel et al. 2015, equation 7, with p = 1). Where
-    many colours are possible, terms for each photo let all take the likeliest, and one that asks for more
-    chroma makes that louder: all dark clothes turn red. This one asks the batch for the true share of each
-    colour at each lightness, whichever photo has it.
+    The mean over 12 fixed lines through the colour space (Bonneel et al. 2015, with p = 1). Where many
+    colours are possible, terms for each photo let all take the likeliest, and one that asks for more chroma
+    makes that louder: all dark clothes turn red. This one asks the batch for the true share of each colour at
+    each lightness, whichever photo has it. So it is no mean over photos: with `--grad_accum`, and in several
+    processes, each part is compared by itself.
     """
     pred, target = (_projected(join(batch.L, colors)) for colors in (ab, batch.ab))
     return (pred.sort(dim=0).values - target.sort(dim=0).values).abs().mean() / AB_SCALE
 
 
 Term = Callable[[Tensor, Batch], Tensor]
-"""(predicted ab (N, 2, H, W), CIELAB units; the batch with the true ones) -> (), a mean."""
+"""(predicted ab (N, 2, H, W), CIELAB units; the batch with the true ones) -> ()."""
 
 LOSSES: dict[str, Term | type[PerceptualLoss | FeatureLoss]] = {
     "mse": mse,

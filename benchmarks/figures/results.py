@@ -107,10 +107,10 @@ def _experiment(name: str, found: dict[str, Any]) -> list[str]:
         *([f"γ at the end: {ends}.\n"] if ends else []),
         f"![validation PSNR above gray over the epochs](results/{name}.png)\n",
     ]
-    if (choice := RESULTS / "choice" / f"{name}.json").exists():
-        parts += _choice(read_json(choice))
     if name == "lineage":
         parts.append("The curve of zhang2017 is with hints, its row in the table without.\n")
+    if (choice := RESULTS / "choice" / f"{name}.json").exists():
+        parts += _choice(read_json(choice))
     if "cost" in rows[0]:
         parts += _costs(rows, found.get("compared"))
     if "lists" in rows[0]:

@@ -28,11 +28,10 @@ def distance_table(cards: Mapping[str, dict[str, Any]]) -> str:
         if "drawn" in card["frechet"]:
             rows[f"{name}, one drawing"] = [f"{card['frechet']['drawn']:.1f}", _kid(card, "drawn")]
     for name in (*FLOORS, REAL):
-        title = "true photos, a half to the other" if name == REAL else f"{name} ({ROW_KINDS[name]})"
-        rows[title] = [f"{newest['frechet'][name]:.1f}", _kid(newest, name)]
+        rows[_title(name)] = [f"{newest['frechet'][name]:.1f}", _kid(newest, name)]
     if not any("kid" in card for card in cards.values()):
         rows = {name: cells[:1] for name, cells in rows.items()}
-    head = ["", "Fréchet distance ↓", "KID ↓"][: 1 + len(rows[title])]
+    head = ["", "Fréchet distance ↓", "KID ↓"][: 1 + len(rows[_title(REAL)])]
     num = newest["num_photos"]
     seen = (
         f"Features of {newest['features']}, its file {newest['features_sha256']}. The last row is of other "
@@ -46,11 +45,23 @@ def choice_table(found: Mapping[str, Any]) -> str:
     """Markdown: what `benchmarks.studies.choose` wrote, a row for each of its rows, floor and oracle."""
     rows = {}
     for row, values in found["rows"].items():
-        kind = f" ({ROW_KINDS[row]})" if row in ROW_KINDS else ""
-        rows[row.rpartition("/")[2] + kind] = [
+        rows[_choice_title(row)] = [
             f"{values[c]:{style}}" if c in values else "" for c, (_, style) in COLUMNS.items()
         ]
     return _markdown(["", *(head for head, _ in COLUMNS.values())], rows) + "\n"
+
+
+def _choice_title(row: str) -> str:
+    """'runs/x/mean__then_features:vividness=1' -> 'mean, then features: vividness=1'."""
+    if row in ROW_KINDS or row == REAL:
+        return _title(row)
+    folder, colon, settings = row.rpartition("/")[2].partition(":")
+    return folder.replace("__", ", ").replace("_", " ") + (f"{colon} {settings}" if colon else "")
+
+
+def _title(row: str) -> str:
+    """Title of a floor, an oracle, or of `REAL`."""
+    return "true photos, a half to the other" if row == REAL else f"{row} ({ROW_KINDS[row]})"
 
 
 def lineup(rows: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -73,7 +84,7 @@ def lineup(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     if not of_sets:
         return []
     lines["gray (floor)"] = ["+0.00"] * len(_LISTS) + _distances(of_sets[-1], "gray")
-    lines["true photos, a half to the other"] = [_DASH] * len(_LISTS) + _distances(of_sets[-1], REAL)
+    lines[_title(REAL)] = [_DASH] * len(_LISTS) + _distances(of_sets[-1], REAL)
     parts = [
         "Side by side: PSNR above gray in dB, and the distances of scenes, life and objects together. "
         f"{_DASH}: never measured.\n",

@@ -201,10 +201,10 @@ def test_distances_of_a_model_that_draws():
 
 def test_what_choose_found_is_a_table():
     values = dict.fromkeys(COLUMNS, 1.5)
-    rows = {"runs/a/mean": values, "runs/a/bins:vividness=1": values, "gray": {"frechet": 9.0}}
+    rows = {"runs/a/mean__then_b": values, "runs/a/bins:vividness=1": values, "gray": {"frechet": 9.0}}
     assert choice_table({"rows": rows}).splitlines()[2:] == [
-        "| mean | +1.50 | +1.50 | 1.50 | 1.50 | 1.500 | 1.5 |",
-        "| bins:vividness=1 | +1.50 | +1.50 | 1.50 | 1.50 | 1.500 | 1.5 |",
+        "| mean, then b | +1.50 | +1.50 | 1.50 | 1.50 | 1.500 | 1.5 |",
+        "| bins: vividness=1 | +1.50 | +1.50 | 1.50 | 1.50 | 1.500 | 1.5 |",
         "| gray (floor) |  |  |  |  |  | 9.0 |",
     ]
 

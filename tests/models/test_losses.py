@@ -147,14 +147,13 @@ def test_sliced_wasserstein_is_the_mean_of_scipys_distances_on_each_line(noise):
 
 
 def test_sliced_wasserstein_asks_for_the_share_of_each_color_whichever_photo_has_it():
-    blue, red = torch.zeros(2, 2, 4, 4), torch.zeros(2, 2, 4, 4)
-    blue[0, 1], red[0, 0], red[1, 1] = -40, 40, -40
-    term = build_criterion("sliced_wasserstein")
-    blue[1, 0] = 40
-    assert term(blue, batch_of(red))["sliced_wasserstein"].item() == pytest.approx(0, abs=1e-6)
+    truth = torch.zeros(2, 2, 4, 4)
+    truth[0, 0], truth[1, 1] = 40, -40  # one photo red, one blue
     all_red = torch.zeros(2, 2, 4, 4)
     all_red[:, 0] = 40
-    assert term(all_red, batch_of(red))["sliced_wasserstein"].item() > 0.05
+    term = build_criterion("sliced_wasserstein")
+    assert term(truth.flip(0), batch_of(truth))["sliced_wasserstein"].item() == pytest.approx(0, abs=1e-6)
+    assert term(all_red, batch_of(truth))["sliced_wasserstein"].item() > 0.05
 
 
 @pytest.fixture(scope="module")
