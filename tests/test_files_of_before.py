@@ -29,7 +29,9 @@ FIXTURE = Path(__file__).parent / "fixtures" / "run_of_2026-11.tar.xz"
 @pytest.fixture
 def before(tmp_path):
     with tarfile.open(FIXTURE) as archive:
-        archive.extractall(tmp_path, filter="data")
+        # As a keyword it is unknown before Python 3.11.4.
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)
+        archive.extractall(tmp_path)
     return tmp_path
 
 

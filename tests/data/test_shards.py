@@ -56,9 +56,11 @@ def unpacked(shards, tmp_path):
     folder = tmp_path / "unpacked"
     for path in shards.iterdir():
         with tarfile.open(path) as tar:
+            # As a keyword it is unknown before Python 3.11.4.
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)
             for member in tar:
                 if member.name.count(".") == 1 and member.name.endswith(".png"):
-                    tar.extract(member, folder / path.name, filter="data")
+                    tar.extract(member, folder / path.name)
     return folder
 
 
