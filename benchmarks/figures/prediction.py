@@ -143,7 +143,7 @@ What `--mode=predict` does to a photo, measured. Written by `python -m benchmark
 JSON files in [`prediction/`](prediction). How fast it is stands in [performance.md](performance.md), how good
 the colours are in [results.md](results.md).
 
-Sizes and views were measured with the `unet_vivid` of before it saw photos larger (`--encoder_scale`).
+The sizes were measured with the `unet_vivid` of before it saw photos larger (`--encoder_scale`).
 """
 _UPSAMPLING = """## Colours along the edges
 
