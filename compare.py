@@ -14,10 +14,14 @@ from torch import Tensor
 from checkpoint.file import LoadedModel, load_weights
 from checkpoint.shipped import find_weights
 from config import Config
+from core.data_config import DataConfig
 from core.device import find_device, reuse_freed_memory
 from core.distributed import world
 from core.errors import UserError
 from core.files import write_csv, write_json, write_text
+from core.predict_config import PredictConfig
+from core.settings import names_for
+from core.train_config import TrainConfig
 from data.listing import photos_at
 from data.pipeline import open_split
 from data.protocols import with_protocol
@@ -49,7 +53,10 @@ _SHOWN = tuple(name for name in paired.COMPARED if name != "mse")  # equivalent 
 _TAKEN = (*FLOORS, "photo")  # names of other rows and columns, which a model's label must not have
 _FLOOR = "gray"  # the floor that every model is compared with
 _ROUNDS = 7
-_OF_SCORES = ("data_dir", "split", "run_dir", "protocol", "set_scores", "samples")  # flags for scores only
+_IN_BOTH = {"image_size", "resize", "max_pixels", "max_photos"}
+_OF_SCORES = {*names_for(DataConfig, "compare"), *names_for(TrainConfig, "compare")} - _IN_BOTH
+_OF_SCORES |= {"run_dir", "samples"}
+_OF_PICTURES = {*names_for(PredictConfig, "compare"), "blind"} - _OF_SCORES
 _MAX_PHOTOS = 20  # in a picture
 
 
@@ -71,9 +78,11 @@ def run(config: Config) -> int:
             "and two models or more in --compare"
         )
     if config.image_path is None:
+        for flag in sorted(_OF_PICTURES & config.given):
+            raise UserError(f"--{flag} is for a picture, of --image_path, not for scores: leave it out")
         return _score(config, models)
-    if clash := next((flag for flag in _OF_SCORES if flag in config.given), None):
-        raise UserError(f"--image_path asks for a picture, --{clash} for scores: leave one of them out")
+    for flag in sorted(_OF_SCORES & config.given):
+        raise UserError(f"--image_path asks for a picture, --{flag} for scores: leave one of them out")
     return _draw(config, config.image_path, models)
 
 

@@ -135,7 +135,7 @@ def about(config: Config, manifest: Manifest, num_photos: int) -> dict[str, Any]
     """The entries of metrics.json on the photos and on how they were scored."""
     return {
         "num_photos": num_photos,
-        "limit": config.max_photos,
+        "max_photos": config.max_photos,
         "image_size": config.image_size,
         "resize": config.resize,
         "definitions": DEFINITIONS,

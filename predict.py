@@ -19,6 +19,7 @@ from core.settings import check_kind
 from inference.colorizer import Colorizer
 from inference.corrector import Corrector
 from inference.folder import FolderJob, color_photos, default_output, files_to_color
+from inference.outputs import check_model_flags
 from inference.painter import Painter
 from inference.pipes import PIPE, through_pipes
 from inference.predict_photo import run_photo
@@ -89,6 +90,7 @@ def _run_folder(config: Config, folder: Path, tell: Tell) -> int:
     check_one_size(config, "folder", folder)
     folder, output = folder.resolve(), (config.output_dir or default_output(folder)).resolve()
     files = files_to_color(folder, output, recursive=config.recursive)
+    check_model_flags(config)
     loaded = None
     if config.model in WITHOUT_WEIGHTS:
         if config.album:

@@ -129,6 +129,11 @@ def serving(*flags: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
             process.terminate()
 
 
+def gray_photo(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
+    """A photo enlarged and without its colours, in RGB as most scans are: colours of its own would stay."""
+    return Image.fromarray(pixels).resize(size, Image.Resampling.BICUBIC).convert("L").convert("RGB")
+
+
 def write_photos(folder: Path, num: int, size: int = 256) -> None:
     """Write JPEG photos of `size` pixels: crops of those that scikit-image ships, no two the same."""
     sources = [skimage.data.astronaut(), skimage.data.coffee(), skimage.data.chelsea(), skimage.data.rocket()]

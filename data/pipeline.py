@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -12,7 +14,7 @@ import torch
 from config import Config
 from core.distributed import main_first, world
 from core.errors import UserError
-from core.runs import MANIFEST, PACK, REJECTED, read_config, restore
+from core.runs import CONFIG, MANIFEST, PACK, REJECTED, read_config, restore
 from data.listing import DATASETS, Listing, download_places, list_photos
 from data.loader import PhotoLoader
 from data.manifest import Entry, Manifest, read_manifest
@@ -25,13 +27,34 @@ log = logging.getLogger(__name__)
 
 
 def open_listing(config: Config) -> Listing:
-    """List --data_dir; with --download, download Places365 into it first."""
+    """List --data_dir, without the pictures of runs; with --download, download Places365 into it first.
+
+    Raises:
+        UserError: there is no photo.
+    """
     if config.download and config.data_dir in DATASETS:
         raise UserError(f"--download fetches nothing for --data_dir={config.data_dir}: leave it out")
     if config.download and not config.dry_run:
         with main_first():
             download_places(Path(config.data_dir))
-    return list_photos(config.data_dir)
+    return _without_runs(list_photos(config.data_dir), config.run_path)
+
+
+def _without_runs(listing: Listing, run_path: Path) -> Listing:
+    """Leave out the folders of runs below the photos' folder: this run's, and those with a run's files."""
+    root, own = Path(listing.root), run_path.absolute()
+
+    @functools.cache
+    def is_of_run(folder: Path) -> bool:
+        if root not in folder.parents:
+            return False
+        is_run = folder == own or ((folder / CONFIG).is_file() and (folder / MANIFEST).is_file())
+        return is_run or is_of_run(folder.parent)
+
+    photos = tuple(photo for photo in listing.photos if not is_of_run(photo.path.parent))
+    if not photos:
+        raise UserError(f"--data_dir={root} holds no photo but those of runs: name another folder")
+    return replace(listing, photos=photos)
 
 
 def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Manifest:

@@ -7,6 +7,7 @@ colored already, or on the number of processes.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -19,6 +20,7 @@ from torch import Tensor
 from core.distributed import num_cores
 from core.errors import UserError
 from core.figures import progress_bar
+from core.remarks import keeping_remarks
 from inference.chroma import Chroma
 from inference.folder import PIXELS_PER_CORE, PixelBudget
 from inference.model_view import lightness_seen
@@ -43,15 +45,21 @@ class Album:
     """
 
     def __init__(
-        self, paths: Iterable[Path], predict: PredictChroma, read: Callable[[Path], Picture]
+        self,
+        paths: Iterable[Path],
+        predict: PredictChroma,
+        read: Callable[[Path], Picture],
+        *,
+        max_pixels: int,
     ) -> None:
         """
         Args:
             paths: of all photos; files of several pictures are in no series.
             predict: predicts the colours of a photo.
             read: reads a photo; those for which it raises a UserError are in no series.
+            max_pixels: larger photos are in no series.
         """
-        self._predict, self._read = predict, read
+        self._predict, self._read, self._max_pixels = predict, read, max_pixels
         self._remembered = functools.lru_cache(_OPEN_SERIES)(self._remember)
         # Every process does this for all photos, since each has to know all series.
         self.first = series(self._places(sorted(paths)))
@@ -76,13 +84,13 @@ class Album:
         encoder, budget = shipped_encoder(), PixelBudget(PIXELS_PER_CORE * num_cores())
 
         def shown(path: Path) -> Tensor | None:
-            try:
-                if find_pages(path).num > 1:
+            # What is wrong with it is told when it is colored.
+            with contextlib.suppress(UserError), keeping_remarks(is_quiet=True):
+                if find_pages(path, max_pixels=self._max_pixels).num > 1:
                     return None
                 with budget.hold(count_pixels(path)):
                     return places_of(lightness_seen(self._read(path), (_SIDE, _SIDE)), encoder)
-            except UserError:  # it is reported when the photo is colored
-                return None
+            return None
 
         with (
             progress_bar("comparing", len(paths)) as bar,
@@ -94,8 +102,10 @@ class Album:
                     yield path, places
 
     def _remember(self, path: Path) -> Impression:
-        original = self._read(path)
-        return _impression(original, self._predict(original))
+        # Remarks on it belong to it, not to the photo that is being colored.
+        with keeping_remarks(is_quiet=True):
+            original = self._read(path)
+            return _impression(original, self._predict(original))
 
 
 def series(photos: Iterable[tuple[Path, Tensor]]) -> dict[Path, Path]:

@@ -59,10 +59,10 @@ class FolderJob:
             PlaceError: the place cannot be written.
         """
         name = path.relative_to(self.folder).as_posix()
-        series = self.series[path].relative_to(self.folder).as_posix() if path in self.series else ""
         if is_there and not self.overwrite:
-            result = Result(name, "skipped", "", "", 0.0, *self.report.made_by(name), series)
+            result = self.report.skipped(name)
         else:
+            series = self.series[path].relative_to(self.folder).as_posix() if path in self.series else ""
             start = time.monotonic()
             with keeping_remarks() as remarks:
                 reason = _attempt(color, path, target)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from media.picture import WHITE_LEVEL, Box, check_size, load_picture, to_dtype
 
 _OPAQUE = 128
 _KEYS = {"x", "y", "color", "radius"}
+_MOST_PIXELS = 10**9
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -157,8 +157,9 @@ def _parse(point: Any, size: tuple[int, int], name: str) -> Point:
     if not isinstance(color, str) or not _COLOR.fullmatch(color):
         raise UserError(f"{name} has no colour: color must be written #rrggbb")
     x, y, radius = (point.get(key, 0) for key in ("x", "y", "radius"))
-    if not all(type(v) in (int, float) and math.isfinite(v) and v >= 0 for v in (x, y, radius)):
-        raise UserError(f"{name}: x, y and radius must be numbers of pixels from 0 on")
+    # JSON has integers of 400 digits, which are no float.
+    if not all(type(v) in (int, float) and 0 <= v <= _MOST_PIXELS for v in (x, y, radius)):
+        raise UserError(f"{name}: x, y and radius must be numbers of pixels from 0 to {_MOST_PIXELS:,}")
     if x >= size[0] or y >= size[1]:
         raise UserError(f"{name} at x={x:g}, y={y:g} is outside the photo, which is {size[0]}x{size[1]}")
     return Point(float(x), float(y), color, float(radius))

@@ -14,7 +14,10 @@ from media.pages import Pages
 from models.registry import WITHOUT_WEIGHTS
 
 _ONE_PICTURE = ("save_chroma", "save_confidence", "apply_chroma", "hints", "mask")
-_OF_MODELS = ("save_chroma", "save_confidence", "samples", "sample_seed", "prompt", "render_sizes")
+_OF_MODELS = (
+    *("save_chroma", "save_confidence", "samples", "sample_seed", "prompt"),
+    *("weights", "image_size", "resize", "render_size", "views"),
+)
 _READ = ("weights", "apply_chroma", "hints", "mask", "reference")
 
 
@@ -43,6 +46,14 @@ def check_flags(config: Config, photo: Path, pages: Pages) -> None:
         photo_format(config.save_confidence)
     if config.save_chroma:
         check_ending(config.save_chroma)
+    check_model_flags(config)
+
+
+def check_model_flags(config: Config) -> None:
+    """
+    Raises:
+        UserError: a flag is for a model, or for two, and what colors is none.
+    """
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         _check_without_model(config)
     if config.blend and (config.samples or config.model in WITHOUT_WEIGHTS):
@@ -86,9 +97,8 @@ def check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Pat
 
 
 def _check_without_model(config: Config) -> None:
-    for name in _OF_MODELS:
-        if getattr(config, name) not in (None, ()):
-            flag = "render_size" if name == "render_sizes" else name
+    for flag in (*_OF_MODELS, *config.model_settings):
+        if flag in config.given or flag in config.model_settings:
             raise UserError(f"{_stands_for_model(config)} takes no model: leave --{flag} out")
 
 

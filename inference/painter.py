@@ -54,7 +54,8 @@ class Painter:
         self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
-            self.album = Album(paths, partial(self._predict, colorizer), partial(load_original, config))
+            predict, read = partial(self._predict, colorizer), partial(load_original, config)
+            self.album = Album(paths, predict, read, max_pixels=config.max_pixels)
 
     @property
     def about(self) -> str:
@@ -122,7 +123,7 @@ class Painter:
         Raises:
             UserError: it cannot be read, colored or written.
         """
-        pages = find_pages(path)
+        pages = find_pages(path, max_pixels=self.config.max_pixels)
         self.write(path, targets_of(target, pages), self._color_pages(path, pages), pages)
 
     def write(

@@ -93,7 +93,7 @@ def _target(config: Config, folder: Path) -> Path:
     assert photo is not None
     if kind_of(photo) == "clip":
         raise UserError(f"{photo} is a clip, and clips do not go through pipes: name a file to write")
-    pages = find_pages(photo)  # it reports a file that is no photo
+    pages = find_pages(photo, max_pixels=config.max_pixels)  # it reports a file that is no photo
     ending = f".{config.format}" if config.format else written_ending(photo)
     target = folder / f"{_OUTPUT}{ending}"
     if len(targets_of(target, pages)) > 1:

@@ -67,7 +67,7 @@ def plan_photo(config: Config, photo: Path) -> Plan:
         if is_clip(config.output_path):
             raise UserError(f"{photo} is a photo, and {config.output_path} would be a clip: name a picture")
         photo_format(config.output_path)
-    pages = find_pages(photo)
+    pages = find_pages(photo, max_pixels=config.max_pixels)
     output = output_of(config, photo, pages)
     check_flags(config, photo, pages)
     check_places(config, photo, _targets(config, output, pages))

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,10 @@ class Report:
             write_csv(self._path, [asdict(row) for row in self._earlier.values()], COLUMNS)
         barrier()
 
-    def made_by(self, name: str) -> tuple[str, str]:
-        """The weights and settings with which an existing output was made, or ''."""
-        row = self._earlier.get(name)
-        return (row.weights, row.settings) if row else ("", "")
+    def skipped(self, name: str) -> Result:
+        """The result of a file whose output exists: the row of the run that made it, if it is known."""
+        earlier = self._earlier.get(name, Result(name, "skipped"))
+        return replace(earlier, status="skipped", reason="")
 
     def add(self, result: Result) -> None:
         """Record the result of a file.

@@ -53,6 +53,7 @@ def _load(image: Image.Image, number: int) -> None:
 def _percent(image: Image.Image) -> int:
     """Percentage of the rows that were decoded: those above the plain area that a decoder leaves below."""
     rows = np.asarray(image).reshape(image.height, -1)
-    is_plain = (rows == rows[-1]).all(axis=1) & (np.ptp(rows[-1].reshape(image.width, -1), axis=0) == 0).all()
+    last = rows[-1].reshape(image.width, -1)
+    is_plain = (rows == rows[-1]).all(axis=1) & (last == last[0]).all()
     filled = np.flatnonzero(~is_plain)
     return round(100 * (filled[-1] + 1) / image.height) if filled.size else 0

@@ -22,8 +22,7 @@ from media.formats import HEIF_BRANDS, WRITTEN, kind_of_bytes
 from media.library_lines import reading
 from media.metadata import profile_of
 
-# What Pillow's decoders raise on broken files; each was seen when damaged photos were decoded (fuzzing).
-_DECODER_ERRORS = (
+DECODER_ERRORS = (
     OSError,
     SyntaxError,
     ValueError,
@@ -38,6 +37,7 @@ _DECODER_ERRORS = (
     zlib.error,
     Image.DecompressionBombError,
 )
+"""What decoders raise on broken files; each was seen when damaged photos were decoded (fuzzing)."""
 
 _TIFF_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
@@ -115,7 +115,7 @@ def decoding_errors(name: str, max_pixels: int) -> Iterator[None]:
         raise PhotoError(
             f"{name} cannot be read here ({error}): save it anew with another program"
         ) from error
-    except _DECODER_ERRORS as error:
+    except DECODER_ERRORS as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise PhotoError(f"{name} is damaged ({reason}): get an intact copy") from error
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -38,20 +37,20 @@ ONE = Pages(1)
 """The pages of a file that holds one picture."""
 
 
-def find_pages(path: Path) -> Pages:
+def find_pages(path: Path, *, max_pixels: int) -> Pages:
     """Count the pages or frames of a file; only the frames of an animation are decoded for that.
 
     Raises:
-        PhotoError: the file cannot be read.
+        PhotoError: the file cannot be read, or is larger than `max_pixels`.
     """
-    with open_photo(path) as file, decoding_errors(str(path), sys.maxsize):
+    with open_photo(path) as file, decoding_errors(str(path), max_pixels):
         start = file.read(12)
         file.seek(0)
         if start[:4] in STARTS:
             return Pages(max(1, len(list_pages(file))))
         if not _may_hold_several(start):
             return ONE
-        with opened(file, sys.maxsize) as image:
+        with opened(file, max_pixels) as image:
             num = getattr(image, "n_frames", 1)
             if num > 1 and image.format in _ANIMATED:
                 loops = int(image.info.get("loop", 1 if image.format == "GIF" else 0))

@@ -18,10 +18,20 @@ from PIL import Image
 from core.errors import UserError
 from core.remarks import remark
 from media.damaged import loaded
-from media.decode import PhotoError, check_pixels, decoding_errors, open_photo, opened, split_alpha
+from media.decode import (
+    DECODER_ERRORS,
+    PhotoError,
+    check_pixels,
+    decoding_errors,
+    open_photo,
+    opened,
+    split_alpha,
+)
 from media.deep import read_deep
 from media.metadata import Metadata, info_of, read_metadata, srgb_profile
 from media.pages import page_number
+from media.tiff_reader import Deep
+from media.use_damaged import is_used
 from media.white import WHITE_LEVEL
 
 Box = tuple[int, int, int, int]
@@ -107,7 +117,7 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
     """`load_picture` for an open binary file; `name` is what errors call it."""
     with decoding_errors(name, max_pixels):
         number = page_number(file, page)
-        deep = read_deep(file, max_pixels, number, name)
+        deep = _read_deep(file, max_pixels, number, name)
         if deep is None:
             rgb, mask, metadata = _read_shallow(file, max_pixels, number, name)
             return Picture(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
@@ -115,6 +125,21 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
     return Picture(_three_channels(colors), alpha, deep.metadata)
+
+
+def _read_deep(file: BinaryIO, max_pixels: int, number: int, name: str) -> Deep | None:
+    """`read_deep`; None too if the file is damaged and is used all the same: of parts Pillow alone knows."""
+    try:
+        return read_deep(file, max_pixels, number, name)
+    except Image.DecompressionBombError:
+        raise
+    except DECODER_ERRORS:
+        if not is_used():
+            raise
+        file.seek(0)
+        told = "is damaged, and what is there is read in 8 bits"
+        remark(f"{name} {told}", told)
+        return None
 
 
 def _read_shallow(

@@ -284,3 +284,17 @@ def test_flags_that_it_would_leave_unused(cli, argv, message):
     outcome = cli("--mode=compare", *argv, "--image_path=x.png")
     assert outcome.code == 2
     assert message in outcome.error
+
+
+@pytest.mark.parametrize("flag", ["views=4", "saturation=1.3", "render_size=448", "output_path=y.png"])
+def test_flags_of_pictures_are_not_for_scores(cli, photos, flag):
+    outcome = cli("--mode=compare", "--compare=model1,unet", f"--data_dir={photos}", f"--{flag}")
+    assert outcome.code == 2
+    assert f"--{flag.partition('=')[0]} is for a picture, of --image_path, not for scores" in outcome.error
+
+
+@pytest.mark.parametrize("flag", ["data_dir=x", "subset_size=9", "batch_size=2", "samples=3", "split=all"])
+def test_flags_of_scores_are_not_for_pictures(cli, flag):
+    outcome = cli("--mode=compare", "--compare=model1,unet", "--image_path=x.png", f"--{flag}")
+    assert outcome.code == 2
+    assert f"asks for a picture, --{flag.partition('=')[0]} for scores" in outcome.error

@@ -102,6 +102,15 @@ def test_one_file_of_hints_for_a_folder_of_one_shot(cli, photo, hints, tmp_path)
         expect_hints_in(tmp_path / "shot_colorized" / name, photo)
 
 
+@pytest.mark.parametrize("flag", ["blend=model1:0.3", "sample_seed=3", "views=4"])
+def test_flags_of_models_in_a_folder(cli, photo, hints, flag):
+    argv = ["--mode=predict", "--model=levin2004", f"--image_path={photo.parent}", f"--hints={hints}"]
+    done = cli(*argv, f"--{flag}")
+    assert done.code == 2
+    assert f"--{flag.partition('=')[0]}" in done.error
+    assert "--model=levin2004" in done.error
+
+
 @pytest.mark.parametrize(
     ("flags", "complaint"),
     [
@@ -109,6 +118,9 @@ def test_one_file_of_hints_for_a_folder_of_one_shot(cli, photo, hints, tmp_path)
         (["--model=levin2004", "--hints=none.json"], "--hints=none.json: cannot be read"),
         (["--model=levin2004", "--hints={photo}"], "photo.png is not transparent"),
         (["--model=levin2004", "--hints={hints}", "--save_chroma=c.safetensors"], "leave --save_chroma out"),
+        (["--model=levin2004", "--hints={hints}", "--views=2"], "leave --views out"),
+        (["--model=levin2004", "--hints={hints}", "--vividness=1"], "leave --vividness out"),
+        (["--apply_chroma={hints}", "--weights=unet"], "--apply_chroma takes no model: leave --weights out"),
         (["--hints={hints}", "--output_path={hints}", "--overwrite"], "its ending must be one of"),
     ],
 )

@@ -46,16 +46,11 @@ class ClipParts:
         self.ends: list[int] = []
         self.state: dict[str, Tensor] = {}
         self._lock = _lock(self.folder, output)
-        job = {"target": output.name, **job}
         try:
-            if read_json(self.folder / JOB) == job:
-                self._load()
-        except (UserError, KeyError, ValueError):  # damaged, or nothing there
-            self.ends, self.state = [], {}
-        if not self.ends:
-            self._clear()
-            write_json(self.folder / JOB, job)
-        remove_leftovers(self.folder)
+            self._take_over({"target": output.name, **job})
+        except BaseException:
+            self.close()  # or this process could not try again
+            raise
 
     @property
     def num_frames(self) -> int:
@@ -93,6 +88,17 @@ class ClipParts:
         """Release the lock, so that other processes may take over the parts."""
         unlock(self._lock)
         self._lock = None
+
+    def _take_over(self, job: Mapping[str, Any]) -> None:
+        try:
+            if read_json(self.folder / JOB) == job:
+                self._load()
+        except (UserError, KeyError, ValueError):  # damaged, or nothing there
+            self.ends, self.state = [], {}
+        if not self.ends:
+            self._clear()
+            write_json(self.folder / JOB, job)
+        remove_leftovers(self.folder)
 
     def _clear(self) -> None:
         """Remove the content of the folder, but not the folder itself, which is locked."""

@@ -15,7 +15,7 @@ _STATE = "shots"
 
 
 class Shots:
-    """The first and the last frame of each of the last shots, as impressions of some 50 kB."""
+    """The first and the last frame of the last shots, but of the clip's first its last alone; 50 kB each."""
 
     def __init__(self, state: Mapping[str, Tensor]) -> None:
         """

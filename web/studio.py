@@ -100,7 +100,7 @@ class Studio:
 
     def _remark_on(self, original: Picture, path: Path) -> None:
         remark_on(original, path.name, len(boxes_to_show(original, self.config.page)), self.config)
-        if (num := find_pages(path).num) > 1:
+        if (num := find_pages(path, max_pixels=self.config.max_pixels).num) > 1:
             keep(f"holds {num} pictures: the first is colored here")
         if find_own(original):
             keep("has colours of its own, in whose place others come here")
@@ -120,19 +120,18 @@ class Studio:
         Raises:
             UserError: also if a value is out of range.
         """
-        colorizer = self._asked(wish)
+        colorizer, path = self._asked(wish), self._chroma_path(photo, wish)
         accepts = frozenset() if wish.is_plain else colorizer.model.accepts
         guidance = guidance_of(photo, accepts, max_pixels=self.config.max_pixels)
         if wish.seed is not None and colorizer.model.is_random:
             colorizer.model.check_drawing()
             guidance = replace(guidance, seed=wish.seed)
         chroma = colorizer.predict_chroma(self._open(photo), guidance)
-        path = self._chroma_path(photo, wish)
-        save_chroma(path, chroma)
-        for old in sorted(photo.chroma_folder.iterdir(), key=lambda path: path.stat().st_mtime)[
-            :-_KEPT_CHROMA
-        ]:
-            old.unlink(missing_ok=True)
+        if path == self._chroma_path(photo, wish):  # else what is given for the photo has changed meanwhile
+            save_chroma(path, chroma)
+            kept = sorted(photo.chroma_folder.iterdir(), key=lambda path: path.stat().st_mtime)
+            for old in kept[:-_KEPT_CHROMA]:
+                old.unlink(missing_ok=True)
         return replace(chroma, L=None)  # as loaded from the cache, so that previews do not differ
 
     def preview(self, photo: Upload, chroma: Chroma, wish: Wish) -> bytes:

@@ -142,8 +142,6 @@ _HEAD = """# Prediction
 What `--mode=predict` does to a photo, measured. Written by `python -m benchmarks.figures.prediction` from the
 JSON files in [`prediction/`](prediction). How fast it is stands in [performance.md](performance.md), how good
 the colours are in [results.md](results.md).
-
-The sizes were measured with the `unet_vivid` of before it saw photos larger (`--encoder_scale`).
 """
 _UPSAMPLING = """## Colours along the edges
 

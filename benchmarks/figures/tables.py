@@ -62,6 +62,20 @@ def predict(found: dict[str, Any]) -> list[str]:
     ]
 
 
+def folder(found: dict[str, Any]) -> list[str]:
+    """Photos a second of a folder, and what one command for all brings."""
+    rate = {key: spread(row, 2) for key, row in found["photos_per_s"].items()}
+    return [
+        *_head("", ("photos/s",)),
+        f"| one command for each photo | {rate['one_by_one']} |",
+        f"| one command for the folder | {rate['folder']} |",
+        f"| **speedup** | **{spread(found['speedup'], 2)}** |",
+        f"| a loaded `Colorizer`, one photo after the other | {rate['warm_loop']} |",
+        f"| a loaded `Colorizer`, several at a time | {rate['warm_folder']} |",
+        f"| **speedup** | **{spread(found['speedup_warm'], 2)}** |",
+    ]
+
+
 def before(found: dict[str, Any]) -> list[str]:
     """Photos a second beside another checkout."""
     lines = _head("", ("now, photos/s", "before", "speedup"))
@@ -94,6 +108,7 @@ TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "hints": hints,
     "hint_time": hint_time,
     "predict": predict,
+    "folder": folder,
     "before": before,
     "steps": steps,
 }

@@ -203,10 +203,10 @@ What it costs: whole frames against the clip's own, every tenth, beside no colou
 """
 _RETURNING = """## Shots that come back
 
-As in a dialogue, A-B-A. The first and the last frames of the last shots are remembered, as what the places of
-a small picture show and which colours they have, some 50 kB each and at most 32. A shot that begins like one
-of them gets a smooth field added to its colours, which moves along with what is seen: the difference
-between the colours that the same things had and those that the model gives them now
+As in a dialogue, A-B-A. The first and the last frames of the last shots are remembered (of the clip's first shot
+the last one alone), as what the places of a small picture show and which colours they have, some 50 kB each and
+at most 32. A shot that begins like one of them gets a smooth field added to its colours, which moves along with
+what is seen: the difference between the colours that the same things had and those that the model gives them now
 ([`inference/transfer.py`](../inference/transfer.py), [`video/shots.py`](../video/shots.py)). A
 clip without cuts keeps its colours to the bit, and so does every shot that is new.
 
@@ -222,14 +222,13 @@ The program's own against OpenCV's DIS by preset and size in pixels, each on one
 _SPEED = """## Speed
 
 From the file to the written file, with the weights loaded; gray clips under grain, steady colours. Stages
-run side by side, a core each. Measured with the `unet` and `unet_vivid` of before they saw photos larger
-(`--encoder_scale`); now their encoder sees twice as many pixels.
+run side by side, a core each. *Before* is commit `05ff42d`, whose `unet_vivid` shows its encoder half as many pixels.
 """
 _EVERY = """### Fewer frames seen
 
 With `--every=N` the model sees each N-th frame alone, and between them the colours follow the motion, which
-is estimated for every frame as before. Processor time at 480p, like the speed above with
-weights of before; the scores are of those of now, the means over every fifth frame of the clips in colour.
+is estimated for every frame as before. Processor time at 480p; the scores are means over every fifth frame of the
+clips in colour.
 """
 _OF_ENCODING = ("time", "bytes", "PSNR")
 _ENCODING = """### Encoding

@@ -21,7 +21,7 @@ from benchmarks.common import MAIN, alternate, machine, ratio, report, summary, 
 from benchmarks.speed.bench_predict import write_photo
 
 NUM_TRAINED, EPOCHS = 256, (1, 4)
-NUM_COLORED, SIZE = (4, 24), (1152, 864)
+NUM_COLORED, SIZE = (4, 64), (1152, 864)
 WEIGHTS = ("model1", "unet_vivid")
 
 

@@ -18,11 +18,10 @@ from pathlib import Path
 
 import numpy as np
 import skimage.data
-from PIL import Image
 
-from benchmarks.common import alternate, machine, parse, ratio, report, summary
+from benchmarks.common import alternate, gray_photo, machine, parse, ratio, report, summary
 from benchmarks.speed.bench_predict import MAIN
-from checkpoint import shipped
+from checkpoint.shipped import DEFAULT
 from config import Config
 from inference.colorizer import Colorizer
 from inference.folder import FolderJob, color_photos
@@ -31,16 +30,15 @@ from media.encode import save_picture
 from media.picture import load_picture
 
 SIZE = (1632, 1224)
-WEIGHTS = shipped.FOLDER / "model1.safetensors"
 
 
 def write_photos(folder: Path, num: int) -> None:
-    """Photos of 2 MP: crops of one that scikit-image ships, enlarged, no two the same."""
+    """Photos of 2 MP: crops of one that scikit-image ships, enlarged and gray, no two the same."""
     folder.mkdir()
-    source = Image.fromarray(skimage.data.retina())
+    source = skimage.data.retina()
     for i in range(num):
-        box = (10 * i, 10 * i, 10 * i + 816, 10 * i + 612)
-        source.resize(SIZE, Image.Resampling.BICUBIC, box).save(folder / f"{i:03}.jpg", quality=90)
+        part = source[10 * i : 10 * i + 612, 10 * i : 10 * i + 816]
+        gray_photo(part, SIZE).save(folder / f"{i:03}.jpg", quality=90)
 
 
 class Sides:
@@ -49,7 +47,7 @@ class Sides:
     def __init__(self, photos: Path, output: Path, device: str) -> None:
         self.photos, self.output, self.device = photos, output, device
         self.paths = sorted(photos.iterdir())
-        self.colorizer = Colorizer.load(WEIGHTS, device=device)
+        self.colorizer = Colorizer.load(DEFAULT, device=device)
 
     def timed(self, work: Callable[[], object]) -> Callable[[], float]:
         """Measure `work` on an empty output folder."""
@@ -87,7 +85,7 @@ class Sides:
         save_picture(target, picture, quality=Config.quality)
 
     def _predict(self, *argv: str) -> None:
-        command = [sys.executable, str(MAIN), "--mode=predict", f"--weights={WEIGHTS}", *argv]
+        command = [sys.executable, str(MAIN), "--mode=predict", f"--weights={DEFAULT}", *argv]
         subprocess.run(
             [*command, f"--device={self.device}"],
             check=True,
@@ -114,6 +112,7 @@ def main() -> None:
         "speedup": speedup,
         "speedup_warm": warm,
         "photos_per_s": {key: summary([args.photos / s for s in values]) for key, values in seconds.items()},
+        "weights": DEFAULT,
         "num_photos": args.photos,
         "size": SIZE,
         "machine": machine(args.device),

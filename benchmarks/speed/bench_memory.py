@@ -16,9 +16,8 @@ from typing import Any
 
 import numpy as np
 import skimage.data
-from PIL import Image
 
-from benchmarks.common import ROOT
+from benchmarks.common import ROOT, gray_photo
 from benchmarks.speed.bench_predict import run_cold
 from core.files import write_json
 from media.encode import save_picture
@@ -35,9 +34,8 @@ KINDS: dict[str, tuple[str, type]] = {
 
 
 def write_photo(path: Path, size: tuple[int, int], dtype: type) -> None:
-    """A photo of scikit-image's, enlarged, and of more than 8 bits where asked for."""
-    photo = Image.fromarray(skimage.data.coffee()).resize(size, Image.Resampling.BICUBIC)
-    pixels = np.asarray(photo)
+    """A photo of scikit-image's, enlarged and gray, and of more than 8 bits where asked for."""
+    pixels = np.asarray(gray_photo(skimage.data.coffee(), size))
     save_picture(path, Picture(pixels if dtype is np.uint8 else pixels * np.uint16(257)), quality=90)
 
 

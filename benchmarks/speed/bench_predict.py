@@ -19,10 +19,9 @@ from typing import Any
 import numpy as np
 import skimage.data
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from benchmarks.common import MAIN, alternate, machine, parse, ratio, report, summary
+from benchmarks.common import MAIN, alternate, gray_photo, machine, parse, ratio, report, summary
 from checkpoint.shipped import DEFAULT
 from inference.colorizer import Colorizer
 from models.registry import build_model
@@ -49,8 +48,8 @@ sys.exit(1 if status else 0)
 
 
 def write_photo(path: Path, size: tuple[int, int]) -> None:
-    """A photo of scikit-image's, enlarged."""
-    Image.fromarray(skimage.data.coffee()).resize(size, Image.Resampling.BICUBIC).save(path, quality=90)
+    """A photo of scikit-image's, enlarged and gray."""
+    gray_photo(skimage.data.coffee(), size).save(path, quality=90)
 
 
 def run_cold(photo: Path, output: Path, device: str) -> tuple[float, float]:

@@ -96,3 +96,13 @@ def test_the_first_of_a_series_counts_as_it_is_written(cli, vivid, other, tmp_pa
     assert {row["series"] for row in read_csv(output / "report.csv")} == {"a.png"}
     first, second = (np.asarray(Image.open(output / name)) for name in ("a.png", "b.png"))
     assert np.array_equal(first, second)
+
+
+def test_remarks_are_told_of_their_own_photo(color, folder):
+    pixels = skimage.color.rgb2gray(PHOTOS["a cup.png"]) > 0.5
+    Image.fromarray(pixels).save(folder / "a cup.png")
+    Image.fromarray(pixels[20:, 40:]).convert("L").save(folder / "c cup.jpg")
+    rows, _ = color("album", "--album")
+    assert rows["c cup.jpg"]["series"] == "a cup.png"
+    assert "1-bit" in rows["a cup.png"]["warning"]
+    assert "1-bit" not in rows["c cup.jpg"]["warning"]

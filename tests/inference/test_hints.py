@@ -102,6 +102,7 @@ def test_no_points_are_no_hints():
         ([{"x": "1", "y": 1, "color": RED}], "numbers of pixels"),
         ([{"x": True, "y": 1, "color": RED}], "numbers of pixels"),
         ([{"x": 1, "y": 1, "color": RED, "radius": float("nan")}], "numbers of pixels"),
+        ([{"x": 10**400, "y": 1, "color": RED}], "numbers of pixels"),
     ],
 )
 def test_mistakes_in_points(points, complaint):

@@ -227,3 +227,18 @@ def test_what_is_odd_about_a_file_is_in_its_row(cli, folder, vivid):
     assert re.fullmatch(r"is damaged; about [67]\d % of it is there and is colored", warnings["cut.jpg"])
     assert "its samples end far from the white of its format; 4095 is taken" in warnings["dark.tif"]
     assert warnings["a.png"] == "has colours of its own, which stay"
+
+
+def test_warnings_stay_when_a_run_is_continued(cli, folder, vivid):
+    Image.fromarray(PHOTO[..., 0] > 100).save(folder / "scan.png")
+    assert cli(*argv(folder, vivid)).code == 0
+    before = rows(folder)
+    assert "1-bit scan" in before["scan.png"]["warning"]
+    (folder.with_name("old_colorized") / "a.png").unlink()
+    assert cli(*argv(folder, vivid)).code == 0
+    after = rows(folder)
+    assert {name: row["status"] == "skipped" for name, row in after.items()} == {
+        name: name != "a.png" for name in before
+    }
+    for name in before.keys() - {"a.png"}:
+        assert after[name] == before[name] | {"status": "skipped"}

@@ -2,9 +2,11 @@
 
 import json
 
+import imagecodecs
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 from clips import pictures, stamps, write_clip
 from PIL import Image, ImageFile
 
@@ -43,6 +45,36 @@ def test_used_when_asked(cut, caplog):
     assert 55 <= percent <= 85 or cut.suffix == ".bmp"
     with pytest.raises(PhotoError):
         load_picture(cut, max_pixels=10**6)
+
+
+@pytest.mark.parametrize("ending", ["png", "tif"])
+@pytest.mark.parametrize("kind", ["1 bit", "16 bits", "16 bits, gray"])
+def test_other_depths_are_used_too(tmp_path, caplog, kind, ending):
+    pixels = {
+        "1 bit": PHOTO[..., 0] > 100,
+        "16 bits": PHOTO.astype(np.uint16) * 257,
+        "16 bits, gray": PHOTO[..., 0].astype(np.uint16) * 257,
+    }[kind]
+    path = tmp_path / f"x.{ending}"
+    if ending == "tif":
+        tifffile.imwrite(path, pixels, photometric="rgb" if pixels.ndim == 3 else "minisblack")
+    elif pixels.ndim == 3:
+        path.write_bytes(imagecodecs.png_encode(pixels))
+    else:
+        Image.fromarray(pixels).save(path)
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 7 // 10])
+    with pytest.raises(PhotoError, match="damaged"):
+        load_picture(path, max_pixels=10**6)
+    with using_damaged(True):
+        found = load_picture(path, max_pixels=10**6).pixels
+    expected = {
+        "1 bit": 255 * (PHOTO[..., :1] > 100),
+        "16 bits": PHOTO,
+        "16 bits, gray": PHOTO[..., :1],
+    }[kind]
+    assert np.abs(found[:150].astype(int) - expected[:150]).mean() < 3
+    assert any("% of it is there" in message for message in caplog.messages)
 
 
 def test_whole_photos_are_told_nothing_of(tmp_path, caplog):

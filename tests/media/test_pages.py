@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 import skimage.data
 import tifffile
-from PIL import Image
+from PIL import Image, ImageFile
 
 from core.files import read_csv
+from media.decode import PhotoError
 from media.pages import find_pages
 from media.picture import load_picture
 
@@ -80,7 +81,7 @@ def test_no_page_is_written_over(cli, vivid, tmp_path, number):
 def test_previews_are_no_pages(tmp_path, kinds, compression):
     path = write_pages(tmp_path / "x.tif", SHOTS, kinds, compression=compression)
     photos = [shot for shot, kind in zip(SHOTS, kinds, strict=True) if not kind]
-    assert find_pages(path).num == 2
+    assert find_pages(path, max_pixels=10**6).num == 2
     for number, photo in enumerate(photos):
         found = load_picture(path, max_pixels=10**6, page=number).pixels
         assert found.shape == photo.shape
@@ -135,3 +136,12 @@ def test_what_is_for_one_picture(cli, vivid, tmp_path):
     outcome = predict(cli, vivid, tmp_path / "x.gif", f"--output_path={tmp_path / 'y.jpg'}")
     assert outcome.code == 2
     assert "is an animation" in outcome.error
+
+
+@pytest.mark.parametrize("kind", ["gif", "webp", "png"])
+def test_a_large_animation_is_refused_before_it_is_decoded(tmp_path, monkeypatch, kind):
+    first, *others = [Image.fromarray(frame) for frame in FRAMES]
+    first.save(tmp_path / f"x.{kind}", save_all=True, append_images=others, duration=100)
+    monkeypatch.setattr(ImageFile.ImageFile, "load", lambda _: pytest.fail("decoded"))
+    with pytest.raises(PhotoError, match="has more than 100 pixels: shrink it or raise --max_pixels"):
+        find_pages(tmp_path / f"x.{kind}", max_pixels=100)

@@ -14,6 +14,7 @@ from PIL import Image
 from checkpoint.file import load_weights
 from config import Config
 from core.errors import UserError
+from inference.colorizer import Colorizer
 from media.encode import save_picture
 from media.picture import Picture
 from web.guiding import hints_of, keep_points, keep_strokes
@@ -185,3 +186,21 @@ def test_a_model_that_takes_a_reference_is_given_it(studio, photo, tmp_path):
     assert studio.known(photo, wish) is None
     assert not torch.equal(studio.predict_chroma(photo, wish).ab, plain.ab)
     assert torch.equal(studio.known(photo, replace(wish, is_plain=True)).ab, plain.ab)
+
+
+def test_hints_that_come_during_a_prediction(studio, photo, monkeypatch):
+    """What was predicted without them is not taken for what they give."""
+    wish, predict = Wish("unet_hints"), Colorizer.predict_chroma
+    keep_points(photo, [{"x": 10, "y": 10, "color": "#ff0000"}])
+
+    def interrupted(*args):
+        chroma = predict(*args)
+        keep_points(photo, [{"x": 10, "y": 10, "color": "#0000ff"}])
+        return chroma
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Colorizer, "predict_chroma", interrupted)
+        studio.predict_chroma(photo, wish)
+    assert studio.known(photo, wish) is None
+    chroma = studio.predict_chroma(photo, wish)
+    assert (studio.known(photo, wish).ab == chroma.ab).all()
