@@ -1,17 +1,20 @@
-"""Fill the marked tables of the pages under docs/ that are written by hand.
+"""Fill the marked tables of the pages under docs/, whose text is written by hand.
 
     python -m benchmarks.figures.tables
 
-What lies between `<!-- NAME -->` and `<!-- end -->` is written from the JSON file of that name.
+What lies between `<!-- NAME -->` and `<!-- end -->` is written from the JSON file of that name. Another
+table of the same file is marked `<!-- NAME.PART -->`.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.common import ROOT
+from benchmarks.figures import prediction_tables, video_tables
+from benchmarks.figures.markdown import head, row, spread
 from core.files import read_json, write_text
 
 DOCS = ROOT / "docs"
@@ -26,34 +29,35 @@ def fill(page: str, folder: str) -> str:
 
     def table(match: re.Match[str]) -> str:
         name = match[1]
-        lines = TABLES[name](read_json(DOCS / folder / f"{name}.json"))
+        write = TABLES[folder][name]
+        lines = write(read_json(DOCS / folder / f"{name.partition('.')[0]}.json"))
         return "\n".join([f"<!-- {name} -->", *lines, "<!-- end -->"])
 
-    return re.sub(r"<!-- (\w+) -->\n.*?<!-- end -->", table, page, flags=re.DOTALL)
+    return re.sub(r"<!-- ([\w.]+) -->\n.*?<!-- end -->", table, page, flags=re.DOTALL)
 
 
 def hints(found: dict[str, Any]) -> list[str]:
     """PSNR by the number of hints."""
-    lines = _head("hints", map(str, found["hints"]))
+    lines = head("hints", map(str, found["hints"]))
     for way, cells in found["psnr"].items():
-        lines.append(f"| {way} | " + " | ".join(spread(cell, 2, "mean") for cell in cells) + " |")
+        lines.append(row([way, *(spread(cell, 2, "mean") for cell in cells)]))
     return [f"`{found['command']}`, {found['photos']} photos:\n", *lines]
 
 
 def hint_time(found: dict[str, Any]) -> list[str]:
     """Seconds from a click to its colours."""
-    lines = _head("weights", ("seconds", "the first dot"))
-    for model, row in found["seconds"].items():
-        lines.append(f"| {model} | {spread(row, 2)} | {row['first']:.2f} |")
+    lines = head("weights", ("seconds", "the first dot"))
+    for model, each in found["seconds"].items():
+        lines.append(row([model, spread(each, 2), f"{each['first']:.2f}"]))
     return [f"`{found['command']}`, a photo of {'×'.join(map(str, found['size']))}:\n", *lines]
 
 
 def predict(found: dict[str, Any]) -> list[str]:
     """Seconds and memory of one photo by its size."""
-    lines = _head("photo", ("cold, s", "warm, s", "peak memory, MB"))
-    for size, row in found["sizes"].items():
-        cells = [spread(row["cold_s"], 1), spread(row["warm_s"], 2), f"{row['peak_memory_mb']['median']:.0f}"]
-        lines.append(f"| {size} | " + " | ".join(cells) + " |")
+    lines = head("photo", ("cold, s", "warm, s", "peak memory, MB"))
+    for size, each in found["sizes"].items():
+        times = [spread(each["cold_s"], 1), spread(each["warm_s"], 2)]
+        lines.append(row([size, *times, f"{each['peak_memory_mb']['median']:.0f}"]))
     ratio = spread(found["speedup"], 2)
     return [
         *lines,
@@ -64,64 +68,68 @@ def predict(found: dict[str, Any]) -> list[str]:
 
 def folder(found: dict[str, Any]) -> list[str]:
     """Photos a second of a folder, and what one command for all brings."""
-    rate = {key: spread(row, 2) for key, row in found["photos_per_s"].items()}
+    rate = {key: spread(each, 2) for key, each in found["photos_per_s"].items()}
     return [
-        *_head("", ("photos/s",)),
-        f"| one command for each photo | {rate['one_by_one']} |",
-        f"| one command for the folder | {rate['folder']} |",
-        f"| **speedup** | **{spread(found['speedup'], 2)}** |",
-        f"| a loaded `Colorizer`, one photo after the other | {rate['warm_loop']} |",
-        f"| a loaded `Colorizer`, several at a time | {rate['warm_folder']} |",
-        f"| **speedup** | **{spread(found['speedup_warm'], 2)}** |",
+        *head("", ("photos/s",)),
+        row(["one command for each photo", rate["one_by_one"]]),
+        row(["one command for the folder", rate["folder"]]),
+        row(["**speedup**", f"**{spread(found['speedup'], 2)}**"]),
+        row(["a loaded `Colorizer`, one photo after the other", rate["warm_loop"]]),
+        row(["a loaded `Colorizer`, several at a time", rate["warm_folder"]]),
+        row(["**speedup**", f"**{spread(found['speedup_warm'], 2)}**"]),
     ]
 
 
 def before(found: dict[str, Any]) -> list[str]:
     """Photos a second beside another checkout."""
-    lines = _head("", ("now, photos/s", "before", "speedup"))
-    for work, row in found["figures"].items():
-        cells = [spread(row["photos_per_s"][side], 1) for side in ("now", "before")]
-        lines.append(f"| {work} | " + " | ".join(cells) + f" | {spread(row['speedup'], 2)} |")
+    lines = head("", ("now, photos/s", "before", "speedup"))
+    for work, each in found["figures"].items():
+        cells = [spread(each["photos_per_s"][side], 1) for side in ("now", "before")]
+        lines.append(row([work, *cells, spread(each["speedup"], 2)]))
     return [f"`{found['command']}`:\n", *lines]
 
 
-def steps(found: dict[str, Any]) -> list[str]:
-    """What the number of steps does for drawn colours."""
-    lines = _head("", ("PSNR above gray, dB", "chroma / true", "shift", "ms"))
-    digits = {"gain": "+.2f", "chroma": ".2f", "shift": ".2f", "milliseconds": ".0f"}
-    for name, row in found["rows"].items():
-        lines.append(f"| {name} | " + " | ".join(format(row[k], digits[k]) for k in digits) + " |")
-    return [f"`{found['command']}`, {found['num_photos']} photos:\n", *lines]
-
-
-def spread(row: dict[str, float], digits: int, middle: str = "median") -> str:
-    """The middle, and from where to where in brackets."""
-    return "{:.{n}f} [{:.{n}f}, {:.{n}f}]".format(*(row[k] for k in (middle, "low", "high")), n=digits)
-
-
-def _head(first: str, others: Iterable[str]) -> list[str]:
-    cells = [first, *others]
-    return ["| " + " | ".join(cells) + " |", "|---" * len(cells) + "|"]
-
-
-TABLES: dict[str, Callable[[dict[str, Any]], list[str]]] = {
-    "hints": hints,
-    "hint_time": hint_time,
-    "predict": predict,
-    "folder": folder,
-    "before": before,
-    "steps": steps,
+TABLES: dict[str, dict[str, Callable[[dict[str, Any]], list[str]]]] = {
+    "guided": {"hints": hints, "hint_time": hint_time},
+    "performance": {"predict": predict, "folder": folder, "before": before},
+    "prediction": {
+        "upsample": prediction_tables.upsample,
+        "render_size": prediction_tables.render_size,
+        "render_size.seconds": prediction_tables.render_size_seconds,
+        "views": prediction_tables.views,
+        "confidence": prediction_tables.confidence,
+        "memory": prediction_tables.memory,
+        "fuzz": prediction_tables.fuzz,
+        "steps": prediction_tables.steps,
+    },
+    "video": {
+        "flicker": video_tables.flicker,
+        "flicker.scores": video_tables.flicker_scores,
+        "returning": video_tables.returning,
+        "flow": video_tables.flow,
+        "speed": video_tables.speed,
+        "speed.stages": video_tables.speed_stages,
+        "every": video_tables.every,
+        "encoding": video_tables.encoding,
+        "fuzz": video_tables.fuzz,
+    },
 }
-"""Name of a table and of its file -> its lines."""
-PAGES = {"guided": "guided", "performance": "performance", "models": "prediction"}
+"""Folder of docs/ -> name of a table -> its lines, from the file of that name."""
+PAGES = {
+    "guided": "guided",
+    "performance": "performance",
+    "models": "prediction",
+    "prediction": "prediction",
+    "video": "video",
+}
 """Name of a page -> the folder of its JSON files."""
 
 
 def main() -> None:
     """Fill the pages."""
-    for name, folder in PAGES.items():
+    for name, source in PAGES.items():
         path = DOCS / f"{name}.md"
-        write_text(path, fill(path.read_text(encoding="utf-8"), folder))
+        write_text(path, fill(path.read_text(encoding="utf-8"), source))
         print(f"written: {path}")
 
 

@@ -4,7 +4,7 @@
 
 Scores on a seeded draw of the photos of a folder that the weights were not trained on. A larger photo is
 shrunk to the same size, so that small photos speak for all sizes; what size costs is the time, of a photo of
-scikit-image's, enlarged. Writes docs/prediction/render_size.json; `python -m benchmarks.figures.prediction`
+scikit-image's, enlarged. Writes docs/prediction/render_size.json; `python -m benchmarks.figures.tables`
 writes the page.
 """
 

@@ -3,7 +3,7 @@
     python -m benchmarks.studies.bench_views --weights=NAME --photos=FOLDER
 
 On a seeded draw of the photos of a folder that the weights were not trained on. Writes
-docs/prediction/views.json; `python -m benchmarks.figures.prediction` writes the page.
+docs/prediction/views.json; `python -m benchmarks.figures.tables` writes the page.
 """
 
 from __future__ import annotations

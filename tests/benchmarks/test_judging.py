@@ -6,7 +6,7 @@ import skimage.data
 import torch
 from PIL import Image
 
-from benchmarks.figures import prediction
+from benchmarks.figures import prediction_tables
 from benchmarks.studies import bench_render_size, bench_views
 from benchmarks.studies.judging import DEFINITIONS, draw_photos, judge
 from inference.colorizer import Colorizer
@@ -56,9 +56,9 @@ def test_pages_of_what_is_measured(folder, vivid, monkeypatch):
     assert rows["squash 64"]["more"]["mean"] == 0
     times = bench_render_size.seconds(str(vivid), 1)
     assert set(times["small"]) == {"32", "64"}
-    text = "\n".join(prediction.render_size(about | {"rows": rows, "seconds": times}))
-    assert "| squash 64 |" in text
-    assert "| small | 0." in text
+    found = about | {"rows": rows, "seconds": times}
+    assert "| squash 64 |" in "\n".join(prediction_tables.render_size(found))
+    assert "| small | 0." in "\n".join(prediction_tables.render_size_seconds(found))
     rows = bench_views.measure(str(vivid), paths)
-    assert "| 8 |" in "\n".join(prediction.views(about | {"rows": rows}))
+    assert "| 8 |" in "\n".join(prediction_tables.views(about | {"rows": rows}))
     assert np.isfinite([row["shift"] for row in rows.values()]).all()

@@ -26,6 +26,20 @@ def test_what_is_marked_is_written_and_nothing_else(docs):
     assert tables.fill(filled, "guided") == filled
 
 
+@pytest.mark.parametrize("page", tables.PAGES)
+def test_the_tables_of_the_pages_are_those_of_their_files(page):
+    text = (tables.DOCS / f"{page}.md").read_text(encoding="utf-8")
+    assert "<!-- end -->" in text
+    assert tables.fill(text, tables.PAGES[page]) == text
+
+
+def test_another_table_of_a_file(docs, monkeypatch):
+    write_json(docs / "x.json", {"a": 1})
+    monkeypatch.setitem(tables.TABLES["guided"], "x.part", lambda found: [f"{found['a']}"])
+    filled = tables.fill("<!-- x.part -->\n<!-- end -->\n", "guided")
+    assert filled == "<!-- x.part -->\n1\n<!-- end -->\n"
+
+
 def test_a_table_that_is_not_known(docs):
     write_json(docs / "weather.json", {})
     with pytest.raises(KeyError, match="weather"):
