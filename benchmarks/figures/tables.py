@@ -73,10 +73,10 @@ def folder(found: dict[str, Any]) -> list[str]:
         *head("", ("photos/s",)),
         row(["one command for each photo", rate["one_by_one"]]),
         row(["one command for the folder", rate["folder"]]),
-        row(["**speedup**", f"**{spread(found['speedup'], 2)}**"]),
+        row(["**speedup**", f"**{spread(found['speedup'], 2)} ×**"]),
         row(["a loaded `Colorizer`, one photo after the other", rate["warm_loop"]]),
         row(["a loaded `Colorizer`, several at a time", rate["warm_folder"]]),
-        row(["**speedup**", f"**{spread(found['speedup_warm'], 2)}**"]),
+        row(["**speedup**", f"**{spread(found['speedup_warm'], 2)} ×**"]),
     ]
 
 
