@@ -14,9 +14,10 @@ from media.pages import Pages
 from models.registry import WITHOUT_WEIGHTS
 
 _ONE_PICTURE = ("save_chroma", "save_confidence", "apply_chroma", "hints", "mask")
+# Not --weights: a command to which --apply_chroma is added may name those that the colours are from.
 _OF_MODELS = (
     *("save_chroma", "save_confidence", "samples", "sample_seed", "prompt"),
-    *("weights", "image_size", "resize", "render_size", "views"),
+    *("image_size", "resize", "render_size", "views"),
 )
 _READ = ("weights", "apply_chroma", "hints", "mask", "reference")
 

@@ -120,7 +120,7 @@ def test_flags_of_models_in_a_folder(cli, photo, hints, flag):
         (["--model=levin2004", "--hints={hints}", "--save_chroma=c.safetensors"], "leave --save_chroma out"),
         (["--model=levin2004", "--hints={hints}", "--views=2"], "leave --views out"),
         (["--model=levin2004", "--hints={hints}", "--vividness=1"], "leave --vividness out"),
-        (["--apply_chroma={hints}", "--weights=unet"], "--apply_chroma takes no model: leave --weights out"),
+        (["--apply_chroma={hints}", "--views=2"], "--apply_chroma takes no model: leave --views out"),
         (["--hints={hints}", "--output_path={hints}", "--overwrite"], "its ending must be one of"),
     ],
 )
