@@ -51,7 +51,7 @@ def _without_runs(listing: Listing, run_path: Path) -> Listing:
         is_run = folder == own or ((folder / CONFIG).is_file() and (folder / MANIFEST).is_file())
         return is_run or is_of_run(folder.parent)
 
-    photos = tuple(photo for photo in listing.photos if not is_of_run(photo.path.parent))
+    photos = tuple(photo for photo in listing.photos if not is_of_run(photo.path.parent.absolute()))
     if not photos:
         raise UserError(f"--data_dir={root} holds no photo but those of runs: name another folder")
     return replace(listing, photos=photos)

@@ -1,5 +1,7 @@
 """Which photos of a folder are a data set."""
 
+from pathlib import Path
+
 import pytest
 from PIL import Image
 
@@ -26,6 +28,12 @@ def config(root):
 
 def test_pictures_of_runs_are_no_photos(root):
     assert [photo.name for photo in open_listing(config(root)).photos] == ["a/runs.png", "a/x.png"]
+
+
+def test_from_within_the_folder(root, monkeypatch):
+    monkeypatch.chdir(root)
+    here = config(root).replace(data_dir=".", run_dir=Path("runs/mine"))
+    assert [photo.name for photo in open_listing(here).photos] == ["a/runs.png", "a/x.png"]
 
 
 def test_a_folder_of_runs_alone(root):
