@@ -57,7 +57,8 @@ class Upload:
             Gone: there is none.
         """
         upload = cls(session / photo_id)
-        if not _ID.fullmatch(photo_id) or not upload.folder.is_dir():
+        # The folder itself can outlast a deletion for a moment: work that is under way writes into it.
+        if not _ID.fullmatch(photo_id) or not (upload.folder / "upload").is_dir():
             raise Gone(_GONE)
         return upload
 

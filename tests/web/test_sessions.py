@@ -98,6 +98,15 @@ def test_a_photo_has_a_folder_of_its_own(sessions):
     assert re.fullmatch("[0-9a-f]{16}", Upload.new(session, "y.png", at_most=2).id)
 
 
+def test_a_deleted_photo_is_gone_although_work_still_writes_into_its_folder(sessions):
+    session = sessions.get(sessions.new())
+    photo = Upload.new(session, "x.mp4", at_most=2)
+    photo.delete()
+    photo.keep_size((4, 3))
+    with pytest.raises(Gone):
+        Upload.find(session, photo.id)
+
+
 def test_a_photo_of_somebody_who_left(sessions):
     token = sessions.new()
     session = sessions.get(token)
