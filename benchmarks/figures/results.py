@@ -20,7 +20,7 @@ from typing import Any
 from benchmarks.common import ROOT, machine
 from benchmarks.figures.difference_tables import difference_tables
 from benchmarks.figures.grids import draw_grids
-from benchmarks.figures.set_tables import ROW_KINDS, choice_table, distance_table, interval, lineup
+from benchmarks.figures.set_tables import ROW_KINDS, choice_table, distance_table, interval, lineup, summary
 from benchmarks.studies.lists import LISTS, RUNS, measure
 from checkpoint import shipped
 from core.device import find_device
@@ -74,6 +74,7 @@ def _experiments() -> list[Path]:
 
 def _shipped(found: dict[str, Any]) -> list[str]:
     parts = ["## The weights that ship, on test lists\n", f"`{found['command']}` ({_machine(found)})\n"]
+    parts += [_SUMMARY, "\n".join(summary(found["rows"])) + "\n"]
     return parts + _test_lists(found["rows"])
 
 
@@ -196,6 +197,9 @@ def _machine(found: dict[str, Any]) -> str:
     return f"{found['machine']['cores']} CPU cores, torch {found['machine']['torch']}"
 
 
+_SUMMARY = """PSNR above gray in dB, chroma on *life*, shift on *scenes*, and the distance of *scenes*, *life* and
+*objects* together; with intervals and all metrics below.
+"""
 _TRAINING = """The last stages of their trainings, as `python -m benchmarks.ship_weights` kept them, one after
 the other where several are averaged, each on validation photos of its own; of unet_hints with hints:
 

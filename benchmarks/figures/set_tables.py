@@ -13,6 +13,7 @@ from scoring.sets import REAL
 ROW_KINDS = {"gray": "floor", "mean_color": "oracle", "half_chroma": "oracle"}
 _LISTS = ("scenes", "life", "objects", "faces")
 _DASH = "–"  # what was never measured
+_NO_MODEL = ["", ""]  # chroma and shift of a floor or an oracle
 
 
 def distance_table(cards: Mapping[str, dict[str, Any]]) -> str:
@@ -94,6 +95,25 @@ def lineup(rows: Sequence[Mapping[str, Any]]) -> list[str]:
     return parts + (_drawings(drawn) if drawn else [])
 
 
+def summary(rows: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The lines of a table: a row for each of several weights that were scored on every list.
+
+    Args:
+        rows: name -> list -> card.
+    """
+    head = ["", *_LISTS, "chroma / true", "shift ↓", "Fréchet ↓"]
+    lines = {}
+    for name, lists in rows.items():
+        own = [f"{lists['life']['chroma_ratio']:.2f}", f"{lists['scenes']['shift']['mean']:.3f}"]
+        distance = f"{lists['together']['frechet']['model']:.1f}"
+        lines[name] = [*(_gain(lists[each]) for each in _LISTS), *own, distance]
+    newest = [*rows.values()][-1]
+    for name in FLOORS:
+        gains = [_gain(newest[each], name) for each in _LISTS]
+        lines[_title(name)] = [*gains, *_NO_MODEL, f"{newest['together']['frechet'][name]:.1f}"]
+    return _markdown(head, lines).splitlines()
+
+
 def _drawings(cards: Mapping[str, dict[str, Any]]) -> list[str]:
     """The scores of several drawings of a photo."""
     first = next(iter(cards.values()))
@@ -117,8 +137,8 @@ def _drawings(cards: Mapping[str, dict[str, Any]]) -> list[str]:
     ]
 
 
-def _gain(card: Mapping[str, Any]) -> str:
-    return f"{card['model']['psnr']['mean'] - card['gray']['psnr']['mean']:+.2f}"
+def _gain(card: Mapping[str, Any], row: str = "model") -> str:
+    return f"{card[row]['psnr']['mean'] - card['gray']['psnr']['mean']:+.2f}"
 
 
 def _distances(lists: Mapping[str, Any], row: str) -> list[str]:

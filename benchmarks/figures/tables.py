@@ -1,4 +1,4 @@
-"""Fill the marked tables of the pages under docs/, whose text is written by hand.
+"""Fill the marked tables of the README and of pages under docs/, whose text is written by hand.
 
     python -m benchmarks.figures.tables
 
@@ -15,6 +15,7 @@ from typing import Any
 from benchmarks.common import ROOT
 from benchmarks.figures import prediction_tables, video_tables
 from benchmarks.figures.markdown import head, row, spread
+from benchmarks.figures.set_tables import summary
 from core.files import read_json, write_text
 
 DOCS = ROOT / "docs"
@@ -102,6 +103,7 @@ TABLES: dict[str, dict[str, Callable[[dict[str, Any]], list[str]]]] = {
         "fuzz": prediction_tables.fuzz,
         "steps": prediction_tables.steps,
     },
+    "results": {"shipped.summary": lambda found: summary(found["rows"])},
     "video": {
         "flicker": video_tables.flicker,
         "flicker.scores": video_tables.flicker_scores,
@@ -116,19 +118,20 @@ TABLES: dict[str, dict[str, Callable[[dict[str, Any]], list[str]]]] = {
 }
 """Folder of docs/ -> name of a table -> its lines, from the file of that name."""
 PAGES = {
-    "guided": "guided",
-    "performance": "performance",
-    "models": "prediction",
-    "prediction": "prediction",
-    "video": "video",
+    "README.md": "results",
+    "docs/guided.md": "guided",
+    "docs/performance.md": "performance",
+    "docs/models.md": "prediction",
+    "docs/prediction.md": "prediction",
+    "docs/video.md": "video",
 }
-"""Name of a page -> the folder of its JSON files."""
+"""A page -> the folder of its JSON files."""
 
 
 def main() -> None:
     """Fill the pages."""
     for name, source in PAGES.items():
-        path = DOCS / f"{name}.md"
+        path = ROOT / name
         write_text(path, fill(path.read_text(encoding="utf-8"), source))
         print(f"written: {path}")
 

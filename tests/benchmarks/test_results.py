@@ -9,7 +9,7 @@ from torch import nn
 import evaluate
 from benchmarks.figures import results
 from benchmarks.figures.difference_tables import difference_tables
-from benchmarks.figures.set_tables import choice_table, distance_table, lineup
+from benchmarks.figures.set_tables import choice_table, distance_table, lineup, summary
 from benchmarks.ship_weights import mean_of, scale_colors
 from benchmarks.studies import lists
 from benchmarks.studies.choose import COLUMNS
@@ -42,6 +42,18 @@ def test_table_by_hand(card):
     gap = card["colorfulness"]["mean"] - card["truth"]["colorfulness"]["mean"]
     assert rows["mine"][-2:] == [f"{gap:+.1f}", "0.25"]
     assert rows["gray (floor)"][1] == "+0.00"
+
+
+def test_summary_by_hand(card):
+    of_list = lists.trim(card) | {"shift": {"mean": 0.25, "low": 0.2, "high": 0.3}}
+    of_list["gray"]["psnr"]["mean"] = of_list["model"]["psnr"]["mean"] - 1.5
+    frechet = {"model": 7.0, "gray": 30.0, "mean_color": 20.0, "half_chroma": 5.0}
+    together = {"together": {"frechet": frechet}}
+    rows = {"mine": dict.fromkeys(("scenes", "life", "objects", "faces"), of_list) | together}
+    lines = [[c.strip() for c in line.split("|")[1:-1]] for line in summary(rows)[2:]]
+    assert lines[0] == ["mine", *["+1.50"] * 4, "0.25", "0.250", "7.0"]
+    assert lines[1] == ["gray (floor)", *["+0.00"] * 4, "", "", "30.0"]
+    assert [line[-1] for line in lines[2:]] == ["20.0", "5.0"]
 
 
 def test_shift_has_a_column_where_a_row_has_it(card):
