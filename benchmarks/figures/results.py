@@ -197,8 +197,8 @@ def _machine(found: dict[str, Any]) -> str:
     return f"{found['machine']['cores']} CPU cores, torch {found['machine']['torch']}"
 
 
-_SUMMARY = """PSNR above gray in dB, chroma on *life*, shift on *scenes*, and the distance of *scenes*, *life* and
-*objects* together; with intervals and all metrics below.
+_SUMMARY = """PSNR above gray in dB, chroma on *life*, shift on *scenes*, and the distance of *scenes*,
+*life* and *objects* together; with intervals and all metrics below.
 """
 _TRAINING = """The last stages of their trainings, as `python -m benchmarks.ship_weights` kept them, one after
 the other where several are averaged, each on validation photos of its own; of unet_hints with hints:
