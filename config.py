@@ -121,6 +121,10 @@ class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig)
         check_ranges(self)
         DataConfig.__post_init__(self)
         PredictConfig.__post_init__(self)
+        if "warmup" in self.given and self.warmup >= self.epochs:
+            raise UserError(
+                f"--warmup={self.warmup}: must be shorter than the training, --epochs={self.epochs}"
+            )
         if self.render_sizes and self.mode != "predict":
             raise UserError(
                 f"--render_size={self.render_size}: several are for predict, not for {self.mode}: name one"

@@ -17,12 +17,12 @@ from core.device import find_device, reuse_freed_memory
 from core.distributed import world
 from core.errors import UserError
 from core.figures import write_examples
-from core.files import read_csv, write_csv, write_json
-from core.runs import CONFIG, MANIFEST
+from core.files import write_csv, write_json
+from core.runs import CONFIG, EXAMPLES, MANIFEST
 from data.batch import Batch
 from data.color import join, lab_to_rgb
 from data.loader import PhotoLoader
-from data.manifest import Entry, Manifest
+from data.manifest import Entry, Manifest, read_rows
 from data.pipeline import make_loader, open_split
 from data.protocols import about_protocol, with_protocol
 from inference.weights import choose_weights, describe
@@ -75,7 +75,7 @@ def run(config: Config) -> int:
         for row in rows
     }
     chosen = loader.batch(_choose_examples(scores["psnr"]))
-    _draw_examples(folder / f"examples{suffix}.png", chosen, loaded.model, captions)
+    _draw_examples(folder / f"{EXAMPLES}{suffix}.png", chosen, loaded.model, captions)
     write_json(folder / f"metrics{suffix}.json", card)
     print(f"written to {folder}: metrics{suffix}.json, per_image{suffix}.csv, examples{suffix}.png")
     return 0
@@ -179,7 +179,7 @@ def _trained_on(folder: Path, entries: Sequence[Entry]) -> int:
     """Number of photos, by hash, that the run in `folder` used for training or validation."""
     if not _holds_training(folder):
         return 0
-    seen = {row["sha256"] for row in read_csv(folder / MANIFEST) if row["split"] != "test"}
+    seen = {row["sha256"] for row in read_rows(folder / MANIFEST) if row["split"] != "test"}
     return sum(entry.sha256 in seen for entry in entries)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,8 @@ from config import Config
 from core.device import find_device, reuse_freed_memory, versions
 from core.distributed import main_first, world
 from core.errors import UserError
-from core.files import check_writable, read_csv
+from core.files import check_writable, remove_leftovers
+from core.locks import try_lock, unlock
 from core.runs import (
     BEST,
     LAST,
@@ -28,11 +31,12 @@ from core.runs import (
     write_config,
 )
 from data.listing import Listing
-from data.manifest import Manifest, read_manifest
+from data.manifest import SPLITS, Manifest, read_manifest, read_rows
 from data.pipeline import draw_split, open_listing
 from engine.early_stopping import best_epoch, is_finished
 from engine.trainer import Trainer
 from inference.weights import describe, initial_weights
+from models.base import ColorizationModel
 from models.losses import OWN, build_criterion, parse_loss
 from models.registry import build_model, build_objective, find_model, find_objective
 
@@ -61,28 +65,23 @@ def run(config: Config) -> int:
     if config.freeze_encoder:
         model.freeze_encoder()
     listing = open_listing(config)
-    if state is None and not config.dry_run:
-        # Fail early, before thousands of photos are decoded.
+    if config.dry_run:
+        return _describe(config, model, listing, _open_manifest(config, listing, state))
+    if state is None:  # fail early, before thousands of photos are decoded
         check_writable(config.run_path)
-    if not config.dry_run:
+    with _alone_in(config.run_path):
         with main_first():
             criterion = build_criterion(config.loss, vgg_weights=config.vgg_weights)
             if state is None and initial is None:
                 model.load_pretrained()
-    manifest = _open_manifest(config, listing, state)
-    if config.dry_run:
-        print(describe(config, model))
-        counts = ", ".join(f"{split} {num}" for split, num in manifest.counts().items())
-        print(f"{listing.root}: {len(listing.photos)} photos listed; {counts}")
-        return 0
-
-    objective = build_objective(config.model, model, criterion, manifest.classes)
-    origin = _origin(config, initial)
-    trainer = Trainer(config, model, objective, manifest, device, origin, state)
-    if world().is_main:  # before the photos are packed, so that --resume can continue from there
-        _open_run(config, listing, manifest, vars(model.settings), origin)
-    trainer.fit()
-    return _test_best(config, manifest)
+        manifest = _open_manifest(config, listing, state)
+        objective = build_objective(config.model, model, criterion, manifest.classes)
+        origin = _origin(config, initial)
+        trainer = Trainer(config, model, objective, manifest, device, origin, state)
+        if world().is_main:  # before the photos are packed, so that --resume can continue from there
+            _open_run(config, listing, manifest, vars(model.settings), origin)
+        trainer.fit()
+        return _test_best(config, manifest)
 
 
 def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
@@ -94,13 +93,43 @@ def _resolve(config: Config) -> tuple[Config, LoadedModel | None]:
     if config.init_weights and not (config.resume and (config.run_path / LAST).exists()):
         initial, config = initial_weights(config)
     if holds_run(config.run_path) and not (config.resume or config.overwrite or config.dry_run):
+        can_resume = (config.run_path / LAST).exists()
         raise UserError(
-            f"{config.run_path} holds a run: go on with it with --resume, replace it with "
-            "--overwrite, or name another --run_dir"
+            f"{config.run_path} holds a run: {'go on with it with --resume, ' if can_resume else ''}"
+            "replace it with --overwrite, or name another --run_dir"
+        )
+    if initial and config.overwrite and initial.path.resolve().parent == config.run_path.resolve():
+        raise UserError(
+            f"--overwrite would delete {initial.path}, which the training starts from: name another --run_dir"
         )
     if Path(config.data_dir).absolute() == config.run_path.absolute():
         raise UserError(f"--run_dir={config.run_path} is the folder of the photos: name another")
     return config, initial
+
+
+@contextlib.contextmanager
+def _alone_in(run_path: Path) -> Iterator[None]:
+    """Keep other trainings out of a run directory; the main process does it for all of a job.
+
+    Raises:
+        UserError: another training is under way in it.
+    """
+    try:
+        held = try_lock(run_path) if world().is_main else None
+    except BlockingIOError as error:
+        raise UserError(f"another training is under way in {run_path}: name another --run_dir") from error
+    try:
+        yield
+    finally:
+        unlock(held)
+
+
+def _describe(config: Config, model: ColorizationModel, listing: Listing, manifest: Manifest) -> int:
+    """Print what a training would do."""
+    print(describe(config, model))
+    counts = ", ".join(f"{split} {len(manifest.of(split, config.max_photos))}" for split in SPLITS)
+    print(f"{listing.root}: {len(listing.photos)} photos listed; {counts}")
+    return 0
 
 
 def _settle_loss(config: Config) -> Config:
@@ -118,7 +147,9 @@ def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | Non
     if state is None and not (config.resume and path.exists()):
         return draw_split(config, listing)
     manifest = read_manifest(path, listing)
-    drawn = state["manifest_sha256"] if state else read_config(config.run_path)["facts"]["manifest_sha256"]
+    drawn = (
+        state["manifest_sha256"] if state else read_config(config.run_path)["facts"].get("manifest_sha256")
+    )
     if manifest.sha256 != drawn:
         raise UserError(f"{path} is not what the run was started with: restore it or start a new run")
     if manifest.missing:
@@ -149,6 +180,7 @@ def _open_run(
     """Write the configuration; for a new run also the manifest, after clearing an earlier one."""
     if config.resume:
         forget_scores(config.run_path)
+        remove_leftovers(config.run_path)
     else:
         clear(config.run_path)
         manifest.write(config.run_path / MANIFEST)
@@ -164,7 +196,7 @@ def _open_run(
 
 def _is_tested(config: Config) -> bool:
     """Whether the best weights were scored, or there are no test photos."""
-    splits = {row["split"] for row in read_csv(config.run_path / MANIFEST)}
+    splits = {row["split"] for row in read_rows(config.run_path / MANIFEST)}
     return "test" not in splits or (config.run_path / METRICS).exists()
 
 

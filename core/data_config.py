@@ -96,6 +96,8 @@ class DataConfig:
     )
 
     def __post_init__(self) -> None:
+        if not self.data_dir:  # from an unset shell variable; Path("") would be the working directory
+            raise UserError("--data_dir: the path is empty")
         ratios = self.split_ratio
         if len(ratios) != 3 or not all(0 <= r <= 1 for r in ratios):
             raise UserError(f"--split_ratio={_join(ratios)}: must be three shares from 0 to 1")

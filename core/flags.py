@@ -89,7 +89,16 @@ def _parse_bool(text: str) -> bool:
 def _or_switch(parse: Callable[[str], Any], on: float | str) -> Callable[[str], Any]:
     """Extend `parse` by the words of a switch: true gives `on`; false gives 0, or None if `on` is a word."""
     words = {"true": on, "false": None if isinstance(on, str) else 0.0}
-    return lambda text: words[text.lower()] if text.lower() in words else parse(text)
+
+    def parse_either(text: str) -> Any:
+        if text.lower() in words:
+            return words[text.lower()]
+        try:
+            return parse(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is neither a number nor true or false") from None
+
+    return parse_either
 
 
 def _parse_numbers(text: str) -> tuple[float, ...]:

@@ -20,6 +20,7 @@ LOSS_PLOT = "loss.png"
 BEST = "best.safetensors"
 LAST = "last.pt"
 METRICS = "metrics.json"
+EXAMPLES = "examples"
 PACK = "pack"
 
 _FIELDS = {item.name: item for item in dataclasses.fields(Config)}
@@ -74,6 +75,12 @@ def _scores(run_path: Path) -> list[Path]:
     return [path for name in names for end in endings if (path := run_path / name.format(end)).exists()]
 
 
+def is_of_scores(path: Path) -> bool:
+    """Whether a picture is the examples of a test: metrics of the same split and protocol stand beside it."""
+    name, suffix = path.stem[: len(EXAMPLES)], path.stem[len(EXAMPLES) :]
+    return name == EXAMPLES and (path.parent / f"metrics{suffix}.json").is_file()
+
+
 def write_config(config: Config, settings: dict[str, Any], facts: dict[str, Any]) -> None:
     """Write config.json: every setting, the model's settings with their defaults, and `facts`."""
     values = config.to_dict() | {"model_settings": settings, "facts": facts}
@@ -110,8 +117,7 @@ def restore_config(config: Config) -> Config:
         raise UserError(f"{config.run_path / CONFIG} is damaged: restore it or start a new run")
     values = {k: _from_json(k, v) for k, v in stored.items() if k in _FIELDS}
     for name in config.given - _RESUMABLE:
-        if name in values and getattr(config, name) != values[name]:
-            raise _contradiction(name, getattr(config, name), values[name], config.run_path)
+        check_same(config, stored, name)
     for name, value in config.model_settings.items():
         if name not in values["model_settings"]:
             raise UserError(f"--{name} is not a setting of {values.get('model')}: leave it out")
@@ -125,6 +131,20 @@ def restore_config(config: Config) -> Config:
 def restore(config: Config, stored: dict[str, Any], names: Iterable[str]) -> Config:
     """`config` with the settings `names` replaced by those of a stored configuration."""
     return config.replace(**{n: _from_json(n, stored[n]) for n in names if n in stored})
+
+
+def check_same(config: Config, stored: dict[str, Any], name: str) -> None:
+    """Check that a setting is what a stored configuration has, if it has it.
+
+    Raises:
+        UserError: it is another.
+    """
+    if (
+        name in _FIELDS
+        and name in stored
+        and getattr(config, name) != (has := _from_json(name, stored[name]))
+    ):
+        raise _contradiction(name, getattr(config, name), has, config.run_path)
 
 
 def _from_json(name: str, value: Any) -> Any:

@@ -127,30 +127,52 @@ def tabulate(
     num = len(rows)
     both = zip(tested.listing.photos, tested.findings, strict=True) if tested else ()
     copies = {(found.sha256, photo.box): photo.name for photo, found in both}
-    pairs = _near([*checked.findings, *(tested.findings if tested else ())])
-    within, across = pairs[pairs[:, 1] < num], pairs[(pairs[:, 0] < num) & (pairs[:, 1] >= num)]
-    for index, other in across.tolist():
+    within, across = _near([*checked.findings, *(tested.findings if tested else ())], num)
+    for index, other in across:
         assert tested is not None
         rows[index]["leak_of"] = tested.listing.photos[other - num].name
     # Photos too uniform for the near-duplicate search are still matched by their bytes.
     for row, photo, found in zip(rows, checked.listing.photos, checked.findings, strict=True):
         if found.kind:
             row["leak_of"] = copies.get((found.sha256, photo.box), row["leak_of"])
-    groups = groups_of(within, num)
+    groups = groups_of(np.array(within, np.int64).reshape(-1, 2), num)
     for number, members in enumerate(groups, start=1):
         for index in members:
             rows[index]["near_group"] = number
     return rows, [[rows[index]["name"] for index in members] for members in groups]
 
 
-def _near(findings: Sequence[Finding]) -> np.ndarray:
-    """Index pairs (m, 2) of near-duplicates, exact copies included."""
-    known = [i for i, finding in enumerate(findings) if finding.marks]
-    marks = [finding.marks for finding in findings if finding.marks]
-    if not known:
-        return np.empty((0, 2), np.int64)
+def _near(findings: Sequence[Finding], num: int) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """Find index pairs of near-duplicates, exact copies included.
+
+    Photos with equal marks are searched for once, as a folder may hold thousands of copies of a placeholder:
+    each is paired with the first of them only.
+
+    Args:
+        findings: of the training photos, then of the test photos.
+        num: of the training photos.
+    Returns:
+        Pairs of training photos, whose connected components are the groups; and for every training photo
+        that has a near-duplicate among the test photos, a pair with one of them.
+    """
+    equal: dict[bytes, tuple[list[int], list[int]]] = {}
+    for index, finding in enumerate(findings):
+        if finding.marks:
+            key = b"".join(mark.tobytes() for mark in finding.marks)
+            equal.setdefault(key, ([], []))[index >= num].append(index)
+    if not equal:
+        return [], []
+    sets = list(equal.values())
+    marks = (findings[(train or test)[0]].marks for train, test in sets)
     hashes, copies = (np.stack(part) for part in zip(*marks, strict=True))
-    return np.array(known)[near_duplicates(hashes, copies)]
+    within = [(train[0], copy) for train, _ in sets for copy in train[1:]]
+    across = [(index, test[0]) for train, test in sets if test for index in train]
+    for first, second in near_duplicates(hashes, copies).tolist():
+        (train, test), (other_train, other_test) = sets[first], sets[second]
+        within += [(a, b) for a, b in zip(train[:1], other_train[:1], strict=False)]
+        across += [(index, other_test[0]) for index in train if other_test]
+        across += [(index, test[0]) for index in other_train if test]
+    return within, across
 
 
 def count_findings(rows: Sequence[dict[str, Any]], groups: Sequence[Sequence[str]]) -> dict[str, Any]:

@@ -68,9 +68,7 @@ def read_manifest(path: Path, listing: Listing) -> Manifest:
     Raises:
         UserError: the file is no manifest, or none of its photos is in the listing.
     """
-    rows = read_csv(path)
-    if not rows or set(COLUMNS) - set(rows[0]) or any(r["split"] not in SPLITS for r in rows):
-        raise UserError(f"{path} is not a manifest: train again, or name another --run_dir")
+    rows = read_rows(path)
     at = {photo.name: photo for photo in listing.photos}
     entries = tuple(Entry(r["split"], at[r["name"]], r["sha256"]) for r in rows if r["name"] in at)
     if not entries:
@@ -80,6 +78,18 @@ def read_manifest(path: Path, listing: Listing) -> Manifest:
         )
     missing = tuple(r["name"] for r in rows if r["name"] not in at)
     return Manifest(entries, sha256(path), missing)
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read the rows of a manifest, of `COLUMNS`, whether or not there are photos for them.
+
+    Raises:
+        UserError: the file is no manifest.
+    """
+    rows = read_csv(path)
+    if not rows or set(COLUMNS) - set(rows[0]) or any(r["split"] not in SPLITS for r in rows):
+        raise UserError(f"{path} is not a manifest: train again, or name another --run_dir")
+    return rows
 
 
 def _to_csv(entries: Sequence[Entry]) -> str:

@@ -160,7 +160,7 @@ class Packer:
         path = _shard_path(folder, number)
         try:
             shard = np.load(path, mmap_mode="r")
-        except (OSError, ValueError):
+        except (OSError, ValueError, EOFError):  # EOFError: the file is empty
             return False
         shape = (num_photos, 3, self.image_size, self.image_size)
         return shard.shape == shape and shard.dtype == np.uint8 and _rejected_path(folder, number).exists()

@@ -8,13 +8,14 @@ import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from config import Config
 from core.distributed import main_first, world
 from core.errors import UserError
-from core.runs import CONFIG, MANIFEST, PACK, REJECTED, read_config, restore
+from core.runs import CONFIG, MANIFEST, PACK, REJECTED, check_same, is_of_scores, read_config, restore
 from data.listing import DATASETS, Listing, download_places, list_photos
 from data.loader import PhotoLoader
 from data.manifest import Entry, Manifest, read_manifest
@@ -41,7 +42,7 @@ def open_listing(config: Config) -> Listing:
 
 
 def _without_runs(listing: Listing, run_path: Path) -> Listing:
-    """Leave out the folders of runs below the photos' folder: this run's, and those with a run's files."""
+    """Leave out the folders of runs below the photos' folder, this one's too, and pictures of tests."""
     root, own = Path(listing.root), run_path.absolute()
 
     @functools.cache
@@ -51,7 +52,11 @@ def _without_runs(listing: Listing, run_path: Path) -> Listing:
         is_run = folder == own or ((folder / CONFIG).is_file() and (folder / MANIFEST).is_file())
         return is_run or is_of_run(folder.parent)
 
-    photos = tuple(photo for photo in listing.photos if not is_of_run(photo.path.parent.absolute()))
+    photos = tuple(
+        photo
+        for photo in listing.photos
+        if not (is_of_run(photo.path.parent.absolute()) or is_of_scores(photo.path))
+    )
     if not photos:
         raise UserError(f"--data_dir={root} holds no photo but those of runs: name another folder")
     return replace(listing, photos=photos)
@@ -83,15 +88,18 @@ def draw_split(config: Config, listing: Listing, *, whole: bool = False) -> Mani
 
 
 def open_split(config: Config) -> Manifest:
-    """Open the photos to score: by the run's manifest, or newly drawn if there is none.
+    """Open the photos to score: those of the run's training, or newly drawn if the run has none.
 
-    A warning is logged if the folder has changed since the run drew its split.
+    A warning is logged if the folder has changed since the training drew its split; photos whose contents
+    have changed are left out.
 
     Raises:
-        UserError: no such photos, or the manifest is lost and the same split cannot be drawn again.
+        UserError: no such photos, a flag contradicts the split, or the manifest is lost and the same split
+            cannot be drawn again.
     """
     path = config.run_path / MANIFEST
     stored = read_config(config.run_path)
+    _check_given(config, stored)
     same = ("data_dir", "seed", "subset_size", "split_ratio", "max_rejected", "max_pixels")
     config = restore(config, stored, [name for name in same if name not in config.given])
     facts = stored.get("facts", {})
@@ -100,8 +108,8 @@ def open_split(config: Config) -> Manifest:
         manifest = draw_split(config, listing, whole=True)
         check_number(config, manifest)
         return manifest
-    if not path.exists() or (not stored and _is_of_other_photos(path, listing)):
-        print(f"no manifest of these photos in {config.run_path}: drawing the split of seed {config.seed}")
+    if not path.exists() or not stored:  # without a training the folder may hold other photos now
+        print(f"no training in {config.run_path}: drawing the split of seed {config.seed}")
         manifest = draw_split(config, listing)
         if facts and facts.get("manifest_sha256") != manifest.sha256:
             raise UserError(
@@ -111,31 +119,43 @@ def open_split(config: Config) -> Manifest:
         if world().is_main and not config.dry_run:
             manifest.write(path)
     else:
-        manifest = read_manifest(path, listing)
-        if world().is_main:
-            _report_changes(manifest, listing, facts, config.split)
+        manifest = _unchanged(read_manifest(path, listing), listing, facts, config.split)
     if not manifest.of(config.split):
         raise UserError(f"no photo of {listing.root} is in --split={config.split}: choose another")
     check_number(config, manifest)
     return manifest
 
 
-def _is_of_other_photos(path: Path, listing: Listing) -> bool:
-    """Whether a manifest without a training cannot be read, or has no photo in this listing."""
-    try:
-        read_manifest(path, listing)
-    except UserError:
-        return True
-    return False
+def _check_given(config: Config, stored: dict[str, Any]) -> None:
+    """Check that no flag asks for another split than the one that is scored.
+
+    Raises:
+        UserError: naming the flag.
+    """
+    for name in sorted(config.given & {"subset_size", "split_ratio"}):
+        if config.split == "all":
+            raise UserError(f"--{name}: --split=all takes every photo: leave one of them out")
+        check_same(config, stored, name)
 
 
-def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: str) -> None:
-    changed = [entry.photo.name for entry in manifest.entries if entry.split == split and not _is_same(entry)]
-    differs = facts and facts["listing_sha256"] != listing.sha256()
-    if differs or changed or manifest.missing:
+def _unchanged(manifest: Manifest, listing: Listing, facts: dict[str, Any], split: str) -> Manifest:
+    """Leave out the photos of a split whose contents have changed, and report how the folder has changed.
+
+    Raises:
+        UserError: all of them have changed.
+    """
+    entries = manifest.of(split)
+    changed = {entry for entry in entries if not _is_same(entry)}
+    if changed and len(changed) == len(entries):
+        raise UserError(
+            f"none of the photos of {listing.root} in the {split} split has the contents that the run was "
+            "started with: put them back, or score every photo of the folder with --split=all"
+        )
+    differs = facts and facts.get("listing_sha256") != listing.sha256()
+    if world().is_main and (differs or changed or manifest.missing):
         log.warning(
             "%s has changed since the run drew its split: it lists %d photos (then %s), %d of the "
-            "manifest are gone, %d of the %s photos have other contents",
+            "manifest are gone, %d of the %s photos have other contents and are left out",
             listing.root,
             len(listing.photos),
             facts.get("num_listed", "unknown"),
@@ -143,6 +163,7 @@ def _report_changes(manifest: Manifest, listing: Listing, facts: dict, split: st
             len(changed),
             split,
         )
+    return replace(manifest, entries=tuple(entry for entry in manifest.entries if entry not in changed))
 
 
 def _is_same(entry: Entry) -> bool:

@@ -33,7 +33,8 @@ def simulate_hints(ab: Tensor, seeds: Tensor) -> Tensor:
         if chances[0] < ALL_COLORS:
             given[:2], given[2] = photo, 1
             continue
-        num = int(chances[1].double().log() / torch.tensor(1 - STOP).double().log())
+        # `rand` is a multiple of 2^-24 and can be 0.
+        num = int(chances[1].clamp_min(2**-24).double().log() / torch.tensor(1 - STOP).double().log())
         # Mean 1/2 and standard deviation 1/4 of the sides; places outside are moved to the edge.
         places = 0.5 + 0.25 * torch.randn(num, 2, generator=generator)
         sizes = torch.randint(1, LARGEST_PATCH + 1, (num,), generator=generator)

@@ -205,7 +205,8 @@ class Trainer:
     def lr_at(self, epochs_done: float) -> float:
         """Return the learning rate after a (fractional) number of epochs."""
         config = self.config
-        progress, warmup = epochs_done / config.epochs, config.warmup / config.epochs
+        progress = epochs_done / config.epochs
+        warmup = min(config.warmup / config.epochs, 0.5)  # a recipe's may be as long as a short training
         return config.lr * lr_factor(config.schedule, progress, warmup)
 
     def describe(self, row: dict[str, Any]) -> str:

@@ -114,7 +114,7 @@ def test_all_needs_no_manifest(cli, trained, tmp_path):
     weights = shutil.copy(trained("model1") / BEST, tmp_path)  # without the run, which saw such photos
     run_dir = tmp_path / "new" / "run"
     argv = ["--mode=test", f"--data_dir={folder}", f"--run_dir={run_dir}", f"--weights={weights}"]
-    outcome = cli(*argv, "--split=all", "--max_rejected=0.2", "--subset_size=3")
+    outcome = cli(*argv, "--split=all", "--max_rejected=0.2")
     assert outcome.code == 0
     card = json.loads((run_dir / "metrics.json").read_text())
     assert (card["num_photos"], card["manifest"]["split"]) == (7, "all")
@@ -200,6 +200,57 @@ def test_photos_that_turned_bad(cli, trained, photos, tmp_path):
     outcome = cli("--mode=test", f"--run_dir={run_dir}", f"--data_dir={folder}")
     assert outcome.code == 2
     assert "none of the photos" in outcome.error
+
+
+def test_changed_photos_are_not_scored_as_they_were(cli, trained, photos, tmp_path):
+    folder = shutil.copytree(photos, tmp_path / "photos")
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    names = [row["name"] for row in read(run_dir / MANIFEST) if row["split"] == "test"]
+    shutil.copy(folder / names[1], folder / names[0])
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", f"--data_dir={folder}")
+    assert outcome.code == 0
+    assert "1 of the test photos have other contents and are left out" in outcome.error
+    assert [row["name"] for row in read(run_dir / "per_image.csv")] == names[1:]
+
+
+def test_without_a_training_a_folder_is_scored_as_it_is_now(cli, trained, photos, tmp_path):
+    weights = shutil.copy(trained("model1") / BEST, tmp_path)
+    folder = tmp_path / "photos"
+    scored = []
+    for num in (6, 9):
+        fill(folder, num)
+        argv = [
+            "--mode=test",
+            f"--data_dir={folder}",
+            f"--weights={weights}",
+            f"--run_dir={tmp_path / 'run'}",
+        ]
+        assert cli(*argv, "--split_ratio=0,0,1").code == 0
+        scored.append(len(read(tmp_path / "run" / "per_image.csv")))
+    assert scored == [6, 9]
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--split_ratio=0,0,1"], "contradicts the run"),
+        (["--subset_size=3"], "contradicts the run"),
+        (["--split=all", "--subset_size=3"], "--split=all takes every photo"),
+    ],
+)
+def test_another_split_than_the_one_of_the_run(cli, run_dir, flags, message):
+    outcome = cli("--mode=test", f"--run_dir={run_dir}", *flags)
+    assert outcome.code == 2
+    assert message in outcome.error
+
+
+def test_a_damaged_manifest(cli, trained, photos, tmp_path):
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    (run_dir / MANIFEST).write_text("garbage\nx\n")
+    for flags in (["--mode=test", "--split=all"], ["--mode=train", "--resume"]):
+        outcome = cli(*flags, f"--run_dir={run_dir}", f"--data_dir={photos}")
+        assert outcome.code == 2
+        assert "is not a manifest" in outcome.error
 
 
 def test_limit_and_dry_run(cli, run_dir):

@@ -4,9 +4,11 @@ import csv
 import itertools
 import json
 import os
+import shutil
 import sys
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,9 +21,11 @@ from safetensors.torch import load_file
 
 import train
 from checkpoint.file import load_weights
+from core.locks import try_lock, unlock
 from core.runs import BEST, CONFIG, HISTORY, LAST, LOSS_PLOT, MANIFEST, METRICS, PACK, REJECTED
 from data.batch import Batch
 from engine import trainer
+from main import parse
 from models.base import ColorizationModel
 from models.inputs import Inputs
 from models.objective import Objective
@@ -107,6 +111,44 @@ def test_best_weights_without_the_rest_are_a_run_too(cli, photos, trained, tmp_p
     outcome = cli(*arguments(photos, tmp_path))
     assert outcome.code == 2
     assert "--overwrite" in outcome.error
+
+
+def test_a_run_does_not_start_from_weights_that_it_replaces(cli, photos, trained, tmp_path):
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    flags = [f"--init_weights={run_dir}", f"--run_dir={run_dir}", "--overwrite"]
+    outcome = cli("--mode=train", f"--data_dir={photos}", *flags)
+    assert outcome.code == 2
+    assert "--overwrite would delete" in outcome.error
+    assert (run_dir / BEST).exists()
+
+
+def test_two_trainings_in_one_folder(cli, photos, trained, tmp_path):
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    before = (run_dir / CONFIG).read_bytes()
+    held = try_lock(run_dir)
+    outcome = cli("--mode=train", f"--data_dir={photos}", f"--run_dir={run_dir}", "--overwrite", *SETTINGS)
+    unlock(held)
+    assert outcome.code == 2
+    assert "another training is under way in" in outcome.error
+    assert (run_dir / CONFIG).read_bytes() == before
+
+
+def test_scores_are_no_run_to_go_on_with(cli, photos, tmp_path):
+    (tmp_path / "metrics.json").write_text("{}")
+    outcome = cli("--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}", *SETTINGS)
+    assert outcome.code == 2
+    assert "--resume" not in outcome.error
+
+
+def test_pictures_of_a_test_are_no_photos(cli, trained, tmp_path):
+    folder = fill(tmp_path / "photos", 7)
+    shutil.copy(next(folder.rglob("*.png")), folder / "examples.png")  # somebody's own
+    weights = shutil.copy(trained("model1") / BEST, tmp_path)
+    argv = [f"--data_dir={folder}", "--split=all", f"--weights={weights}"]
+    assert cli("--mode=test", *argv, f"--run_dir={folder / 'scores'}").code == 0
+    assert (folder / "scores" / "examples.png").exists()
+    outcome = cli("--mode=train", f"--data_dir={folder}", f"--run_dir={tmp_path / 'run'}", "--dry_run")
+    assert "8 photos listed" in outcome.out
 
 
 def test_files_of_somebody_else_are_not_cleared(cli, photos, tmp_path):
@@ -286,6 +328,16 @@ def test_what_is_kept_is_the_average(cli, photos, tmp_path):
     for name, value in state["average"]["model"].items():
         assert torch.equal(value, best[name]), name
     assert not torch.equal(best["decoder.0.weight"], state["model"]["decoder.0.weight"])
+
+
+def test_a_rise_as_long_as_the_training(cli, photos, tmp_path):
+    argv = ["--mode=train", f"--data_dir={photos}", f"--run_dir={tmp_path}"]
+    outcome = cli(*argv, "--warmup=2", "--epochs=2")
+    assert outcome.code == 2
+    assert "--warmup=2: must be shorter than the training, --epochs=2" in outcome.error
+    config = parse(["--mode=train", "--recipe=best", "--epochs=1"])
+    rates = [trainer.Trainer.lr_at(SimpleNamespace(config=config), done) for done in (0.25, 0.5, 1)]
+    assert rates == pytest.approx([config.lr / 2, config.lr, 0])
 
 
 def test_learning_rate_of_a_run(cli, photos, tmp_path):

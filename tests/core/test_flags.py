@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from core.flags import _parse_bool, add_flags, sections
+from core.flags import _or_switch, _parse_bool, add_flags, sections
 from core.settings import setting
 
 
@@ -63,3 +63,7 @@ def test_truth_in_words():
     assert _parse_bool("TRUE") is True
     with pytest.raises(argparse.ArgumentTypeError):
         _parse_bool("yes")
+    parse = _or_switch(float, 1.0)
+    assert (parse("True"), parse("false"), parse("0.5")) == (1.0, 0.0, 0.5)
+    with pytest.raises(argparse.ArgumentTypeError, match="'abc' is neither a number nor true or false"):
+        parse("abc")

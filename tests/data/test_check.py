@@ -8,6 +8,9 @@ from conftest import crops, fill
 from PIL import Image, ImageOps
 
 from core.files import read_csv
+from data import check
+from data.findings import Finding
+from data.near import hashes_and_copy
 
 
 @pytest.fixture
@@ -65,6 +68,16 @@ def test_the_splits_are_those_of_a_training(cli, folder, tmp_path):
     drawn = {row["name"]: row["split"] for row in read_csv(run / "manifest.csv")}
     checked = {row["name"]: row["split"] for row in read_csv(out / "check.csv") if row["split"]}
     assert checked == drawn
+
+
+def test_thousands_of_copies_are_one_group():
+    findings = [
+        Finding(sha256="a", fault="", marks=hashes_and_copy(Image.fromarray(crop)))
+        for crop in (crops(2)[0],) * 3000 + (crops(2)[1],)
+    ]
+    within, across = check._near(findings, num=2990)
+    assert within == [(0, index) for index in range(1, 2990)]
+    assert across == [(index, 2990) for index in range(2990)]
 
 
 def test_a_copy_of_a_plain_test_photo_is_a_leak(cli, tmp_path):

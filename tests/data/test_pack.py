@@ -75,7 +75,7 @@ def test_other_photos_are_another_pack(photos, tmp_path):
     assert len(list(tmp_path.iterdir())) == 2
 
 
-@pytest.mark.parametrize("damage", ["cut", "gone", "no reasons", "garbage"])
+@pytest.mark.parametrize("damage", ["cut", "gone", "no reasons", "garbage", "empty"])
 def test_damaged_shards_are_rebuilt(photos, tmp_path, damage):
     entries = entries_of(photos)
     whole = packer(tmp_path).pack(entries).gather(range(16))
@@ -88,6 +88,8 @@ def test_damaged_shards_are_rebuilt(photos, tmp_path, damage):
         shard.unlink()
     elif damage == "garbage":
         shard.write_bytes(b"no shard")
+    elif damage == "empty":
+        shard.write_bytes(b"")
     else:
         shard.with_suffix(".json").unlink()
     assert (packer(tmp_path).pack(entries).gather(range(16)) == whole).all()

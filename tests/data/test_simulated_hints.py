@@ -39,6 +39,11 @@ def test_seeds_say_it_all():
     assert not torch.equal(simulate_hints(ab, seeds + 6)[:, 2], together[:, 2])
 
 
+def test_a_seed_whose_draw_is_zero():
+    assert torch.rand(2, generator=torch.Generator().manual_seed(18179793))[1] == 0
+    assert simulate_hints(torch.zeros(1, 2, 8, 8), torch.tensor([18179793]))[0, 2].any()
+
+
 def test_number_and_places_are_those_of_the_paper():
     """Geometric: no hint in an eighth of the photos; all colours in a hundredth; rather near the middle."""
     hints = simulate_hints(torch.zeros(1500, 2, 96, 96), torch.arange(1500))
