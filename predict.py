@@ -18,7 +18,7 @@ from core.remarks import keeping_remarks
 from core.settings import check_kind
 from inference.colorizer import Colorizer
 from inference.corrector import Corrector
-from inference.folder import FolderJob, color_photos, default_output, files_to_color
+from inference.folder import FolderJob, clip_targets, color_photos, default_output, files_to_color
 from inference.outputs import check_model_flags
 from inference.painter import Painter
 from inference.pipes import PIPE, through_pipes
@@ -31,7 +31,6 @@ from media.formats import kind_of
 from media.use_damaged import using_damaged
 from media.walk import Files, count_endings
 from models.registry import WITHOUT_WEIGHTS
-from video.color_clips import clip_targets
 from video.parts import work_folder
 from video.predict_clips import color_clips_of, run_clip
 from video.remains import sweep, work_folders

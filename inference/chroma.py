@@ -63,10 +63,19 @@ class Chroma:
         return replace(self, size=size, boxes=cast(tuple[Box, ...], tuple(boxes)))
 
 
-def save_chroma(path: Path, chroma: Chroma) -> None:
-    """Write colours to a file, atomically."""
+def save_chroma(path: Path, chroma: Chroma, *, with_lightness: bool = False) -> None:
+    """Write colours to a file, atomically.
+
+    Args:
+        path: of the file.
+        chroma: the colours.
+        with_lightness: write `L` too, where the photo does not tell it: the model saw it without its screen.
+    """
     about = json.dumps({"size": chroma.size, "by": chroma.by, "boxes": chroma.boxes})
-    write_bytes(path, safetensors.torch.save({"ab": chroma.ab.half()}, {_METADATA_KEY: about}))
+    state = {"ab": chroma.ab.half()}
+    if with_lightness and chroma.L is not None:
+        state["L"] = chroma.L.contiguous()
+    write_bytes(path, safetensors.torch.save(state, {_METADATA_KEY: about}))
 
 
 def check_ending(path: Path) -> None:
@@ -87,11 +96,13 @@ def load_chroma(path: Path) -> Chroma:
     state, metadata = read_state_and_metadata(path)
     try:
         about = json.loads(metadata[_METADATA_KEY])
-        (width, height), ab = about["size"], state["ab"].float()
+        (width, height), ab, L = about["size"], state["ab"].float(), state.get("L")
         if ab.ndim != 4 or ab.shape[:2] != (1, 2) or not ab.numel() or not ab.isfinite().all():
             raise ValueError(ab.shape)
+        if L is not None and (L.shape != ab[:, :1].shape or not L.isfinite().all()):
+            raise ValueError(L.shape)
         boxes = [(int(x0), int(y0), int(x1), int(y1)) for x0, y0, x1, y1 in about.get("boxes", ())]
-        return Chroma(ab, (int(width), int(height)), str(about["by"]), boxes=tuple(boxes))
+        return Chroma(ab, (int(width), int(height)), str(about["by"]), L, boxes=tuple(boxes))
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(f"{path} holds no chroma: name a file that --save_chroma wrote") from error
 

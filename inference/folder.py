@@ -20,6 +20,7 @@ from core.errors import PlaceError, UserError
 from core.figures import progress_bar
 from core.remarks import keeping_remarks
 from inference.report import Report, Result
+from media.encode_clip import CONTAINERS
 from media.formats import WRITTEN
 from media.picture import count_pixels
 from media.walk import Files, sort_files
@@ -146,6 +147,13 @@ def target_of(place: Path) -> Path:
     return place if is_kept else place.with_name(f"{place.name}.png")
 
 
+def clip_targets(place: Path) -> list[Path]:
+    """The possible output files of a clip."""
+    if place.suffix.lower() in CONTAINERS:
+        return [place]
+    return [place.with_name(place.name + ending) for ending in CONTAINERS]
+
+
 def files_to_color(folder: Path, output: Path, *, recursive: bool) -> Files:
     """The files of a folder, without those of an output folder inside it.
 
@@ -163,12 +171,13 @@ def files_to_color(folder: Path, output: Path, *, recursive: bool) -> Files:
         hint = "" if recursive else ", or look into the folders below with --recursive"
         raise UserError(f"--image_path={folder} holds no photo: name another{hint}")
     targets = Counter(target_of(output / path.relative_to(folder)) for path in files.photos)
-    targets.update(output / path.relative_to(folder) for path in files.clips)
+    for path in files.clips:
+        targets.update(clip_targets(output / path.relative_to(folder)))
     for target, num in targets.items():
         if target in sources:
             raise UserError(f"--output_dir={output} would write over {target.name}: name another")
         if num > 1:
-            raise UserError(f"{num} photos would become {target}: rename all but one")
+            raise UserError(f"{num} files would become {target}: rename all but one")
     return files
 
 

@@ -21,6 +21,7 @@ from media.picture import WHITE_LEVEL, Box, check_size, load_picture, to_dtype
 _OPAQUE = 128
 _KEYS = {"x", "y", "color", "radius"}
 _MOST_PIXELS = 10**9
+_MOST_POINTS = 20_000
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
 
@@ -110,10 +111,13 @@ def parse_points(points: Any, size: tuple[int, int], *, name: str = "the hints")
         size: (width, height) of the photo.
         name: what errors call the list.
     Raises:
-        UserError: malformed, a point outside the photo, or one without a colour; the message names the point.
+        UserError: malformed, too many, a point outside the photo, or one without a colour; the message names
+            the point.
     """
     if not isinstance(points, Sequence) or isinstance(points, str):
         raise UserError(f'{name}: must be a list of points such as {{"x": 10, "y": 20, "color": "#4060c0"}}')
+    if len(points) > _MOST_POINTS:
+        raise UserError(f"{name}: {len(points)} points, more than {_MOST_POINTS}: give a picture of strokes")
     return Hints(size, tuple(_parse(p, size, f"{name}: point {i + 1}") for i, p in enumerate(points)))
 
 

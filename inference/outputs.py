@@ -53,13 +53,15 @@ def check_flags(config: Config, photo: Path, pages: Pages) -> None:
 def check_model_flags(config: Config) -> None:
     """
     Raises:
-        UserError: a flag is for a model, or for two, and what colors is none.
+        UserError: a flag is for a model, for two or for a reference, and there is none.
     """
     if config.apply_chroma or config.model in WITHOUT_WEIGHTS:
         _check_without_model(config)
     if config.blend and (config.samples or config.model in WITHOUT_WEIGHTS):
         alone = "--samples" if config.samples else _stands_for_model(config)
         raise UserError(f"--blend mixes the colours of two models, which {alone} has not: leave it out")
+    if "matching" in config.given and not (config.reference or config.reference_dir):
+        raise UserError("--matching is for a reference: name one with --reference, or leave --matching out")
 
 
 def check_places(config: Config, photo: Path, targets: Sequence[Path]) -> None:
@@ -72,6 +74,10 @@ def check_places(config: Config, photo: Path, targets: Sequence[Path]) -> None:
         UserError: a file to write exists already, or is one that is read.
     """
     taken = {photo.resolve(): "the photo itself"}
+    if config.blend:  # weights or colours, and a share or a mask
+        taken |= {Path(part).resolve(): "a file of the blend" for part in config.blend.rsplit(":", 1)}
+    if config.reference_dir:
+        taken |= {path.resolve(): "one of the references" for path in config.reference_dir.rglob("*")}
     for flag in _READ:
         if path := getattr(config, flag):
             taken[path.resolve()] = f"the file of the {flag.removeprefix('apply_')}"
@@ -98,7 +104,8 @@ def check_free(config: Config, flags: Mapping[str, Path | None], taken: dict[Pat
 
 
 def _check_without_model(config: Config) -> None:
-    for flag in (*_OF_MODELS, *config.model_settings):
+    weights = () if config.apply_chroma else ("weights",)
+    for flag in (*_OF_MODELS, *weights, *config.model_settings):
         if flag in config.given or flag in config.model_settings:
             raise UserError(f"{_stands_for_model(config)} takes no model: leave --{flag} out")
 

@@ -91,7 +91,7 @@ class Painter:
             chroma = self.album.pulled(photo, original, chroma)
         chroma = self.corrector(original, chroma)
         if config.save_chroma:
-            save_chroma(config.save_chroma, chroma)
+            save_chroma(config.save_chroma, chroma, with_lightness=config.descreen)
             print(config.save_chroma)
         return chroma
 

@@ -166,11 +166,21 @@ def _to_convert(source: Any, container: str) -> frozenset[int]:
     for stream in source.streams.audio:
         try:
             with av.open(io.BytesIO(), "w", format=container) as trial:
-                _copy_stream(trial, stream)
+                copy = _copy_stream(trial, stream)
                 trial.start_encoding()
+                # Some containers find out only when they are closed, and only of a stream with packets.
+                if packet := _first_packet(source, stream):
+                    packet.stream = copy
+                    trial.mux(packet)
         except (av.error.FFmpegError, ValueError):
             found.add(stream.index)
     return frozenset(found)
+
+
+def _first_packet(source: Any, stream: Any) -> Any:
+    with contextlib.suppress(pyav().error.FFmpegError):  # what cannot be wound back was not read before
+        source.seek(0)
+    return next((packet for packet in source.demux(stream) if packet.dts is not None), None)
 
 
 def _codec(stream: Any) -> str:
@@ -206,6 +216,9 @@ def _add_copy(target: Any, stream: Any, plan: Target) -> Any:
 
 def _copy_stream(target: Any, stream: Any) -> Any:
     copy = target.add_stream_from_template(stream)
+    # PCM in AVI and MKV states the number of channels only, which .mp4 does not take for two.
+    if stream.type == "audio" and stream.codec_context.layout.name == "2 channels":
+        copy.codec_context.layout = "stereo"
     _describe(copy, stream)
     return copy
 

@@ -114,8 +114,8 @@ class UNetSettings(EncoderSettings):
     )
     heads: str = setting(
         "both",
-        "what is trained: mean, the colours themselves, by --loss; bins, a distribution over bins of colour, by "
-        "its own loss",
+        "what is trained: mean, the colours themselves, by --loss; bins, a distribution over bins of "
+        "colour, by its own loss",
         modes=_MODES,
         choices=("mean", "bins", "both"),
     )

@@ -37,6 +37,7 @@ def write_clip(
     audio: int = 0,
     audio_codec: str = "aac",
     rate: int = 8000,
+    layout: str = "mono",
     rotation: int = 0,
     colors: dict[str, int] | None = None,
     container: str | None = None,
@@ -57,7 +58,7 @@ def write_clip(
             setattr(stream.codec_context, name, value)
         if rotation:
             stream.set_display_rotation(rotation)
-        sounds = [target.add_stream(audio_codec, rate=rate, layout="mono") for _ in range(audio)]
+        sounds = [target.add_stream(audio_codec, rate=rate, layout=layout) for _ in range(audio)]
         for number, pixels in enumerate(frames):
             frame = _frame(av, np.ascontiguousarray(pixels), pix_fmt, colors or {})
             frame.pts, frame.time_base = pts[number] if pts else number, time_base

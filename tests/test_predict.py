@@ -159,6 +159,31 @@ def test_nothing_is_written_over(cli, photo, vivid, tmp_path):
     assert photo.read_bytes() == before
 
 
+def test_what_is_read_is_not_written_over(cli, photo, vivid, tmp_path):
+    mask, reference = tmp_path / "mask.png", tmp_path / "references" / "a.png"
+    reference.parent.mkdir()
+    for path in (mask, reference):
+        Image.open(photo).convert("L").save(path)
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={vivid}", "--overwrite"]
+    outcome = cli(*argv, f"--blend={vivid}:{mask}", f"--output_path={mask}")
+    assert (outcome.code, "is a file of the blend" in outcome.error) == (2, True)
+    outcome = cli(*argv, f"--reference_dir={reference.parent}", f"--output_path={reference}")
+    assert (outcome.code, "is one of the references" in outcome.error) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--matching=dct"], "--matching is for a reference"),
+        (["--model=levin2004", "--hints=x.json"], "--model=levin2004 takes no model: leave --weights out"),
+    ],
+)
+def test_flags_that_nothing_would_use(cli, photo, vivid, flags, message):
+    outcome = cli("--mode=predict", f"--image_path={photo}", f"--weights={vivid}", *flags)
+    assert outcome.code == 2
+    assert message in outcome.error
+
+
 @pytest.mark.parametrize("flag", ["save_confidence", "save_chroma"])
 def test_no_output_over_another_file(cli, photo, vivid, tmp_path, flag):
     before = photo.read_bytes()

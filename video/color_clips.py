@@ -8,9 +8,9 @@ from pathlib import Path
 
 from core.distributed import gather, share, world
 from core.errors import UserError
-from inference.folder import Color, FolderJob
+from inference.folder import Color, FolderJob, clip_targets
 from inference.report import Result
-from media.encode_clip import CONTAINERS, endings_for
+from media.encode_clip import endings_for
 from video.parts import work_folder
 from video.remains import remove
 
@@ -59,10 +59,3 @@ def leave_out_clips(paths: Sequence[Path], job: FolderJob, error: UserError) -> 
     for result in results:
         job.report.add(result)
     return [result for part in gather(results) for result in part]
-
-
-def clip_targets(place: Path) -> list[Path]:
-    """The possible output files of a clip."""
-    if place.suffix.lower() in CONTAINERS:
-        return [place]
-    return [place.with_name(place.name + ending) for ending in CONTAINERS]

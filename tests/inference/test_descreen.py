@@ -100,6 +100,14 @@ def test_a_gray_scan_keeps_its_lightness(predict):
     assert distances[1] < distances[0]
 
 
+def test_kept_colours_give_the_same_picture(predict, cli, tmp_path):
+    chroma, second = tmp_path / "x.safetensors", tmp_path / "second.png"
+    first = predict(scan_of_print(gray("astronaut"), 8), "--descreen", f"--save_chroma={chroma}")
+    flags = [f"--image_path={tmp_path / 'old.png'}", f"--output_path={second}", f"--apply_chroma={chroma}"]
+    assert cli("--mode=predict", *flags).code == 0
+    assert np.array_equal(np.asarray(Image.open(second)), first)
+
+
 def test_a_photo_without_a_screen_is_told_of(predict, caplog):
     photo = gray("astronaut")
     assert np.array_equal(predict(photo, "--descreen"), predict(photo))

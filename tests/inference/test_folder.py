@@ -9,7 +9,9 @@ from PIL import Image
 from processes import run_forked
 
 from checkpoint.file import save_weights
+from core.errors import UserError
 from core.files import read_csv
+from inference.folder import files_to_color
 from models.registry import build_model
 
 
@@ -130,6 +132,13 @@ def test_a_picture_that_its_format_cannot_hold(cli, weights, tmp_path):
     assert outcome.code == 1
     assert "1 colored, 0 skipped, 1 failed" in outcome.out
     assert "a.webp cannot hold this picture" in outcome.err
+
+
+def test_clips_that_would_be_the_same_file(tmp_path):
+    for name in ("a.avi", "a.avi.mp4"):
+        (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"2 files would become .*a\.avi\.mp4: rename all but one"):
+        files_to_color(tmp_path, tmp_path.with_name("out"), recursive=False)
 
 
 def test_pictures_that_would_land_on_photos(cli, folder, weights):

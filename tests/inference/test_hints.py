@@ -87,6 +87,7 @@ def test_no_points_are_no_hints():
     [
         ({"x": 1}, "must be a list"),
         ("hints", "must be a list"),
+        ([{"x": 1, "y": 1, "color": RED}] * 20_001, "20001 points, more than 20000"),
         ([3], "point 1 must have x, y, color"),
         ([{"x": 1, "y": 1, "colour": RED}], "point 1 must have x, y, color"),
         ([{"x": 1, "color": RED}], "point 1 must have x, y, color"),

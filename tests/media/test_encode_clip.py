@@ -133,6 +133,20 @@ def test_sound_that_a_container_cannot_hold_becomes_aac(recoded, tmp_path, caplo
     assert_same_sound(path, output)
 
 
+@pytest.mark.parametrize("source", [".avi", ".mkv"])
+@pytest.mark.parametrize("layout", ["stereo", "7.1"])
+def test_uncompressed_sound_of_several_channels(recoded, tmp_path, source, layout):
+    """These containers state only the number of channels, which .mp4 finds out when it is closed."""
+    path = tmp_path / f"clip{source}"
+    write_clip(path, pictures(25), audio=1, audio_codec="pcm_s16le", layout=layout)
+    ending = endings_for(path)[0]
+    output = recoded(path, ending)
+    assert sum(len(data) for _, data in packets(output, "audio")[0]) > 0
+    if layout == "stereo":
+        assert ending == ".mp4"
+        assert_same_sound(path, output)
+
+
 def test_sound_that_no_container_holds(recoded, tmp_path):
     path = write_clip(tmp_path / "clip.avi", pictures(25), audio=1, audio_codec="adpcm_ms", rate=32000)
     for ending in endings_for(path):

@@ -32,14 +32,17 @@ export class Sampler {
     const width = box.right - box.left;
     const height = box.bottom - box.top;
     const step = Math.max(4 / this.scale, Math.sqrt((width * height) / MAX_POINTS));
-    const points = [];
+    const places = [];
     for (let y = box.top + step / 2; y < box.bottom; y += step) {
       for (let x = box.left + step / 2; x < box.right; x += step) {
-        const point = { x: Math.round(x), y: Math.round(y), radius: 0 };
-        points.push({ ...point, color: this.colorAt(point) });
+        places.push([x, y]);
       }
     }
-    return points;
+    if (!places.length) places.push([box.left + width / 2, box.top + height / 2]);
+    return places.map(([x, y]) => {
+      const point = { x: Math.floor(x), y: Math.floor(y), radius: 0 };
+      return { ...point, color: this.colorAt(point) };
+    });
   }
 }
 
