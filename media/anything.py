@@ -32,6 +32,8 @@ def to_picture(photo: PhotoLike, *, max_pixels: int) -> Picture:
     if isinstance(photo, (str, Path)):
         return load_picture(Path(photo), max_pixels=max_pixels)
     if isinstance(photo, Image.Image):
+        if photo.mode.startswith("I;16"):  # also with the bytes in the other order
+            return from_array(np.asarray(photo).astype(np.uint16))
         return from_image(photo, "the picture")
     if isinstance(photo, Tensor):
         return from_array(_channels_last(photo))

@@ -81,6 +81,15 @@ def test_other_tensors(photo):
         to_picture(photo, max_pixels=10**6)
 
 
+@pytest.mark.parametrize(("mode", "order"), [("I;16", "<u2"), ("I;16B", ">u2")])
+def test_a_pillow_image_of_16_bits_keeps_them(mode, order):
+    samples = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5001
+    image = Image.frombytes(mode, (4, 3), samples.astype(order).tobytes())
+    picture = to_picture(image, max_pixels=100)
+    assert picture.pixels.dtype == np.uint16
+    assert np.array_equal(picture.pixels[..., 0], samples)
+
+
 def test_bytes_that_are_no_photo():
     with pytest.raises(PhotoError, match="the photo is not a photo in a format known here"):
         to_picture(b"no photo", max_pixels=10**6)
