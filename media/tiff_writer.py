@@ -82,6 +82,8 @@ def pack_page(original: Picture, offset: int = 0) -> list[bytes]:
     exif = Image.Exif()
     exif.load(metadata.exif)
     for tag, value in exif.items():
+        # Pillow reads text as Latin-1, whatever it is, and would write it as ASCII.
+        value = value.encode("latin-1", "replace") if isinstance(value, str) else value
         directory[tag] = exif.get_ifd(tag) if tag in DIRECTORIES else value
     for tag, value in tags.items():
         directory[tag] = value

@@ -255,16 +255,17 @@ def test_kinds_of_a_fourth_sample(tmp_path, kind, has_alpha):
         assert (found.alpha == alpha).all()
 
 
-def test_text_of_any_language(tmp_path):
+@pytest.mark.parametrize("name", ["y.jpg", "y.tif"])
+def test_text_of_any_language(tmp_path, name):
     exif = Image.Exif()
     exif[ExifTags.Base.Artist] = "José Müller".encode()
     Image.fromarray(COLORS).save(tmp_path / "x.jpg", exif=exif.tobytes())
     save_picture(
-        tmp_path / "y.jpg",
+        tmp_path / name,
         Picture(COLORS, None, mark_inferred(load(tmp_path / "x.jpg").metadata, "me")),
         quality=90,
     )
-    with Image.open(tmp_path / "y.jpg") as image:
+    with Image.open(tmp_path / name) as image:
         assert image.getexif()[ExifTags.Base.Artist].encode("latin-1").decode() == "José Müller"
 
 
