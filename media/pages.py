@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from PIL import Image
 
 from core.remarks import remark
 from media.decode import decoding_errors, open_photo, opened
 from media.tiff_reader import STARTS, list_pages
 
+_PNG = b"\x89PNG"
 _ANIMATED = ("GIF", "WEBP", "PNG", "AVIF")
 
 
@@ -51,11 +55,12 @@ def find_pages(path: Path, *, max_pixels: int) -> Pages:
         if not _may_hold_several(start):
             return ONE
         with opened(file, max_pixels) as image:
-            num = getattr(image, "n_frames", 1)
+            hidden = _num_hidden(image)
+            num = getattr(image, "n_frames", 1) - hidden
             if num > 1 and image.format in _ANIMATED:
                 loops = int(image.info.get("loop", 1 if image.format == "GIF" else 0))
                 durations = []
-                for number in range(num):
+                for number in range(hidden, hidden + num):
                     image.seek(number)
                     image.load()  # only then a WebP knows the duration
                     durations.append(round(float(image.info.get("duration", 0))))
@@ -67,9 +72,14 @@ def find_pages(path: Path, *, max_pixels: int) -> Pages:
 
 
 def page_number(file: BinaryIO, page: int) -> int:
-    """Position within the file of picture number `page`, where previews in a TIFF are not counted."""
+    """Position within the file of picture number `page`, where previews and hidden ones are not counted."""
     start = file.read(4)
     file.seek(0)
+    if start == _PNG:
+        with opened(file, sys.maxsize) as image:
+            number = page + _num_hidden(image)
+        file.seek(0)
+        return number
     if start not in STARTS:
         return page
     pages = list_pages(file)
@@ -77,6 +87,11 @@ def page_number(file: BinaryIO, page: int) -> int:
     return pages[page] if page < len(pages) else page
 
 
+def _num_hidden(image: Image.Image) -> int:
+    """1 if the first picture of an animated PNG is no frame of it: only programs that play none show it."""
+    return int(getattr(image, "default_image", False))
+
+
 def _may_hold_several(start: bytes) -> bool:
     """Whether the first bytes are of a format that can hold several pictures."""
-    return start.startswith((b"GIF8", b"\x89PNG", b"RIFF", b"\xff\xd8\xff")) or start[4:8] == b"ftyp"
+    return start.startswith((b"GIF8", _PNG, b"RIFF", b"\xff\xd8\xff")) or start[4:8] == b"ftyp"

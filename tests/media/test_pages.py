@@ -110,6 +110,27 @@ def test_animations_stay_animations(cli, vivid, tmp_path, kind, target):
     assert durations == [100, 200, 300]
 
 
+def test_a_picture_that_an_animation_hides_is_no_frame(cli, vivid, tmp_path):
+    path, output = tmp_path / "x.png", tmp_path / "y.png"
+    hidden, *others = [Image.fromarray(frame) for frame in (np.zeros_like(FRAMES[0]), *FRAMES)]
+    hidden.save(
+        path, save_all=True, append_images=others, default_image=True, duration=[100, 200, 300], loop=3
+    )
+    assert find_pages(path, max_pixels=10**6).durations == (100, 200, 300)
+    for number, frame in enumerate(FRAMES):
+        assert (load_picture(path, max_pixels=10**6, page=number).pixels == frame).all()
+    assert predict(cli, vivid, path, f"--output_path={output}").code == 0
+    found = find_pages(output, max_pixels=10**6)
+    assert (found.durations, found.loops) == ((100, 200, 300), 3)
+
+
+def test_one_frame_behind_a_hidden_picture(tmp_path):
+    hidden, frame = (Image.fromarray(pixels) for pixels in FRAMES[:2])
+    hidden.save(tmp_path / "x.png", save_all=True, append_images=[frame], default_image=True, duration=100)
+    assert not find_pages(tmp_path / "x.png", max_pixels=10**6).is_animation
+    assert (load_picture(tmp_path / "x.png", max_pixels=10**6).pixels == FRAMES[1]).all()
+
+
 def test_an_animation_in_a_folder(cli, vivid, tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()
