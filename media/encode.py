@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import struct
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from core.device import is_out_of_memory
 from core.files import write_bytes
 from media.attach import jpeg_segment, png_texts, warn_of_losses
 from media.decode import PhotoError, photo_format
@@ -37,16 +39,14 @@ def save_picture(path: Path, original: Picture, *, quality: int) -> None:
         UserError: the ending is unknown, or the place cannot be written.
     """
     file_format = photo_format(path)
-    try:
-        warn_of_losses(original.metadata, file_format)
+    warn_of_losses(original.metadata, file_format)
+    with _encoding(path):
         if file_format == "PNG" and original.pixels.dtype != np.uint8:
             parts: Sequence[bytes | memoryview] = _deep_png(original)
         elif file_format == "TIFF":
             parts = pack_page(original)
         else:
             parts = [_shallow(file_format, original, quality)]
-    except (OSError, ValueError, struct.error) as error:  # such as a WebP beyond 16 383 pixels
-        raise _cannot_hold(path, error) from error
     write_bytes(path, *parts)
 
 
@@ -92,11 +92,20 @@ def save_animation(
         options["disposal"] = 2  # cleared after each frame, lest it shows through the next
     options["append_images"] = [_to_image(picture, has_alpha=True) for picture in pictures]
     buffer = io.BytesIO()
-    try:
+    with _encoding(path):
         _to_image(first, has_alpha=True).save(buffer, file_format, save_all=True, **options)
-    except (OSError, ValueError, struct.error) as error:
-        raise _cannot_hold(path, error) from error
     write_bytes(path, buffer.getvalue())
+
+
+@contextlib.contextmanager
+def _encoding(path: Path) -> Iterator[None]:
+    """Turn what encoders raise on a picture that is too large, or not theirs, into a `PhotoError`."""
+    try:
+        yield
+    except (OSError, ValueError, struct.error, RuntimeError, OverflowError) as error:
+        if is_out_of_memory(error):
+            raise
+        raise _cannot_hold(path, error) from error
 
 
 def _cannot_hold(path: Path, error: Exception) -> PhotoError:
