@@ -6,6 +6,7 @@ import functools
 import logging
 import re
 import struct
+from dataclasses import replace
 
 from PIL import PngImagePlugin
 
@@ -17,6 +18,7 @@ RAW_IPTC = "Raw profile type iptc"
 """Keyword under which PNGs store IPTC records, a convention of ImageMagick."""
 
 _SEGMENT = 65533  # maximum size in bytes of the body of a JPEG segment
+_XMP_NAME = 29  # bytes of the name that precedes XMP in its segment
 _LOST = {
     "JPEG": ("texts",),
     "TIFF": ("texts",),
@@ -38,6 +40,20 @@ def png_texts(metadata: Metadata) -> PngImagePlugin.PngInfo:
         lines = re.sub("(.{72})", r"\1\n", block.hex())
         chunks.add_text(RAW_IPTC, f"\niptc\n{len(block):8}\n{lines}\n", zip=True)
     return chunks
+
+
+def for_jpeg(metadata: Metadata) -> Metadata:
+    """The metadata without EXIF, XMP and comments that are too long for a JPEG's segments, with a warning."""
+    if len(metadata.exif) > _SEGMENT:
+        _warn("JPEG", "EXIF of more than 64 KB")
+        metadata = replace(metadata, exif=b"")
+    if len(metadata.xmp) > _SEGMENT - _XMP_NAME:
+        _warn("JPEG", "XMP of more than 64 KB")
+        metadata = replace(metadata, xmp=b"")
+    if len(dict(metadata.texts).get("Comment", "").encode()) > _SEGMENT:
+        _warn("JPEG", "comments of more than 64 KB")
+        metadata = replace(metadata, texts=())
+    return metadata
 
 
 def jpeg_segment(metadata: Metadata) -> bytes:

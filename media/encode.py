@@ -15,7 +15,7 @@ from PIL import Image
 
 from core.device import is_out_of_memory
 from core.files import write_bytes
-from media.attach import jpeg_segment, png_texts, warn_of_losses
+from media.attach import for_jpeg, jpeg_segment, png_texts, warn_of_losses
 from media.decode import PhotoError, photo_format
 from media.metadata import Metadata, srgb_profile
 from media.picture import Picture, on_white, to_dtype
@@ -126,6 +126,7 @@ def _options(file_format: str, metadata: Metadata, quality: int) -> dict[str, An
     options: dict[str, Any] = {"dpi": metadata.dpi} if metadata.dpi else {}
     if file_format in ("BMP", "GIF"):
         return options
+    metadata = for_jpeg(metadata) if file_format == "JPEG" else metadata
     options |= {"icc_profile": srgb_profile(), "exif": metadata.exif}
     options |= {"xmp": metadata.xmp} if metadata.xmp else {}
     if file_format in ("JPEG", "WEBP"):

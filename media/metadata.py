@@ -208,6 +208,9 @@ def mark_xmp(xmp: bytes, by: str) -> bytes:
     text = xmp.decode("utf-8", "replace").rstrip("\0 \n")
     if "</rdf:RDF>" not in text:
         text = _EMPTY_XMP
+    # Padding, which is there for changes in place, would make the packet too long for a JPEG.
+    head, end, tail = text.rpartition("<?xpacket end=")
+    text = head.rstrip() + end + tail
     # The orientation has been applied; a property given twice would make the packet invalid.
     for name in ("tiff:Orientation", "Iptc4xmpExt:DigitalSourceType", "colorizer:InferredBy"):
         text = re.sub(rf'\s*{name}="[^"]*"|<{name}>[^<]*</{name}>', "", text)

@@ -10,7 +10,7 @@ from PIL import Image, PngImagePlugin
 
 from media import attach
 from media.encode import save_picture
-from media.metadata import Metadata
+from media.metadata import Metadata, mark_inferred
 from media.picture import Picture, load_picture
 
 COLORS = skimage.data.chelsea()[100:140, 100:160]
@@ -83,3 +83,33 @@ def test_records_beyond_a_segment(tmp_path, caplog):
     save_picture(tmp_path / "x.jpg", Picture(COLORS, None, Metadata(iptc=b"\x1c" * 70_000)), quality=95)
     assert load(tmp_path / "x.jpg").iptc == b""
     assert "64 KB" in caplog.text
+
+
+def exif_of(num):
+    exif = Image.Exif()
+    exif[270] = b"x" * num
+    return exif.tobytes()
+
+
+@pytest.mark.parametrize("num", [65_000, 65_533, 70_000])
+def test_what_is_longer_than_a_segment(tmp_path, caplog, num):
+    attach._warn.cache_clear()
+    metadata = Metadata(exif_of(num), b"x" * num, texts=(("Comment", "x" * num),))
+    with caplog.at_level(logging.WARNING):
+        save_picture(tmp_path / "x.jpg", Picture(COLORS, None, metadata), quality=95)
+    found = load(tmp_path / "x.jpg")
+    stays = {65_000: 3, 65_533: 1, 70_000: 0}[num]
+    assert [bool(found.exif), bool(found.xmp), bool(found.texts)].count(True) == stays
+    assert len(caplog.messages) == 3 - stays
+
+
+def test_the_padding_of_a_packet_is_left_out(tmp_path):
+    rdf = "http://www.w3.org/1999/02/22-rdf-syntax-ns#"
+    body = f'<rdf:RDF xmlns:rdf="{rdf}"><rdf:Description rdf:about="" mine="1"/></rdf:RDF>'
+    xmp = f'<?xpacket begin=""?>{body}{" " * 65_300}<?xpacket end="w"?>'.encode()
+    metadata = mark_inferred(Metadata(xmp=xmp), "me")
+    save_picture(tmp_path / "x.jpg", Picture(COLORS, None, metadata), quality=95)
+    found = load(tmp_path / "x.jpg").xmp
+    assert b'mine="1"' in found
+    assert found.endswith(b'</rdf:RDF><?xpacket end="w"?>')
+    assert len(found) < 1000
