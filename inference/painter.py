@@ -23,6 +23,7 @@ from media.encode import save_animation, save_pages, save_picture
 from media.pages import ONE, Pages, find_pages
 from media.picture import Picture, beside, from_array, load_picture
 from media.sidecar import copy_sidecar
+from media.xmp import is_marked
 
 _GIVEN = (
     *("hints", "reference", "reference_dir", "matching", "upsample", "saturation", "quality"),
@@ -140,6 +141,8 @@ class Painter:
             UserError: a place cannot be written, or a sidecar cannot be read.
         """
         quality = self.config.quality
+        inferred: list[bool] = []
+        pictures = _noting(pictures, inferred)
         if pages.is_animation:
             save_animation(targets[0], pictures, pages.durations, pages.loops, quality=quality)
         elif pages.num > len(targets):
@@ -147,8 +150,11 @@ class Painter:
         else:
             for target, picture in zip(targets, pictures, strict=True):
                 save_picture(target, picture, quality=quality)
-        for target in targets:
-            copy_sidecar(photo, target, self.about, overwrite=self.config.overwrite)
+        if len(targets) == 1:
+            inferred = [any(inferred)]
+        for target, is_inferred in zip(targets, inferred, strict=True):
+            by = self.about if is_inferred else None
+            copy_sidecar(photo, target, by, overwrite=self.config.overwrite)
 
     def _predict(self, colorizer: Colorizer, original: Picture) -> Chroma:
         if self.config.descreen:
@@ -176,6 +182,13 @@ class Painter:
         sure = from_array(self.colorizer.confidence(original, chroma, guidance))
         save_picture(path, sure, quality=self.config.quality)
         print(path)
+
+
+def _noting(pictures: Iterable[Picture], inferred: list[bool]) -> Iterator[Picture]:
+    """Pass pictures on, and note of each whether its colours are inferred, not the photo's own."""
+    for picture in pictures:
+        inferred.append(is_marked(picture.metadata.xmp))
+        yield picture
 
 
 def remark_on(original: Picture, name: Path | str, num_boxes: int, config: Config) -> None:

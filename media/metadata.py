@@ -4,23 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import re
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from operator import sub
 from typing import Any
-from xml.sax.saxutils import escape
 
 from PIL import ExifTags, Image, ImageCms
 
-# https://cv.iptc.org/newscodes/digitalsourcetype: a photograph in which a trained model made a part.
-_SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
-_EMPTY_XMP = (
-    '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?><x:xmpmeta xmlns:x="adobe:ns:meta/">'
-    '<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#"></rdf:RDF></x:xmpmeta>'
-    '<?xpacket end="w"?>'
-)
+from media.xmp import mark_xmp
+
 # Tags of a TIFF's main directory that describe the photo: the others say how its old pixels are stored.
 DESCRIPTIVE = frozenset(
     (
@@ -201,24 +194,3 @@ def _clean(old: Image.Exif) -> bytes:
         if values:
             new.get_ifd(ifd).update(values)
     return new.tobytes() if len(new) or new._ifds else b""
-
-
-def mark_xmp(xmp: bytes, by: str) -> bytes:
-    """Mark an XMP packet, or a new one if there is none, with what inferred the colours."""
-    text = xmp.decode("utf-8", "replace").rstrip("\0 \n")
-    if "</rdf:RDF>" not in text:
-        text = _EMPTY_XMP
-    # Padding, which is there for changes in place, would make the packet too long for a JPEG.
-    head, end, tail = text.rpartition("<?xpacket end=")
-    text = head.rstrip() + end + tail
-    # The orientation has been applied; a property given twice would make the packet invalid.
-    for name in ("tiff:Orientation", "Iptc4xmpExt:DigitalSourceType", "colorizer:InferredBy"):
-        text = re.sub(rf'\s*{name}="[^"]*"|<{name}>[^<]*</{name}>', "", text)
-    note = (
-        '<rdf:Description rdf:about="" xmlns:Iptc4xmpExt="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" '
-        'xmlns:colorizer="urn:colorizer:1">'
-        f"<Iptc4xmpExt:DigitalSourceType>{_SOURCE_TYPE}</Iptc4xmpExt:DigitalSourceType>"
-        f"<colorizer:InferredBy>{escape(by)}</colorizer:InferredBy></rdf:Description>"
-    )
-    head, _, tail = text.rpartition("</rdf:RDF>")
-    return f"{head}{note}</rdf:RDF>{tail}".encode()

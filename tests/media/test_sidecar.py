@@ -1,6 +1,7 @@
 """XMP beside photos goes along, with a mark, and is no file that was left out."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 import skimage.data
@@ -17,7 +18,7 @@ def test_sidecars_of_a_folder(cli, vivid, tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()
     for name in ("a.png", "b.jp2"):
-        Image.fromarray(skimage.data.chelsea()[100:132, 100:148]).save(folder / name)
+        Image.fromarray(skimage.data.chelsea()[100:132, 100:148]).convert("L").save(folder / name)
     (folder / "a.png.xmp").write_text(XMP)
     (folder / "b.xmp").write_text(XMP)
     argv = ["--mode=predict", f"--image_path={folder}", f"--weights={vivid}"]
@@ -35,7 +36,7 @@ def test_sidecars_of_a_folder(cli, vivid, tmp_path):
 
 
 def test_the_sidecar_of_a_photo(cli, vivid, tmp_path):
-    Image.fromarray(skimage.data.chelsea()[100:132, 100:148]).save(tmp_path / "x.png")
+    Image.fromarray(skimage.data.chelsea()[100:132, 100:148]).convert("L").save(tmp_path / "x.png")
     (tmp_path / "x.xmp").write_text(XMP)
     assert cli("--mode=predict", f"--image_path={tmp_path / 'x.png'}", f"--weights={vivid}").code == 0
     assert "InferredBy" in (tmp_path / "x_colorized.xmp").read_text()
@@ -85,3 +86,33 @@ def test_sidecars_of_pages_in_files_of_their_own(cli, marked, vivid, tmp_path):
     argv = ("--mode=predict", f"--image_path={tmp_path / 'x.tif'}", f"--weights={vivid}")
     assert cli(*argv, f"--output_path={tmp_path / 'y.png'}").code == 0
     assert sorted(sidecars(tmp_path)) == ["y_1.xmp", "y_2.xmp"]
+
+
+def test_the_sidecar_of_a_photo_that_keeps_its_colors(cli, vivid, tmp_path):
+    Image.fromarray(skimage.data.coffee()[100:228, 150:278]).save(tmp_path / "x.png")
+    (tmp_path / "x.xmp").write_text(XMP)
+    argv = ("--mode=predict", f"--image_path={tmp_path / 'x.png'}", f"--weights={vivid}")
+    assert cli(*argv, "--keep_color=yes").code == 0
+    copy = (tmp_path / "x_colorized.xmp").read_text()
+    assert copy == XMP.replace(' tiff:Orientation="6"', "")
+    assert cli(*argv, "--keep_color=no", "--overwrite").code == 0
+    assert "InferredBy>colorizer" in (tmp_path / "x_colorized.xmp").read_text()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_sidecars_in_other_encodings(cli, marked, vivid, tmp_path, encoding):
+    declared = f'<?xml version="1.0" encoding="{encoding.removesuffix("-sig")}"?>\n'
+    (tmp_path / "x.xmp").write_bytes((declared + XMP.replace("image/tiff", "größer")).encode(encoding))
+    assert cli("--mode=predict", f"--image_path={marked}", f"--weights={vivid}").code == 0
+    root = ElementTree.fromstring((tmp_path / "x_colorized.xmp").read_bytes())
+    assert root[0][0].get("{http://purl.org/dc/elements/1.1/}format") == "größer"
+    assert len(list(root.iter("{urn:colorizer:1}InferredBy"))) == 1
+
+
+@pytest.mark.parametrize("xmp", [XMP.replace("rdf:", "r:").encode(), b"<?xml?>\xe9 what is this"])
+def test_a_sidecar_of_an_unknown_form_is_copied(cli, marked, vivid, tmp_path, xmp):
+    (tmp_path / "x.xmp").write_bytes(xmp)
+    outcome = cli("--mode=predict", f"--image_path={marked}", f"--weights={vivid}")
+    assert outcome.code == 0
+    assert "is copied without a mark" in outcome.err
+    assert (tmp_path / "x_colorized.xmp").read_bytes() == xmp
