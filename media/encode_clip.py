@@ -17,12 +17,15 @@ from core.remarks import remark
 from media.aac import ConvertedSound
 from media.clip import Clip
 from media.encode_part import write_sample, writing_to
-from media.ffmpeg import ClipError, clip_errors, opened_clip, pyav
+from media.ffmpeg import ClipError, clip_errors, opened_clip, pyav, video_stream
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}
 """Ending -> FFmpeg's name of the format."""
 # Metadata about the source file itself: the new file gets its own.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "encoder", "duration")
+
+# Of the video stream: the rest, such as statistics of Matroska, describes the old packets.
+_OF_THE_VIDEO = ("title", "language")
 
 
 @dataclass(frozen=True)
@@ -140,6 +143,8 @@ def _join(
         target = stack.enter_context(av.open(file, "w", format=plan.container))
         source = stack.enter_context(opened_clip(clip.path))
         video = _add_video(target, clip, parts[0])
+        old = video_stream(source, clip.path).metadata
+        video.metadata.update({key: old[key] for key in _OF_THE_VIDEO if key in old})
         copies = {s.index: _add_copy(target, s, plan) for s in _to_copy(source, target)}
         _copy_metadata(source, target, comment, plan.left_out)
         packets = [_video_packets(parts, clip, video)]

@@ -289,3 +289,20 @@ def test_a_clip_that_cannot_be_encoded(tmp_path):
     clip = replace(open_clip(path, max_pixels=10**7), size=(17000, 16))
     with pytest.raises(ClipError, match="cannot be encoded"):
         plan_target(clip, tmp_path / "out.mp4", 80)
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv"])
+def test_the_name_and_language_of_the_video(recoded, tmp_path, ending):
+    plain, path = write_clip(tmp_path / "plain.mp4", pictures(3)), tmp_path / "clip.mkv"
+    with av.open(str(plain)) as source, av.open(str(path), "w") as target:
+        copy = target.add_stream_from_template(source.streams.video[0])
+        copy.metadata.update({"title": "Camera A", "language": "eng", "BPS": "5"})
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = copy
+                target.mux(packet)
+    with av.open(str(recoded(path, ending))) as result:
+        found = result.streams.video[0].metadata
+    assert found["language"] == "eng"
+    assert "BPS" not in found
+    assert found.get("title") == "Camera A" or ending != ".mkv"
