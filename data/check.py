@@ -169,7 +169,8 @@ def _near(findings: Sequence[Finding], num: int) -> tuple[list[tuple[int, int]],
     across = [(index, test[0]) for train, test in sets if test for index in train]
     for first, second in near_duplicates(hashes, copies).tolist():
         (train, test), (other_train, other_test) = sets[first], sets[second]
-        within += [(a, b) for a, b in zip(train[:1], other_train[:1], strict=False)]
+        if train and other_train:
+            within.append((train[0], other_train[0]))
         across += [(index, other_test[0]) for index in train if other_test]
         across += [(index, test[0]) for index in other_train if test]
     return within, across
