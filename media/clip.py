@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 from fractions import Fraction
@@ -9,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from media.clip_times import read_times
 from media.ffmpeg import MATRICES, ClipError, clip_errors, decoded, opened_clip, video_stream
@@ -41,8 +44,9 @@ class Clip:
         pixel_shape: pixel aspect ratio, width over height, or None.
         coding: matrix, range and bit depth of its planes, and of the planes that are written.
         primaries, curve: colour primaries and transfer function, as numbers of H.273; passed on unchanged.
-        display_matrix: 9 numbers that rotate it for display, or None.
-        turns: counterclockwise quarter turns that make it upright.
+        display_matrix: 9 numbers that turn or mirror it for display, or None.
+        turns: counterclockwise quarter turns that make it upright, before it is mirrored.
+        is_mirrored: whether left and right are exchanged, once it is upright.
         max_pixels: upper limit of the pixels of a frame.
         field_order: 'tff' or 'bff' if it is interlaced, top or bottom field first; '' if it is progressive.
         deinterlace: whether its frames are deinterlaced as they are read.
@@ -65,6 +69,7 @@ class Clip:
     curve: int
     display_matrix: tuple[int, ...] | None
     turns: int
+    is_mirrored: bool
     max_pixels: int
     field_order: str = ""
     deinterlace: bool = False
@@ -77,6 +82,15 @@ class Clip:
         """Whether 4:2:0 is written, which every player supports: it takes even sides, also of a field."""
         width, height = self.size
         return width % 2 == 0 and height % (4 if self.field_order else 2) == 0
+
+    def upright(self, codes: np.ndarray) -> np.ndarray:
+        """Turn and mirror (H, W, ...) as stored, so that it is as shown."""
+        turned = np.rot90(codes, self.turns)
+        return turned[:, ::-1] if self.is_mirrored else turned
+
+    def as_stored(self, shown: Tensor) -> Tensor:
+        """Turn and mirror (..., h, w) as shown, so that it is as stored."""
+        return torch.rot90(shown.flip(-1) if self.is_mirrored else shown, -self.turns, (-2, -1))
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -128,6 +142,7 @@ def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip
     matrix = first.colorspace
     if matrix not in MATRICES:  # unspecified: guessed from the size, as players do
         matrix = _BT709 if first.width >= 1280 or first.height > 576 else _BT601
+    display_matrix = _display_matrix(first)
     return Clip(
         path,
         (first.width, first.height),
@@ -140,8 +155,8 @@ def open_clip(path: Path, *, max_pixels: int, deinterlace: bool = False) -> Clip
         Coding(matrix, _range_to_write(first), 8 if first.format.components[0].bits <= 8 else 10),
         first.color_primaries,
         first.color_trc,
-        _display_matrix(first),
-        round(first.rotation / 90) % 4,
+        display_matrix,
+        *_orientation(display_matrix),
         max_pixels,
         field_order if first.interlaced_frame and not deinterlace else "",
         deinterlace,
@@ -170,3 +185,17 @@ def _range_to_write(frame: Any) -> int:
 def _display_matrix(frame: Any) -> tuple[int, ...] | None:
     data = frame.side_data.get("DISPLAYMATRIX")
     return None if data is None else struct.unpack("=9i", bytes(data))
+
+
+def _orientation(matrix: tuple[int, ...] | None) -> tuple[int, bool]:
+    """Counterclockwise quarter turns, and whether it is mirrored after them.
+
+    A pixel (x, y), x to the right and y downward, is shown at (a x + c y, b x + d y), with a, b, c, d the
+    numbers 0, 1, 3 and 4 of the matrix.
+    """
+    if matrix is None:
+        return 0, False
+    a, b, c, d = matrix[0], matrix[1], matrix[3], matrix[4]
+    is_mirrored = a * d - b * c < 0
+    clockwise = math.atan2(b, -a if is_mirrored else a)
+    return -round(clockwise / (math.pi / 2)) % 4, is_mirrored

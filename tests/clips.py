@@ -39,6 +39,7 @@ def write_clip(
     rate: int = 8000,
     layout: str = "mono",
     rotation: int = 0,
+    matrix: tuple[int, ...] | None = None,
     colors: dict[str, int] | None = None,
     container: str | None = None,
     options: dict[str, str] | None = None,
@@ -58,6 +59,8 @@ def write_clip(
             setattr(stream.codec_context, name, value)
         if rotation:
             stream.set_display_rotation(rotation)
+        if matrix:
+            stream.set_display_matrix(matrix)
         sounds = [target.add_stream(audio_codec, rate=rate, layout=layout) for _ in range(audio)]
         for number, pixels in enumerate(frames):
             frame = _frame(av, np.ascontiguousarray(pixels), pix_fmt, colors or {})

@@ -84,7 +84,7 @@ class ClipColors:
 
     def _shown(self, frame: Frame) -> Picture:
         """A frame turned upright, at the size that the model sees."""
-        gray = np.ascontiguousarray(np.rot90(self.clip.coding.gray(frame.luma), self.clip.turns))
+        gray = np.ascontiguousarray(self.clip.upright(self.clip.coding.gray(frame.luma)))
         return from_array(np.asarray(Image.fromarray(gray).resize(self.size_seen, Image.Resampling.BILINEAR)))
 
     def _infer(self, shown: Sequence[Picture]) -> list[tuple[Tensor, Tensor]]:

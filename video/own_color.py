@@ -56,7 +56,7 @@ def with_mask(clip: Clip, path: Path) -> Clip:
         UserError: the picture cannot be read, or is of another size.
     """
     upright = read_mask(path, clip.upright_size, "--mask", max_pixels=clip.max_pixels)
-    stored = Image.fromarray(np.ascontiguousarray(np.rot90(upright, -clip.turns)))
+    stored = Image.fromarray(clip.as_stored(torch.from_numpy(upright)).numpy())
     small = stored.resize(clip.chroma_size, Image.Resampling.BOX)
     return replace(clip, mask=np.asarray(small).astype(np.float32) / 255)
 

@@ -32,7 +32,7 @@ def chroma_planes(clip: Clip, luma: np.ndarray, L: Tensor, ab: Tensor, *, upsamp
     """
     sums, parts = (_at_chroma(luma, clip), _TAPS) if clip.is_subsampled else (luma, 1)
     height, width = sums.shape
-    L, ab = (torch.rot90(small, -clip.turns, (2, 3)) for small in (L, ab))
+    L, ab = clip.as_stored(L), clip.as_stored(ab)
     colors = UPSAMPLERS[upsample](L, ab, height, width)
     tables = _tables(clip.coding, parts)
     result = np.empty((2, height, width), luma.dtype)

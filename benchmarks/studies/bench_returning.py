@@ -63,7 +63,7 @@ def shots_of(path: Path, colorizer: Colorizer) -> Iterator[list[Seen]]:
     for number, (frame, own) in enumerate(zip(read_frames(clip), own_colors(clip), strict=True)):
         if number in wanted:
             small_frame = steps.see(frame)
-            small = Image.fromarray(np.rot90(own, clip.turns)).resize(steps.size_seen)
+            small = Image.fromarray(clip.upright(own)).resize(steps.size_seen)
             seen = Seen(small_frame.L, steps.predict(small_frame), to_lab(np.array(small))[:, 1:])
             found[wanted[number]].append(seen)
     yield from found.values()

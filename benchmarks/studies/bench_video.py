@@ -78,7 +78,7 @@ def measure_clip(path: Path, colorizer: Colorizer) -> dict[str, Any]:
         seen = steps.see(frame)
         off = steps.predict(seen)
         moved = follow(seen.L, before["L"]) if before else None
-        small = Image.fromarray(np.rot90(own, clip.turns)).resize(steps.size_seen, Image.Resampling.BILINEAR)
+        small = Image.fromarray(clip.upright(own)).resize(steps.size_seen, Image.Resampling.BILINEAR)
         now = {"L": seen.L, "off": off, "steady": steady(seen.L, off, moved)}
         now["true"] = to_lab(np.array(small))[:, 1:]
         is_color = is_color or bool(now["true"].norm(dim=1).mean() > 2)

@@ -16,6 +16,10 @@ from media.ycbcr import FULL_RANGE, LIMITED_RANGE, Coding
 
 pytest.importorskip("av")
 
+_ONE = 1 << 16
+QUARTER_TURN = (0, -_ONE, 0, _ONE, 0, 0, 0, 0, 1 << 30)  # counterclockwise
+MIRRORED = (-_ONE, 0, 0, 0, _ONE, 0, 0, 0, 1 << 30)  # left and right exchanged
+
 
 @pytest.fixture
 def color(cli, vivid, tmp_path):
@@ -76,18 +80,20 @@ def test_a_negative_is_inverted(color, tmp_path):
     assert np.abs(found[:6] - expected[:6]).mean() < 0.2 * np.abs(expected[:6] - 128).mean()
 
 
-@pytest.mark.parametrize("rotation", [0, 90])
-def test_what_a_mask_leaves(color, tmp_path, rotation):
+@pytest.mark.parametrize("matrix", [None, QUARTER_TURN, MIRRORED])
+def test_what_a_mask_leaves(color, tmp_path, matrix):
     """Black: its own colours; white: those without a mask; nothing is looked for."""
-    path = write_clip(tmp_path / "clip.mp4", pictures(5), rotation=rotation)
-    size = SIZE[::-1] if rotation else SIZE
+    path = write_clip(tmp_path / "clip.mp4", pictures(5), matrix=matrix)
+    size = SIZE[::-1] if matrix == QUARTER_TURN else SIZE
     done, everywhere = color(path, "--keep_color=no")
     assert done.code == 0, done.err
     done, found = color(path, f"--mask={mask(tmp_path / 'mask.png', size)}")
     assert done.code == 0, done.err
     assert "colours of its own" not in done.err
-    own, turns = colors(path), rotation // 90
+    own, turns = colors(path), int(matrix == QUARTER_TURN)
     found, own, everywhere = (np.rot90(codes, turns, (2, 3)) for codes in (found, own, everywhere))
+    if matrix == MIRRORED:
+        found, own, everywhere = found[..., ::-1], own[..., ::-1], everywhere[..., ::-1]
     middle = found.shape[-1] // 2
     left, right = np.s_[..., : middle - 1], np.s_[..., middle + 1 :]
     assert np.abs(found[right] - own[right]).mean() < 1.5

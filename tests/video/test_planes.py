@@ -25,9 +25,8 @@ av = pytest.importorskip("av")
 
 
 def clip_of(size, coding, turns=0):
-    return Clip(
-        Path(), size, Fraction(1, 25), Fraction(25), Fraction(0), 1, 0, None, coding, 2, 2, None, turns, 10**7
-    )
+    rate, begin = Fraction(25), Fraction(0)
+    return Clip(Path(), size, 1 / rate, rate, begin, 1, 0, None, coding, 2, 2, None, turns, False, 10**7)
 
 
 def decoded(frame, coding):
