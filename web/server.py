@@ -91,8 +91,8 @@ def _listen(config: Config) -> socket.socket:
     try:
         family = socket.getaddrinfo(config.host, config.port, type=socket.SOCK_STREAM)[0][0]
         return socket.create_server((config.host, config.port), family=family)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, UnicodeError) as error:  # UnicodeError: no host name, such as "a..b"
+        reason = getattr(error, "strerror", None) or str(error)
         raise UserError(
             f"cannot serve at {config.host}:{config.port} ({reason}): name another --port or --host"
         ) from error

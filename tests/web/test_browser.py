@@ -299,6 +299,24 @@ def test_several_photos_come_as_a_zip(driver, photo, tmp_path):
     assert held(driver) == 2
 
 
+def test_where_nothing_hovers_a_photo_is_not_deleted_unseen(driver, photo, tmp_path):
+    second = tmp_path / "cat.png"
+    Image.fromarray(skimage.data.chelsea()[:200, :300]).save(second)
+    drop(driver, second, photo)
+    wait(driver, lambda d: len(d.find_elements(By.CSS_SELECTOR, "#strip li")) == 2)
+    remove = driver.find_element(By.CSS_SELECTOR, "#strip li:nth-child(2) .delete")
+    driver.execute_cdp_cmd(
+        "Emulation.setEmitTouchEventsForMouse", {"enabled": True, "configuration": "mobile"}
+    )
+    driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": True})
+    try:
+        wait(driver, lambda d: d.execute_script("return matchMedia('(hover: none)').matches"))
+        assert remove.value_of_css_property("opacity") == "1"
+    finally:
+        driver.execute_cdp_cmd("Emulation.setTouchEmulationEnabled", {"enabled": False})
+        driver.execute_cdp_cmd("Emulation.setEmitTouchEventsForMouse", {"enabled": False})
+
+
 def test_hostile_files(driver, photo, tmp_path):
     """A line for each, nothing of their names runs, and a photo is colored all the same."""
     text, huge, big = (tmp_path / name for name in ("x.jpg", "huge.png", "big.png"))

@@ -251,6 +251,7 @@ def test_people_are_bounded(page):
 def test_the_browser_is_told_to_stay_here(page):
     with urllib.request.urlopen(page) as answer:
         policy, html = answer.headers["Content-Security-Policy"], answer.read().decode()
+        assert answer.headers["Referrer-Policy"] == "same-origin"  # Firefox deletes nothing with no-referrer
     assert "default-src 'none'" in policy
     assert "http" not in policy
     assert "unsafe" not in policy
@@ -276,6 +277,7 @@ def test_an_address_that_cannot_be_had(cli):
     assert outcome.error.startswith(f"error: cannot serve at 127.0.0.1:{port} (")
     assert "--port" in outcome.error
     assert cli("--mode=serve", "--host=no.such.host.invalid").code == 2
+    assert cli("--mode=serve", "--host=a..b").code == 2
 
 
 def test_dry_run(cli, vivid):

@@ -4,6 +4,7 @@
 export class Refusal extends Error {}
 
 let token = null;
+let session = null; // a promise of the token: photos dropped at once wait for the same one
 
 async function ask(path, options = {}) {
   let answer;
@@ -32,16 +33,26 @@ const put = (path, body) => ask(path, { method: "PUT", body });
 
 export const about = async () => (await ask("/api/about")).json();
 
+async function openSession() {
+  try {
+    return (await (await post("/api/sessions")).json()).session;
+  } catch (error) {
+    session = null;
+    throw error;
+  }
+}
+
 async function addFile(file, kind) {
   const send = async () => {
-    token ??= (await (await post("/api/sessions")).json()).session;
+    session ??= openSession();
+    token = await session;
     return (await post(`/api/${token}/${kind}?name=${encodeURIComponent(file.name)}`, file)).json();
   };
   try {
     return await send();
   } catch (error) {
     if (error.status !== 404) throw error;
-    token = null; // not used for long, and deleted
+    session = null; // not used for long, and deleted
     return send();
   }
 }
@@ -100,5 +111,5 @@ export async function zip(photos, format) {
 /** Delete all; also as the page closes, when nobody waits for an answer. */
 export function leave() {
   if (token) navigator.sendBeacon(`/api/${token}/leave`);
-  token = null;
+  token = session = null;
 }

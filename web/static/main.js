@@ -96,7 +96,7 @@ async function showDoubt(photo, signal) {
     photo.doubt = await api.doubt(photo, look(), signal);
     photo.doubtOf = about;
   }
-  return viewer.setDoubt(photo.doubt);
+  return viewer.setDoubt(element("overlay").checked ? photo.doubt : null);
 }
 
 /** Let the server know of the hints as they are now. */
