@@ -147,8 +147,8 @@ async function develop(several) {
     });
     if (path) done.push({ photo, path });
   }
-  const all = done.map(({ photo }) => photo);
-  const address = several.length > 1 && done.length ? await noting(() => api.zip(all.filter((photo) => photos.includes(photo)), format())) : done[0]?.path;
+  const all = done.map(({ photo }) => photo).filter((photo) => photos.includes(photo)); // none removed meanwhile
+  const address = several.length > 1 && all.length ? await noting(() => api.zip(all, format())) : done[0]?.path;
   if (address) follow(address);
   progress.hidden = true;
 }
