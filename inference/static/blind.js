@@ -8,16 +8,18 @@ let own = { session: Math.random().toString(36).slice(2), choices: [] };
 
 const element = (id) => document.getElementById(id);
 
-/** Choices outlive a reload where the browser lets a file keep something. */
+/** Choices outlive a reload, and the tab where the browser lets a file keep something. */
 function restore() {
   try {
-    own = JSON.parse(localStorage.getItem(KEPT)) ?? own;
+    // After a reload Chromium 156 often gives a file an old storage; the tab's state it gives as it was.
+    own = history.state ?? JSON.parse(localStorage.getItem(KEPT)) ?? own;
   } catch {
-    // as private windows may: the choices then last as long as the page
+    // as private windows may: the choices then last as long as the tab
   }
 }
 
 function keep() {
+  history.replaceState(own, "");
   try {
     localStorage.setItem(KEPT, JSON.stringify(own));
   } catch {
@@ -25,8 +27,9 @@ function keep() {
   }
 }
 
+const isDone = () => own.choices.length === study.pairs.length;
+
 function choose(choice) {
-  if (own.choices.length === study.pairs.length) return;
   own.choices.push(choice);
   keep();
   show();
@@ -35,6 +38,7 @@ function choose(choice) {
 function undo() {
   own.choices.pop();
   keep();
+  element("results").hidden = true; // the next choice is to be blind
   show();
 }
 
@@ -52,9 +56,9 @@ function show() {
   element("bar").max = total;
   element("bar").value = done;
   element("undo").disabled = done === 0;
-  for (const id of ["pair", "neither", "reveal"]) element(id).hidden = done === total;
-  element("done").hidden = done < total;
-  if (done < total) {
+  for (const id of ["pair", "neither", "reveal"]) element(id).hidden = isDone();
+  element("done").hidden = !isDone();
+  if (!isDone()) {
     const [photo, left, right] = study.pairs[done];
     element("left").firstElementChild.src = study.pictures[photo][left];
     element("right").firstElementChild.src = study.pictures[photo][right];
@@ -158,7 +162,7 @@ async function add(files) {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
-  if (event.key in KEYS) choose(KEYS[event.key]);
+  if (event.key in KEYS && !isDone()) choose(KEYS[event.key]);
   else if (event.key === "Backspace") undo();
   else return;
   event.preventDefault();

@@ -109,8 +109,7 @@ def opened(browser, cli, folder, vivid, trained, tmp_path):
     path, outcome = write(cli, folder, vivid, trained, tmp_path)
     assert outcome.code == 0
     browser.get(path.as_uri())
-    browser.execute_script("localStorage.clear()")
-    browser.refresh()
+    browser.execute_script("confirm = () => true; document.getElementById('again').click()")
     browser.execute_cdp_cmd(
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
     )
@@ -168,6 +167,20 @@ def test_keys_clicks_undo_and_reload(browser, opened):
     for label, _, won, lost, neither in rows(browser, "scores"):
         assert (int(won), int(lost), neither) == (chosen[label], 2 - chosen[label], "1")
     assert not [entry for entry in browser.get_log("browser") if entry["level"] == "SEVERE"]
+
+
+def test_after_the_last_pair(browser, opened):
+    """Down scrolls the page, and undo hides the results."""
+    press(browser, "ARROW_LEFT", "ARROW_LEFT", "ARROW_LEFT")
+    browser.execute_script(
+        "addEventListener('keydown', (event) => { window.prevented = event.defaultPrevented })"
+    )
+    press(browser, "ARROW_DOWN")
+    assert not browser.execute_script("return window.prevented")
+    assert "vivid" in on_screen(browser)
+    press(browser, "BACKSPACE")
+    assert "2 of 3" in on_screen(browser)
+    assert "vivid" not in on_screen(browser)
 
 
 def test_downloads_and_other_people(browser, opened, tmp_path):
