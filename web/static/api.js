@@ -28,40 +28,40 @@ function reason(text) {
 }
 
 const address = (photo, what) => `/api/${token}/photos/${photo.id}${what}`;
-const post = (path, body) => ask(path, { method: "POST", body });
+const post = (path, body, signal) => ask(path, { method: "POST", body, signal });
 const put = (path, body) => ask(path, { method: "PUT", body });
 
 export const about = async () => (await ask("/api/about")).json();
 
 async function openSession() {
   try {
-    return (await (await post("/api/sessions")).json()).session;
+    token = (await (await post("/api/sessions")).json()).session;
+    return token;
   } catch (error) {
     session = null;
     throw error;
   }
 }
 
-async function addFile(file, kind) {
-  const send = async () => {
-    session ??= openSession();
-    token = await session;
-    return (await post(`/api/${token}/${kind}?name=${encodeURIComponent(file.name)}`, file)).json();
-  };
+async function addFile(file, kind, signal) {
+  const send = async (opened) =>
+    (await post(`/api/${await opened}/${kind}?name=${encodeURIComponent(file.name)}`, file, signal)).json();
+  const opened = (session ??= openSession());
   try {
-    return await send();
+    return await send(opened);
   } catch (error) {
     if (error.status !== 404) throw error;
-    session = null; // not used for long, and deleted
-    return send();
+    // Not used for long, and deleted; of several files that find it so the first opens a new one.
+    if (session === opened) session = null;
+    return send((session ??= openSession()));
   }
 }
 
 /** Send a photo; resolves to {id, name, width, height, notes}. */
-export const addPhoto = (file) => addFile(file, "photos");
+export const addPhoto = (file, signal) => addFile(file, "photos", signal);
 
 /** Send a clip; resolves to {id, name, width, height, frames, seconds}. */
-export const addClip = (file) => addFile(file, "clips");
+export const addClip = (file, signal) => addFile(file, "clips", signal);
 
 export const clipAddress = (clip, what) => `/api/${token}/clips/${clip.id}${what}`;
 export const deleteClip = (clip) => ask(clipAddress(clip, ""), { method: "DELETE" });
@@ -108,8 +108,13 @@ export async function zip(photos, format) {
   return path;
 }
 
-/** Delete all; also as the page closes, when nobody waits for an answer. */
+/** Delete all. */
+export async function deleteAll() {
+  if (token) await post(`/api/${token}/leave`);
+  token = session = null;
+}
+
+/** Delete all as the page closes, when nobody waits for an answer. */
 export function leave() {
   if (token) navigator.sendBeacon(`/api/${token}/leave`);
-  token = session = null;
 }

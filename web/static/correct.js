@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { Editor } from "./editor.js";
-import { isInside, markOfPoints, pictureOf, pointsOf, without } from "./marks.js";
+import { isInside, markOfPicture, markOfPoints, pictureOf, pointsOf, withLoaded, without } from "./marks.js";
 import { difference, pngOf, Sampler } from "./pixels.js";
 import { noting, speak } from "./say.js";
 import { alternatives } from "./settings.js";
@@ -139,13 +139,13 @@ export class Correction {
   async #load(input) {
     const [file] = input.files;
     input.value = "";
-    const { marks } = this.editor.history;
-    if (file.name.toLowerCase().endsWith(".png")) {
-      const picture = { file, bitmap: await createImageBitmap(file) };
-      this.editor.replace([...marks, { kind: "picture", picture }]);
-      return;
-    }
-    this.editor.replace([...marks, markOfPoints(JSON.parse(await file.text()))]);
+    const { photo } = this.editor;
+    const isPicture = file.name.toLowerCase().endsWith(".png");
+    const mark = isPicture ? await markOfPicture(file) : markOfPoints(JSON.parse(await file.text()));
+    // Asked before it is a step: one that the server refuses would stand in the way of all that follow.
+    await (isPicture ? api.putStrokes(photo, file) : api.putPoints(photo, mark.points));
+    photo.sent = photo.sentPicture = null;
+    if (photo === this.editor.photo) this.editor.replace(withLoaded(photo.history.marks, mark));
   }
 
   #outside() {

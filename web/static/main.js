@@ -21,13 +21,15 @@ const offered = api.about();
 
 let photos = [];
 let shown = null;
-let pending = new AbortController();
+let pending = new AbortController(); // what is asked about the shown photo
+let sending = new AbortController(); // files on their way
 
 /** Take files from a drop or a dialog, one after the other. */
 async function add(files) {
   const about = await offered;
   clearNotes();
   const isFirst = !photos.length;
+  const { signal } = sending;
   for (const [i, file] of files.entries()) {
     if (file.size > about.max_upload) {
       const kind = isClip(file, about) ? "clip" : "photo";
@@ -36,8 +38,10 @@ async function add(files) {
     }
     speak(`Sending ${file.name}, ${i + 1} of ${files.length}`);
     document.body.classList.add("sending");
-    const taken = await noting(() => (isClip(file, about) ? api.addClip(file) : api.addPhoto(file)));
+    const send = isClip(file, about) ? api.addClip : api.addPhoto;
+    const taken = await noting(() => send(file, signal));
     document.body.classList.remove("sending");
+    if (signal.aborted) return;
     if (!taken) continue;
     if (isClip(file, about)) {
       clips.add(taken);
@@ -67,6 +71,7 @@ function show(photo) {
 
 /** Color the shown photo anew; only the last of several wishes counts. */
 async function refresh() {
+  if (!shown) return;
   pending.abort();
   pending = new AbortController();
   const { signal } = pending;
@@ -123,8 +128,14 @@ function release(photo) {
   samples.release(photo);
 }
 
-function forget() {
-  api.leave();
+async function forget() {
+  sending.abort();
+  sending = new AbortController();
+  const isDone = await noting(async () => {
+    await api.deleteAll();
+    return true;
+  });
+  if (!isDone) return;
   photos.forEach(release);
   photos = [];
   clips.clear();
@@ -201,7 +212,7 @@ function connectDrop() {
 
 async function connectSettings() {
   const about = await offered;
-  offer(about, () => shown && refresh());
+  offer(about, refresh);
   element("limits").textContent =
     `Up to ${about.max_photos} files of ${about.max_upload / 1e6} MB. They are deleted when you close the page, ` +
     `or ${about.keep_minutes} minutes after you last used it.`;

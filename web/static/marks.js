@@ -40,8 +40,11 @@ export class History {
 /** All points, the last drawn last; those of a loaded picture are not among them. */
 export const pointsOf = (marks) => marks.flatMap((mark) => mark.points ?? []);
 
-/** The picture of strokes that was loaded last, or undefined. */
-export const pictureOf = (marks) => marks.findLast((mark) => mark.picture)?.picture;
+/** The picture of strokes that was loaded, or undefined. */
+export const pictureOf = (marks) => marks.find((mark) => mark.picture)?.picture;
+
+/** Marks with one of a file; a picture takes the place of the former, as the server has room for one. */
+export const withLoaded = (marks, loaded) => [...marks.filter((mark) => !(mark.picture && loaded.picture)), loaded];
 
 export const recolor = (mark, color) => ({ ...mark, points: mark.points.map((p) => ({ ...p, color })) });
 
@@ -63,6 +66,12 @@ export function without(marks, test) {
 
 export const isInside = (box) => (p) =>
   p.x >= box.left && p.x <= box.right && p.y >= box.top && p.y <= box.bottom;
+
+/** A picture of strokes, as a mark. */
+export const markOfPicture = async (file) => ({
+  kind: "picture",
+  picture: { file, bitmap: await createImageBitmap(file) },
+});
 
 /** What a file of hints holds, as a mark; a point without a radius is one pixel. */
 export function markOfPoints(list) {

@@ -1,6 +1,7 @@
 // Several drawings of a photo by a model that draws its colours, and the one that somebody chose.
 
 import * as api from "./api.js";
+import { redraw } from "./redraw.js";
 import { noting, speak } from "./say.js";
 import { draws, look } from "./settings.js";
 
@@ -27,10 +28,10 @@ export class Samples {
     element("samples-field").hidden = !draws();
     if (!draws()) return;
     const chosen = lookAt(photo).seed;
-    element("samples").replaceChildren(
+    redraw(element("samples"), [
       this.#button("best guess", undefined, chosen),
       ...this.#drawn().map(({ seed, address }) => this.#button(`drawing ${seed + 1}`, seed, chosen, address)),
-    );
+    ]);
   }
 
   /** Let the browser drop the drawings of a photo. */

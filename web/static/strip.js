@@ -1,11 +1,14 @@
 // The row of photos below the one that is shown.
 
+import { redraw } from "./redraw.js";
+
 const strip = document.getElementById("strip");
 
 /** Draw it anew. `onShow` and `onDelete` take a photo. */
 export function drawStrip(photos, shown, { onShow, onDelete }) {
-  strip.replaceChildren(
-    ...photos.map((photo) => {
+  redraw(
+    strip,
+    photos.map((photo) => {
       const image = new Image();
       image.src = photo.thumb;
       image.alt = photo.name;
