@@ -43,6 +43,8 @@ CHANNELS = (1, 3, 4)
 STRIP_PIXELS = 2**20
 """Pixels per strip in computations at full size, whose temporaries would else exceed the photo."""
 
+_FLOAT_LIMIT = 1.5
+"""Floats that reach further, such as 0 to 255, are on another scale; resampling alone exceeds 1 by less."""
 _PREVIEW_GAP = 4  # by Pillow's documentation a `reducing_gap` of 3 is almost indistinguishable from none
 _TURNS = {
     2: lambda a: a[:, ::-1],
@@ -178,13 +180,16 @@ def from_array(array: np.ndarray) -> Picture:
     """From sRGB samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
 
     Raises:
-        ValueError: another shape or dtype, or no pixel.
+        ValueError: another shape or dtype, no pixel, or floats far beyond 1.
     """
     samples = np.asarray(array)
     if not samples.size:
         raise ValueError(f"expected a photo with at least one pixel, got shape {samples.shape}")
     if samples.dtype.kind == "f":
-        samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
+        samples = np.nan_to_num(samples.astype(np.float32))
+        if (highest := samples.max()) > _FLOAT_LIMIT:
+            raise ValueError(f"expected floats from 0 to 1, got up to {highest:g}: divide by their white")
+        samples = samples.clip(0, 1)
     if samples.ndim == 2:
         samples = samples[..., None]
     if samples.ndim != 3 or samples.shape[2] not in CHANNELS or samples.dtype.name not in WHITE_LEVEL:
