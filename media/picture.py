@@ -66,11 +66,13 @@ class Picture:
         pixels: (H, W, 3) uint8, uint16 or float32; white is 255, 65535 or 1.
         alpha: (H, W) of the same dtype, or None.
         metadata: what belongs to it.
+        is_one_bit: whether its file holds black and white alone.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    is_one_bit: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -121,8 +123,9 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
         number = page_number(file, page)
         deep = _read_deep(file, max_pixels, number, name)
         if deep is None:
-            rgb, mask, metadata = _read_shallow(file, max_pixels, number, name)
-            return Picture(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
+            rgb, mask, metadata, is_one_bit = _read_shallow(file, max_pixels, number, name)
+            alpha = None if mask is None else np.asarray(mask)
+            return Picture(np.asarray(rgb), alpha, metadata, is_one_bit)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
@@ -146,15 +149,15 @@ def _read_deep(file: BinaryIO, max_pixels: int, number: int, name: str) -> Deep 
 
 def _read_shallow(
     file: BinaryIO, max_pixels: int, number: int, name: str
-) -> tuple[Image.Image, Image.Image | None, Metadata]:
-    """Decode to 8 bits: RGB, alpha, metadata. On return the image before conversion to sRGB is released."""
+) -> tuple[Image.Image, Image.Image | None, Metadata, bool]:
+    """Decode to 8 bits: RGB, alpha, metadata, and whether the file has 1 bit.
+
+    On return the image before conversion to sRGB is released.
+    """
     with loaded(file, max_pixels, number, name) as image:
         check_pixels(image, max_pixels)  # pages may differ in size
-        if image.mode == "1":
-            told = "is a 1-bit scan: its black and white take no colour"
-            remark(f"{name} {told}; --descreen makes grays", told)
         metadata, _ = read_metadata(image.getexif(), info_of(image))
-        return *split_alpha(image, name), metadata
+        return *split_alpha(image, name), metadata, image.mode == "1"
 
 
 def count_pixels(path: Path) -> int | None:
