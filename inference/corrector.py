@@ -81,10 +81,9 @@ class Corrector:
             config: --hints, --reference, --reference_dir, --matching and --saturation are used.
             accepts: what the model takes itself, names of fields of `Inputs`.
         Raises:
-            UserError: a reference or a folder of them cannot be read, or there is neither a model nor
-                anything else to color by.
+            UserError: a reference or a folder of them cannot be read, or as for `check_given`.
         """
-        check_given(config)
+        check_given(config, accepts)
         self._hints, self._accepts = config.hints, accepts
         self._saturation, self._max_pixels = config.saturation, config.max_pixels
         self._find: Callable[[Picture], Scribbler] | None = None
@@ -126,11 +125,17 @@ class Corrector:
         return read_hints(self._hints, original.size, max_pixels=self._max_pixels)
 
 
-def check_given(config: Config) -> None:
+def check_given(config: Config, accepts: frozenset[str] = frozenset()) -> None:
     """
+    Args:
+        config: as in `Corrector`.
+        accepts: as in `Corrector`.
     Raises:
-        UserError: there is neither a model nor anything else to color by.
+        UserError: there is neither a model nor anything else to color by, or the model takes the reference
+            itself, so that nothing is matched.
     """
+    if "matching" in config.given and config.reference and "reference" in accepts:
+        raise UserError(f"--matching: {config.model} takes the style of the reference instead: leave it out")
     given = config.hints or config.reference or config.reference_dir or config.apply_chroma
     if config.model in WITHOUT_WEIGHTS and not given:
         raise UserError(f"--model={config.model} needs colours: --hints=FILE or --reference=PHOTO")
