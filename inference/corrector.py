@@ -23,11 +23,13 @@ from inference.retrieval import Gallery
 from inference.shipped_encoder import shipped_encoder
 from inference.solve import spread
 from inference.upsample import guided_filter
+from media.decode import is_gray
 from media.picture import Picture, load_picture
 from models.registry import WITHOUT_WEIGHTS
 
 SOLVED_PIXELS = 2**18
 """A larger photo is shrunk to so many pixels for the solve; `inference.upsample` enlarges the colours."""
+_COLOR_SIDE = 256  # pixels, of the copy of a reference in which colour is looked for
 
 Scribbler = Callable[[Picture, int, int], Tensor]
 """(photo, height, width) -> hints (1, 3, height, width)."""
@@ -81,7 +83,7 @@ class Corrector:
             config: --hints, --reference, --reference_dir, --matching and --saturation are used.
             accepts: what the model takes itself, names of fields of `Inputs`.
         Raises:
-            UserError: a reference or a folder of them cannot be read, or as for `check_given`.
+            UserError: a reference cannot be read or has no colour, or as for `check_given`.
         """
         check_given(config, accepts)
         self._hints, self._accepts = config.hints, accepts
@@ -148,6 +150,8 @@ def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
 
     def learn(path: Path) -> Scribbler:
         picture = load_picture(path, max_pixels=config.max_pixels)
+        if path == config.reference and is_gray(picture.preview(_COLOR_SIDE)):
+            raise UserError(f"--reference={path} is gray: name a photo in colour, whose colours can be taken")
         if config.matching == "palette":
             return partial(palette, picture)
         return Reference(picture, features).scribbles

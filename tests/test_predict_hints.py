@@ -150,6 +150,11 @@ def test_a_reference_colors(cli, photo, vivid, tmp_path, matching, model):
     assert (found - colors).norm(dim=1).mean() < 0.8 * (before - colors).norm(dim=1).mean()
 
 
+def test_a_gray_reference_has_no_colours_to_give(cli, photo):
+    done = cli("--mode=predict", "--model=irony2005", f"--image_path={photo}", f"--reference={photo}")
+    assert (done.code, f"--reference={photo} is gray: name a photo in colour" in done.error) == (2, True)
+
+
 def test_the_reference_is_found_in_a_folder(cli, photo, tmp_path):
     folder = tmp_path / "colours"
     folder.mkdir()
