@@ -13,6 +13,7 @@ from torch import Tensor
 
 from config import VERSION, Config
 from core.errors import UserError
+from core.remarks import remark
 from inference.chroma import Chroma
 from inference.colorizer import Colorizer
 from inference.guidance import Guidance
@@ -88,7 +89,7 @@ class Corrector:
         check_given(config, accepts)
         self._hints, self._accepts = config.hints, accepts
         self._saturation, self._max_pixels = config.saturation, config.max_pixels
-        self._find: Callable[[Picture], Scribbler] | None = None
+        self._find: Callable[[Picture, Path], Scribbler] | None = None
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
@@ -107,9 +108,13 @@ class Corrector:
     def _gives_colors(self) -> bool:
         return bool(self._hints) or self._find is not None
 
-    def __call__(self, original: Picture, chroma: Chroma | None) -> Chroma:
-        """The colours of a photo, before `saturation` is applied; `chroma`: the model's, if there is one.
+    def __call__(self, original: Picture, chroma: Chroma | None, photo: Path) -> Chroma:
+        """The colours of a photo, before `saturation` is applied; with --reference_dir a remark says whose.
 
+        Args:
+            original: the photo.
+            chroma: the model's colours, if there is one.
+            photo: its file.
         Raises:
             UserError: the hints do not fit the photo.
         """
@@ -119,7 +124,8 @@ class Corrector:
         hints = self._hints_for(original)
         if chroma is not None:
             chroma = replace(chroma, ab=self._saturation * chroma.ab)
-        return with_hints(original, chroma, hints=hints, scribbler=self._find and self._find(original))
+        scribbler = self._find and self._find(original, photo)
+        return with_hints(original, chroma, hints=hints, scribbler=scribbler)
 
     def _hints_for(self, original: Picture) -> Hints | None:
         if self._hints is None:
@@ -143,8 +149,8 @@ def check_given(config: Config, accepts: frozenset[str] = frozenset()) -> None:
         raise UserError(f"--model={config.model} needs colours: --hints=FILE or --reference=PHOTO")
 
 
-def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
-    """Photo -> a scribbler of its reference, whose colours are matched as --matching says."""
+def _find_scribbler(config: Config) -> Callable[[Picture, Path], Scribbler]:
+    """Photo and its file -> a scribbler of its reference, whose colours are matched as --matching says."""
     encoder = shipped_encoder() if config.matching == "encoder" or config.reference_dir else None
     features = cosine_features if encoder is None or config.matching == "dct" else encoder_features(encoder)
 
@@ -158,11 +164,18 @@ def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
 
     if config.reference:
         scribbler = learn(config.reference)
-        return lambda _: scribbler
+        return lambda _, __: scribbler
     assert config.reference_dir is not None
     assert encoder is not None
     gallery = Gallery(config.reference_dir, encoder, max_pixels=config.max_pixels)
-    return lambda original: learn(gallery.nearest(original))
+
+    def find(original: Picture, photo: Path) -> Scribbler:
+        nearest = gallery.nearest(original)
+        told = f"takes the colours of {nearest}"
+        remark(f"{photo} {told}; --reference=PHOTO names another", told)
+        return learn(nearest)
+
+    return find
 
 
 def solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:

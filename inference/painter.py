@@ -90,7 +90,7 @@ class Painter:
             self._save_confidence(config.save_confidence, original, chroma)
         if self.album and chroma:
             chroma = self.album.pulled(photo, original, chroma)
-        chroma = self.corrector(original, chroma)
+        chroma = self.corrector(original, chroma, photo)
         if config.save_chroma:
             save_chroma(config.save_chroma, chroma, with_lightness=config.descreen)
             print(config.save_chroma)
