@@ -236,7 +236,10 @@ def _draw(config: Config, photo: Path, models: Mapping[str, LoadedModel]) -> int
         colorizers = {label: Colorizer.from_config(config, loaded) for label, loaded in models.items()}
         reading: Any = {"max_pixels": config.max_pixels, "skip_unreadable": photo.is_dir()}
         if config.blind:
-            page = blind_page(colorizers, chosen, seed=config.seed, quality=config.quality, **reading)
+            root = photo if photo.is_dir() else photo.parent
+            page = blind_page(
+                colorizers, chosen, root=root, seed=config.seed, quality=config.quality, **reading
+            )
             write_text(output, page)
         else:
             save_picture(output, side_by_side(colorizers, chosen, **reading), quality=config.quality)

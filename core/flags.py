@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import inspect
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from core.settings import MODES, describe_range, field_types, in_words
+
+log = logging.getLogger(__name__)
 
 
 def sections(*settings: type) -> Iterator[tuple[type, list[dataclasses.Field[Any]]]]:
@@ -56,12 +59,28 @@ def add_flags(
         parse = _PARSERS.get(kind, _parse_numbers)
         group.add_argument(
             f"--{item.name}",
+            action=_Store,
             type=parse if item.metadata["bare"] is None else _or_switch(parse, bare),
             default=argparse.SUPPRESS,
             metavar=item.name.upper(),
             help=help,
             **options,
         )
+
+
+class _Store(argparse.Action):
+    """Store a value, with a warning if it replaces another: a command may be begun with flags to override."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest, values) != values:
+            log.warning("%s is given twice: the last one counts", option_string)
+        setattr(namespace, self.dest, values)
 
 
 def _describe(item: dataclasses.Field[Any], mode: str | None) -> str:

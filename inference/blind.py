@@ -25,6 +25,7 @@ def blind_page(
     colorizers: Mapping[str, Colorizer],
     paths: Sequence[Path],
     *,
+    root: Path,
     seed: int,
     quality: int,
     max_pixels: int,
@@ -39,6 +40,7 @@ def blind_page(
     Args:
         colorizers: label -> model, two or more.
         paths: of the photos.
+        root: the folder that holds them; the page calls each by its path below it.
         seed: of the order of the pairs, and of which model is on the left.
         quality: of the pictures, JPEG, 1 to 100.
         max_pixels: larger photos are refused.
@@ -48,7 +50,7 @@ def blind_page(
     """
     photos, pictures = [], []
     for path, original in read_each(paths, max_pixels=max_pixels, skip_unreadable=skip_unreadable):
-        photos.append(path.name.encode("utf-8", "replace").decode())
+        photos.append(path.relative_to(root).as_posix().encode("utf-8", "replace").decode())
         colored = color_small(colorizers, original, shrink(original, _SIDE))
         pictures.append([_data_uri(pixels, quality) for pixels in colored])
     models = [{"label": label, "sha256": c.loaded.sha256} for label, c in colorizers.items()]

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from config import VERSION, Config
 from core.errors import UserError
+from core.remarks import remark
 from inference.chroma import Chroma
 from inference.colorizer import Colorizer
 from inference.guidance import Guidance
@@ -23,11 +24,13 @@ from inference.retrieval import Gallery
 from inference.shipped_encoder import shipped_encoder
 from inference.solve import spread
 from inference.upsample import guided_filter
+from media.decode import is_gray
 from media.picture import Picture, load_picture
 from models.registry import WITHOUT_WEIGHTS
 
 SOLVED_PIXELS = 2**18
 """A larger photo is shrunk to so many pixels for the solve; `inference.upsample` enlarges the colours."""
+_COLOR_SIDE = 256  # pixels, of the copy of a reference in which colour is looked for
 
 Scribbler = Callable[[Picture, int, int], Tensor]
 """(photo, height, width) -> hints (1, 3, height, width)."""
@@ -81,13 +84,12 @@ class Corrector:
             config: --hints, --reference, --reference_dir, --matching and --saturation are used.
             accepts: what the model takes itself, names of fields of `Inputs`.
         Raises:
-            UserError: a reference or a folder of them cannot be read, or there is neither a model nor
-                anything else to color by.
+            UserError: a reference cannot be read or has no colour, or as for `check_given`.
         """
-        check_given(config)
+        check_given(config, accepts)
         self._hints, self._accepts = config.hints, accepts
         self._saturation, self._max_pixels = config.saturation, config.max_pixels
-        self._find: Callable[[Picture], Scribbler] | None = None
+        self._find: Callable[[Picture, Path], Scribbler] | None = None
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
 
@@ -106,9 +108,13 @@ class Corrector:
     def _gives_colors(self) -> bool:
         return bool(self._hints) or self._find is not None
 
-    def __call__(self, original: Picture, chroma: Chroma | None) -> Chroma:
-        """The colours of a photo, before `saturation` is applied; `chroma`: the model's, if there is one.
+    def __call__(self, original: Picture, chroma: Chroma | None, photo: Path) -> Chroma:
+        """The colours of a photo, before `saturation` is applied; with --reference_dir a remark says whose.
 
+        Args:
+            original: the photo.
+            chroma: the model's colours, if there is one.
+            photo: its file.
         Raises:
             UserError: the hints do not fit the photo.
         """
@@ -118,7 +124,8 @@ class Corrector:
         hints = self._hints_for(original)
         if chroma is not None:
             chroma = replace(chroma, ab=self._saturation * chroma.ab)
-        return with_hints(original, chroma, hints=hints, scribbler=self._find and self._find(original))
+        scribbler = self._find and self._find(original, photo)
+        return with_hints(original, chroma, hints=hints, scribbler=scribbler)
 
     def _hints_for(self, original: Picture) -> Hints | None:
         if self._hints is None:
@@ -126,34 +133,49 @@ class Corrector:
         return read_hints(self._hints, original.size, max_pixels=self._max_pixels)
 
 
-def check_given(config: Config) -> None:
+def check_given(config: Config, accepts: frozenset[str] = frozenset()) -> None:
     """
+    Args:
+        config: as in `Corrector`.
+        accepts: as in `Corrector`.
     Raises:
-        UserError: there is neither a model nor anything else to color by.
+        UserError: there is neither a model nor anything else to color by, or the model takes the reference
+            itself, so that nothing is matched.
     """
+    if "matching" in config.given and config.reference and "reference" in accepts:
+        raise UserError(f"--matching: {config.model} takes the style of the reference instead: leave it out")
     given = config.hints or config.reference or config.reference_dir or config.apply_chroma
     if config.model in WITHOUT_WEIGHTS and not given:
         raise UserError(f"--model={config.model} needs colours: --hints=FILE or --reference=PHOTO")
 
 
-def _find_scribbler(config: Config) -> Callable[[Picture], Scribbler]:
-    """Photo -> a scribbler of its reference, whose colours are matched as --matching says."""
+def _find_scribbler(config: Config) -> Callable[[Picture, Path], Scribbler]:
+    """Photo and its file -> a scribbler of its reference, whose colours are matched as --matching says."""
     encoder = shipped_encoder() if config.matching == "encoder" or config.reference_dir else None
     features = cosine_features if encoder is None or config.matching == "dct" else encoder_features(encoder)
 
     def learn(path: Path) -> Scribbler:
         picture = load_picture(path, max_pixels=config.max_pixels)
+        if path == config.reference and is_gray(picture.preview(_COLOR_SIDE)):
+            raise UserError(f"--reference={path} is gray: name a photo in colour, whose colours can be taken")
         if config.matching == "palette":
             return partial(palette, picture)
         return Reference(picture, features).scribbles
 
     if config.reference:
         scribbler = learn(config.reference)
-        return lambda _: scribbler
+        return lambda _, __: scribbler
     assert config.reference_dir is not None
     assert encoder is not None
     gallery = Gallery(config.reference_dir, encoder, max_pixels=config.max_pixels)
-    return lambda original: learn(gallery.nearest(original))
+
+    def find(original: Picture, photo: Path) -> Scribbler:
+        nearest = gallery.nearest(original)
+        told = f"takes the colours of {nearest}"
+        remark(f"{photo} {told}; --reference=PHOTO names another", told)
+        return learn(nearest)
+
+    return find
 
 
 def solve_size(size: tuple[int, int], max_pixels: int) -> tuple[int, int]:

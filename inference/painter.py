@@ -90,7 +90,7 @@ class Painter:
             self._save_confidence(config.save_confidence, original, chroma)
         if self.album and chroma:
             chroma = self.album.pulled(photo, original, chroma)
-        chroma = self.corrector(original, chroma)
+        chroma = self.corrector(original, chroma, photo)
         if config.save_chroma:
             save_chroma(config.save_chroma, chroma, with_lightness=config.descreen)
             print(config.save_chroma)
@@ -192,13 +192,13 @@ def _noting(pictures: Iterable[Picture], inferred: list[bool]) -> Iterator[Pictu
 
 
 def remark_on(original: Picture, name: Path | str, num_boxes: int, config: Config) -> None:
-    """Report what is unusual about a photo: several photos on it, or a negative.
+    """Report what is unusual about a photo: several photos on it, 1 bit, or a negative.
 
     Args:
         original: the photo.
         name: what messages call it.
         num_boxes: number of photos found in it.
-        config: --page and --invert are used.
+        config: --page, --descreen and --invert are used.
     """
     if num_boxes > 1:
         found = f"{num_boxes} photos found on the page"
@@ -206,6 +206,9 @@ def remark_on(original: Picture, name: Path | str, num_boxes: int, config: Confi
     elif num_boxes and config.page == "album":
         found = "no page of several photos was found"
         remark(f"{name}: {found}: it is colored as one photo", found)
+    if original.is_one_bit and not config.descreen:
+        told = "is a 1-bit scan: its black and white take no colour"
+        remark(f"{name} {told}; --descreen makes grays", told)
     if not config.invert and looks_negative(original):
         remark(f"{name} looks like a negative; --invert inverts it", "looks like a negative")
 

@@ -75,6 +75,7 @@ def plan_photo(config: Config, photo: Path) -> Plan:
         check_given(config)
         return Plan(config, photo, pages, output, None)
     loaded, config = choose_weights(config)
+    check_given(config, loaded.model.accepts)
     check_variants(config, loaded, pages.num)
     check_prompt(config, loaded)
     return Plan(config, photo, pages, output, loaded)

@@ -43,6 +43,8 @@ CHANNELS = (1, 3, 4)
 STRIP_PIXELS = 2**20
 """Pixels per strip in computations at full size, whose temporaries would else exceed the photo."""
 
+_FLOAT_LIMIT = 1.5
+"""Floats that reach further, such as 0 to 255, are on another scale; resampling alone exceeds 1 by less."""
 _PREVIEW_GAP = 4  # by Pillow's documentation a `reducing_gap` of 3 is almost indistinguishable from none
 _TURNS = {
     2: lambda a: a[:, ::-1],
@@ -64,11 +66,13 @@ class Picture:
         pixels: (H, W, 3) uint8, uint16 or float32; white is 255, 65535 or 1.
         alpha: (H, W) of the same dtype, or None.
         metadata: what belongs to it.
+        is_one_bit: whether its file holds black and white alone.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    is_one_bit: bool = False
 
     @property
     def size(self) -> tuple[int, int]:
@@ -119,8 +123,9 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
         number = page_number(file, page)
         deep = _read_deep(file, max_pixels, number, name)
         if deep is None:
-            rgb, mask, metadata = _read_shallow(file, max_pixels, number, name)
-            return Picture(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
+            rgb, mask, metadata, is_one_bit = _read_shallow(file, max_pixels, number, name)
+            alpha = None if mask is None else np.asarray(mask)
+            return Picture(np.asarray(rgb), alpha, metadata, is_one_bit)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
@@ -144,15 +149,15 @@ def _read_deep(file: BinaryIO, max_pixels: int, number: int, name: str) -> Deep 
 
 def _read_shallow(
     file: BinaryIO, max_pixels: int, number: int, name: str
-) -> tuple[Image.Image, Image.Image | None, Metadata]:
-    """Decode to 8 bits: RGB, alpha, metadata. On return the image before conversion to sRGB is released."""
+) -> tuple[Image.Image, Image.Image | None, Metadata, bool]:
+    """Decode to 8 bits: RGB, alpha, metadata, and whether the file has 1 bit.
+
+    On return the image before conversion to sRGB is released.
+    """
     with loaded(file, max_pixels, number, name) as image:
         check_pixels(image, max_pixels)  # pages may differ in size
-        if image.mode == "1":
-            told = "is a 1-bit scan: its black and white take no colour"
-            remark(f"{name} {told}; --descreen makes grays", told)
         metadata, _ = read_metadata(image.getexif(), info_of(image))
-        return *split_alpha(image, name), metadata
+        return *split_alpha(image, name), metadata, image.mode == "1"
 
 
 def count_pixels(path: Path) -> int | None:
@@ -178,13 +183,16 @@ def from_array(array: np.ndarray) -> Picture:
     """From sRGB samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
 
     Raises:
-        ValueError: another shape or dtype, or no pixel.
+        ValueError: another shape or dtype, no pixel, or floats far beyond 1.
     """
     samples = np.asarray(array)
     if not samples.size:
         raise ValueError(f"expected a photo with at least one pixel, got shape {samples.shape}")
     if samples.dtype.kind == "f":
-        samples = np.nan_to_num(samples.astype(np.float32)).clip(0, 1)
+        samples = np.nan_to_num(samples.astype(np.float32))
+        if (highest := samples.max()) > _FLOAT_LIMIT:
+            raise ValueError(f"expected floats from 0 to 1, got up to {highest:g}: divide by their white")
+        samples = samples.clip(0, 1)
     if samples.ndim == 2:
         samples = samples[..., None]
     if samples.ndim != 3 or samples.shape[2] not in CHANNELS or samples.dtype.name not in WHITE_LEVEL:

@@ -150,6 +150,11 @@ def test_a_reference_colors(cli, photo, vivid, tmp_path, matching, model):
     assert (found - colors).norm(dim=1).mean() < 0.8 * (before - colors).norm(dim=1).mean()
 
 
+def test_a_gray_reference_has_no_colours_to_give(cli, photo):
+    done = cli("--mode=predict", "--model=irony2005", f"--image_path={photo}", f"--reference={photo}")
+    assert (done.code, f"--reference={photo} is gray: name a photo in colour" in done.error) == (2, True)
+
+
 def test_the_reference_is_found_in_a_folder(cli, photo, tmp_path):
     folder = tmp_path / "colours"
     folder.mkdir()
@@ -158,7 +163,9 @@ def test_the_reference_is_found_in_a_folder(cli, photo, tmp_path):
     outputs = [tmp_path / f"{name}.png" for name in ("given", "found")]
     common = ("--mode=predict", f"--image_path={photo}", "--model=irony2005")
     assert cli(*common, f"--reference={folder / 'same.png'}", f"--output_path={outputs[0]}").code == 0
-    assert cli(*common, f"--reference_dir={folder}", f"--output_path={outputs[1]}").code == 0
+    done = cli(*common, f"--reference_dir={folder}", f"--output_path={outputs[1]}")
+    assert done.code == 0
+    assert f"{photo} takes the colours of {folder / 'same.png'}; --reference=PHOTO names another" in done.err
     assert torch.equal(rgb_of(outputs[0]), rgb_of(outputs[1]))
     both = cli(*common, f"--reference_dir={folder}", f"--reference={folder / 'same.png'}")
     assert (both.code, "leave one out" in both.error) == (2, True)

@@ -53,6 +53,13 @@ def test_two_classes_share_a_flag():
     assert vars(parser().parse_args(["--sharpness=0.7"])) == {"sharpness": 0.7}
 
 
+def test_a_flag_given_twice_is_told_of(caplog):
+    assert vars(parser().parse_args(["--stages=3", "--stages=3"])) == {"stages": 3}
+    assert not caplog.messages
+    assert vars(parser().parse_args(["--stages=3", "--stages=2"])) == {"stages": 2}
+    assert caplog.messages == ["--stages is given twice: the last one counts"]
+
+
 def test_help_of_a_mode():
     assert "--stages" not in parser("predict").format_help()
     assert "--sharpness" not in parser("train").format_help()

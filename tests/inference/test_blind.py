@@ -71,6 +71,15 @@ def test_what_the_page_holds(cli, folder, vivid, trained, tmp_path):
     assert study_of(path)["id"] != study["id"]
 
 
+def test_photos_of_one_name_are_told_apart(cli, vivid, trained, tmp_path):
+    for name, crop in zip(("first", "second"), crops(2), strict=True):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.fromarray(crop).save(tmp_path / "photos" / name / "a.png")
+    path, outcome = write(cli, tmp_path / "photos", vivid, trained, tmp_path, "--recursive")
+    assert outcome.code == 0, outcome.err
+    assert study_of(path)["photos"] == ["first/a.png", "second/a.png"]
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -81,10 +81,19 @@ def predict(cli, vivid, tmp_path):
 def test_a_scan_of_one_bit_gets_colours(predict, caplog):
     bits = screened(gray("astronaut"), 6) > 0
     assert np.ptp(predict(bits).astype(int), axis=2).max() <= 2
-    assert "take no colour; --descreen makes grays" in caplog.text
+    assert "old.png is a 1-bit scan: its black and white take no colour; --descreen makes" in caplog.text
+    caplog.clear()
     colored = predict(bits, "--descreen")
     assert np.ptp(colored.astype(int), axis=2).mean() > 20
-    assert "no screen" not in caplog.text
+    assert not caplog.messages
+
+
+@pytest.mark.parametrize("flag", ["--mask={mask}", "--blend=model1:{mask}"])
+def test_a_mask_of_one_bit_is_no_scan(predict, tmp_path, caplog, flag):
+    mask, photo = tmp_path / "mask.png", gray("astronaut")
+    Image.fromarray(photo > 128).save(mask)
+    predict(photo, flag.format(mask=mask))
+    assert "1-bit" not in caplog.text
 
 
 def test_a_gray_scan_keeps_its_lightness(predict):

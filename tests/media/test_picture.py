@@ -316,6 +316,13 @@ def test_arrays():
             from_array(wrong)
 
 
+def test_floats_of_another_scale():
+    """0 to 255 would all be white; what resampling makes of edges is cut off."""
+    with pytest.raises(ValueError, match=r"expected floats from 0 to 1, got up to 255: divide by"):
+        from_array(np.full((2, 2), 255.0))
+    assert (from_array(np.full((2, 2), 1.2)).pixels == 1).all()
+
+
 def test_depths_round_trip():
     every = np.arange(256, dtype=np.uint8)
     assert (to_dtype(to_dtype(every, "uint16"), "uint8") == every).all()

@@ -123,6 +123,9 @@ def test_reference(cli, trained, tmp_path):
     assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "styled.png").read_bytes()
     outcome = predict("x.png", f"--reference={tmp_path / 'none.png'}")
     assert (outcome.code, "none.png does not exist" in outcome.error) == (2, True)
+    for more in ([], ["--dry_run"]):  # nothing would be matched
+        outcome = predict("x.png", style, "--matching=dct", *more)
+        assert (outcome.code, "--matching: iizuka2016 takes the style" in outcome.error) == (2, True)
 
 
 def test_its_graph_is_for_batches_of_any_size(model):
