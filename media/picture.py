@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.errors import UserError
 from core.remarks import remark
@@ -64,11 +64,13 @@ class Picture:
         pixels: (H, W, 3) uint8, uint16 or float32; white is 255, 65535 or 1.
         alpha: (H, W) of the same dtype, or None.
         metadata: what belongs to it.
+        missing: (H, W) bool, where a damaged file holds nothing; None: it is whole.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    missing: np.ndarray | None = None
 
     @property
     def size(self) -> tuple[int, int]:
@@ -78,8 +80,10 @@ class Picture:
     def crop(self, box: Box) -> Picture:
         """A view of a part of it, with the metadata of the whole."""
         left, upper, right, lower = box
-        alpha = None if self.alpha is None else self.alpha[upper:lower, left:right]
-        return replace(self, pixels=self.pixels[upper:lower, left:right], alpha=alpha)
+        alpha, missing = (
+            None if plane is None else plane[upper:lower, left:right] for plane in (self.alpha, self.missing)
+        )
+        return replace(self, pixels=self.pixels[upper:lower, left:right], alpha=alpha, missing=missing)
 
     def preview(self, side: int) -> Image.Image:
         """The photo in 8 bits, on white where transparent, to be shrunk to about `side` pixels.
@@ -119,8 +123,7 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
         number = page_number(file, page)
         deep = _read_deep(file, max_pixels, number, name)
         if deep is None:
-            rgb, mask, metadata = _read_shallow(file, max_pixels, number, name)
-            return Picture(np.asarray(rgb), None if mask is None else np.asarray(mask), metadata)
+            return _read_shallow(file, max_pixels, number, name)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
@@ -142,17 +145,20 @@ def _read_deep(file: BinaryIO, max_pixels: int, number: int, name: str) -> Deep 
         return None
 
 
-def _read_shallow(
-    file: BinaryIO, max_pixels: int, number: int, name: str
-) -> tuple[Image.Image, Image.Image | None, Metadata]:
-    """Decode to 8 bits: RGB, alpha, metadata. On return the image before conversion to sRGB is released."""
-    with loaded(file, max_pixels, number, name) as image:
+def _read_shallow(file: BinaryIO, max_pixels: int, number: int, name: str) -> Picture:
+    """Decode to 8 bits."""
+    with loaded(file, max_pixels, number, name) as (image, missing):
         check_pixels(image, max_pixels)  # pages may differ in size
         if image.mode == "1":
             told = "is a 1-bit scan: its black and white take no colour"
             remark(f"{name} {told}; --descreen makes grays", told)
         metadata, _ = read_metadata(image.getexif(), info_of(image))
-        return *split_alpha(image, name), metadata
+        if missing is not None:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            missing = _TURNS.get(orientation, lambda a: a)(missing)
+        rgb, alpha = split_alpha(image, name)
+    # By now the image before conversion to sRGB is released.
+    return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha), metadata, missing)
 
 
 def count_pixels(path: Path) -> int | None:
