@@ -33,7 +33,8 @@ from core.runs import (
 from data.listing import Listing
 from data.manifest import SPLITS, Manifest, read_manifest, read_rows
 from data.pipeline import draw_split, open_listing
-from engine.early_stopping import best_epoch, is_finished
+from engine.early_stopping import best_epoch, is_finished, limits_reached
+from engine.history import History
 from engine.trainer import Trainer
 from inference.weights import describe, initial_weights
 from models.base import ColorizationModel
@@ -58,8 +59,7 @@ def run(config: Config) -> int:
     model = initial.model if initial else build_model(config.model, **config.model_settings)
     by_loss = find_objective(config.model).keeps(model.settings) == "best"
     if state and is_finished(state["history"], config, by_loss=by_loss) and _is_tested(config):
-        epochs, best = len(state["history"]), best_epoch(state["history"], by_loss=by_loss)
-        print(f"{config.run_path} is finished: {epochs} epochs, best {best}; --epochs goes further")
+        print(_how_it_ended(config, state["history"], by_loss=by_loss))
         return 0
     config = _settle_loss(config)
     if config.freeze_encoder:
@@ -122,6 +122,14 @@ def _alone_in(run_path: Path) -> Iterator[None]:
         yield
     finally:
         unlock(held)
+
+
+def _how_it_ended(config: Config, history: History, *, by_loss: bool) -> str:
+    """One line on a finished run: its epochs, and the settings that, if larger, let it go further."""
+    flags = [f"--{name}" for name in limits_reached(history, config, by_loss=by_loss)]
+    further = f"a larger {flags[0]} goes" if len(flags) == 1 else f"larger {' and '.join(flags)} go"
+    best = best_epoch(history, by_loss=by_loss)
+    return f"{config.run_path} is finished: {len(history)} epochs, best {best}; {further} further"
 
 
 def _describe(config: Config, model: ColorizationModel, listing: Listing, manifest: Manifest) -> int:

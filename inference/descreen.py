@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import ndimage
 
@@ -26,7 +28,7 @@ def descreened(picture: Picture) -> Picture | None:
         if not is_bilevel(picture):
             return None
         period = _DITHER
-    return Picture(_averaged(picture.pixels, _SIGMA * period), picture.alpha, picture.metadata)
+    return replace(picture, pixels=_averaged(picture.pixels, _SIGMA * period))
 
 
 def is_bilevel(picture: Picture) -> bool:

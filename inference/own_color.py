@@ -41,6 +41,10 @@ class Own:
         """Whether the whole photo keeps its own colours."""
         return bool(self.share.min() == 255)
 
+    def at_size(self, size: tuple[int, int]) -> np.ndarray:
+        """`share` at (width, height) of the photo."""
+        return np.asarray(Image.fromarray(self.share).resize(size, Image.Resampling.BILINEAR))
+
     def rows(self, height: int, width: int) -> Callable[[slice], Tensor]:
         """A function from rows to their shares (1, 1, rows, width) in [0, 1], for a photo of that size."""
         if self.share.shape == (height, width):
@@ -52,7 +56,8 @@ class Own:
 def own_colors(picture: Picture, config: Config, boxes: Sequence[Box] = ()) -> Own | None:
     """Which part of a photo keeps its own colours; None: none.
 
-    A mask takes precedence. If a person gives other colours, such as hints, `auto` keeps none.
+    A mask takes precedence. If a person gives other colours, such as hints, `auto` keeps none. The gray in
+    place of what is missing from a damaged photo always stays.
 
     Args:
         picture: a photo, or a page of several.
@@ -61,6 +66,15 @@ def own_colors(picture: Picture, config: Config, boxes: Sequence[Box] = ()) -> O
     Raises:
         UserError: --mask cannot be read, or does not fit the photo.
     """
+    own = _asked_for(picture, config, boxes)
+    if picture.missing is None:
+        return own
+    share = np.where(picture.missing, np.uint8(255), 0 if own is None else own.at_size(picture.size))
+    return Own(share, own.reason if own else "")
+
+
+def _asked_for(picture: Picture, config: Config, boxes: Sequence[Box]) -> Own | None:
+    """`own_colors` by the flags alone."""
     if config.mask:
         return Own(255 - read_mask(config.mask, picture.size, "--mask", max_pixels=config.max_pixels))
     if config.keep_color == "no":

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from core.remarks import remark
-from media.ffmpeg import ClipError
+from media.ffmpeg import OR_USE, ClipError
 from media.use_damaged import is_used
 
 # The duration or frame count in a header may be a little wrong; if more is missing, the clip was cut short.
@@ -78,7 +78,7 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
     times, latest = ClipTimes(), dict[int, Fraction]()
     for packet in container.demux():
         if packet.is_corrupt and not is_used():
-            raise ClipError(f"{path} is cut short or damaged: get an intact copy")
+            raise ClipError(f"{path} is cut short or damaged: get an intact copy, {OR_USE}")
         if not packet.size or packet.is_corrupt:
             continue
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
@@ -91,7 +91,7 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
     if _is_cut_short(container, stream, times.num_packets, float(times.end)):
         if not is_used():
             raise ClipError(
-                f"{path} is shorter than its header says, cut short or damaged: get an intact copy"
+                f"{path} is shorter than its header says, cut short or damaged: get an intact copy, {OR_USE}"
             )
         told = f"is shorter than its header says; {float(times.end):.1f} s of it are there and are colored"
         remark(f"{path} {told}", told)

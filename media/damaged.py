@@ -14,12 +14,20 @@ from core.remarks import remark
 from media.decode import opened
 from media.use_damaged import is_used
 
+_BOTTOM_FIRST = ("BMP", "DIB")  # formats that are stored from the bottom upward
+
 _loading = threading.Lock()
 
 
 @contextlib.contextmanager
-def loaded(file: BinaryIO, max_pixels: int, number: int, name: str) -> Iterator[Image.Image]:
-    """Decode picture `number` of a file; to be used within `media.decode.decoding_errors`."""
+def loaded(
+    file: BinaryIO, max_pixels: int, number: int, name: str
+) -> Iterator[tuple[Image.Image, np.ndarray | None]]:
+    """Decode picture `number` of a file; to be used within `media.decode.decoding_errors`.
+
+    With it comes where it is missing, (H, W) bool, or None if it is whole.
+    """
+    missing = None
     with contextlib.ExitStack() as stack:
         image = stack.enter_context(opened(file, max_pixels))
         try:
@@ -39,9 +47,10 @@ def loaded(file: BinaryIO, max_pixels: int, number: int, name: str) -> Iterator[
                     _load(image, number)
                 finally:
                     ImageFile.LOAD_TRUNCATED_IMAGES = False
-            told = f"is damaged; about {_percent(image)} % of it is there and is colored"
+            missing = _missing(image)
+            told = f"is damaged; {_how_much(image, missing)} and is colored"
             remark(f"{name} {told}", told)
-        yield image
+        yield image, missing
 
 
 def _load(image: Image.Image, number: int) -> None:
@@ -50,10 +59,20 @@ def _load(image: Image.Image, number: int) -> None:
     image.load()
 
 
-def _percent(image: Image.Image) -> int:
-    """Percentage of the rows that were decoded: those above the plain area that a decoder leaves below."""
-    rows = np.asarray(image).reshape(image.height, -1)
-    last = rows[-1].reshape(image.width, -1)
-    is_plain = (rows == rows[-1]).all(axis=1) & (last == last[0]).all()
-    filled = np.flatnonzero(~is_plain)
-    return round(100 * (filled[-1] + 1) / image.height) if filled.size else 0
+def _missing(image: Image.Image) -> np.ndarray | None:
+    """(H, W) bool: the plain area that a decoder leaves where the file has ended; None: there is none."""
+    pixels = np.asarray(image).reshape(image.height, image.width, -1)
+    step = 1 if image.format in _BOTTOM_FIRST else -1
+    is_plain = (pixels == pixels[::step][0, 0]).all(axis=2)[::step]
+    if not is_plain[0].all():
+        return None
+    # Column by column, since the last blocks of a JPEG end within a row.
+    return np.logical_and.accumulate(is_plain)[::step]
+
+
+def _how_much(image: Image.Image, missing: np.ndarray | None) -> str:
+    """How much of a damaged picture is there, in words."""
+    percent = f"about {100 if missing is None else 100 * (1 - missing.mean()):.0f} %"
+    if not image.info.get("progressive"):
+        return f"{percent} of it is there"
+    return f"{'all' if missing is None else percent} of it is there, but in less detail than it had,"

@@ -22,12 +22,20 @@ MATRICES = {1: "ITU709", 4: "FCC", 5: "ITU601", 6: "ITU601", 7: "SMPTE240M", 9: 
 """Number of a Y'CbCr matrix in ITU-T H.273 -> the library's name of it."""
 
 
+OR_USE = "or color what is there with --damaged=use"
+"""The end of a message on a damaged clip of which that flag makes something."""
+
+
 class ClipError(UserError):
     """A clip that cannot be read; the message names the file."""
 
 
 class DamagedClip(ClipError):
-    """A clip whose data are damaged: unlike after other errors, trying again is of no use."""
+    """A clip whose data are damaged, so that trying again is of no use."""
+
+
+class PartlyDamagedClip(ClipError):
+    """A clip whose first frames can be decoded, so that `--damaged=use` goes on with them."""
 
 
 def pyav() -> ModuleType:
@@ -107,16 +115,19 @@ def decoded(path: Path, max_pixels: int, *, deinterlace: bool = False) -> Iterat
         deinterlace: deinterlace the frames; their number and times stay the same.
     Raises:
         ClipError: it cannot be read.
-        DamagedClip: its data are damaged. If `media.use_damaged` is on, only if no frame could be decoded.
+        DamagedClip: its data are damaged, and no frame could be decoded.
+        PartlyDamagedClip: its data are damaged after some frames, and `media.use_damaged` is off.
     """
     num = 0
     try:
         for frame in _decoded(path, max_pixels, deinterlace=deinterlace):
             yield frame
             num += 1
-    except DamagedClip:
-        if not is_used() or not num:
+    except DamagedClip as error:
+        if not num:
             raise
+        if not is_used():
+            raise PartlyDamagedClip(f"{error}, {OR_USE}") from error
         told = f"is damaged after {num} frames, which are colored"
         remark(f"{path} {told}", told)
 

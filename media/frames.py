@@ -51,7 +51,7 @@ def read_frames(clip: Clip, *, start: int = 0) -> Iterator[Frame]:
 
     Raises:
         ClipError: the file cannot be read.
-        DamagedClip: its data are damaged, or the frame size changes.
+        DamagedClip, PartlyDamagedClip: see `decoded`; the first also if the frame size changes.
     """
     step = max(1, round(1 / (clip.rate * clip.time_base)))
     shift = round(clip.start / clip.time_base)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, Image
 
 from core.errors import UserError
 from core.remarks import remark
@@ -66,12 +66,14 @@ class Picture:
         pixels: (H, W, 3) uint8, uint16 or float32; white is 255, 65535 or 1.
         alpha: (H, W) of the same dtype, or None.
         metadata: what belongs to it.
+        missing: (H, W) bool, where a damaged file holds nothing; None: it is whole.
         is_one_bit: whether its file holds black and white alone.
     """
 
     pixels: np.ndarray
     alpha: np.ndarray | None = None
     metadata: Metadata = field(default_factory=Metadata)
+    missing: np.ndarray | None = None
     is_one_bit: bool = False
 
     @property
@@ -82,8 +84,10 @@ class Picture:
     def crop(self, box: Box) -> Picture:
         """A view of a part of it, with the metadata of the whole."""
         left, upper, right, lower = box
-        alpha = None if self.alpha is None else self.alpha[upper:lower, left:right]
-        return replace(self, pixels=self.pixels[upper:lower, left:right], alpha=alpha)
+        alpha, missing = (
+            None if plane is None else plane[upper:lower, left:right] for plane in (self.alpha, self.missing)
+        )
+        return replace(self, pixels=self.pixels[upper:lower, left:right], alpha=alpha, missing=missing)
 
     def preview(self, side: int) -> Image.Image:
         """The photo in 8 bits, on white where transparent, to be shrunk to about `side` pixels.
@@ -123,9 +127,7 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
         number = page_number(file, page)
         deep = _read_deep(file, max_pixels, number, name)
         if deep is None:
-            rgb, mask, metadata, is_one_bit = _read_shallow(file, max_pixels, number, name)
-            alpha = None if mask is None else np.asarray(mask)
-            return Picture(np.asarray(rgb), alpha, metadata, is_one_bit)
+            return _read_shallow(file, max_pixels, number, name)
     turn = _TURNS.get(deep.orientation, lambda a: a)
     colors = _to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
@@ -147,17 +149,19 @@ def _read_deep(file: BinaryIO, max_pixels: int, number: int, name: str) -> Deep 
         return None
 
 
-def _read_shallow(
-    file: BinaryIO, max_pixels: int, number: int, name: str
-) -> tuple[Image.Image, Image.Image | None, Metadata, bool]:
-    """Decode to 8 bits: RGB, alpha, metadata, and whether the file has 1 bit.
-
-    On return the image before conversion to sRGB is released.
-    """
-    with loaded(file, max_pixels, number, name) as image:
+def _read_shallow(file: BinaryIO, max_pixels: int, number: int, name: str) -> Picture:
+    """Decode to 8 bits."""
+    with loaded(file, max_pixels, number, name) as (image, missing):
         check_pixels(image, max_pixels)  # pages may differ in size
         metadata, _ = read_metadata(image.getexif(), info_of(image))
-        return *split_alpha(image, name), metadata, image.mode == "1"
+        is_one_bit = image.mode == "1"
+        if missing is not None:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+            missing = _TURNS.get(orientation, lambda a: a)(missing)
+        rgb, alpha = split_alpha(image, name)
+    # By now the image before conversion to sRGB is released.
+    pixels, opacity = np.asarray(rgb), None if alpha is None else np.asarray(alpha)
+    return Picture(pixels, opacity, metadata, missing, is_one_bit)
 
 
 def count_pixels(path: Path) -> int | None:

@@ -219,8 +219,13 @@ def test_early_stopping(cli, photos, tmp_path, monkeypatch):
     assert outcome.code == 0
     # Best at 2; the equal loss at 4 is no gain; 3 epochs later it stops.
     assert [float(row["val_loss"]) for row in history(tmp_path / "run")] == [0.5, 0.4, 0.45, 0.4, 0.41]
-    finished = cli("--mode=train", f"--run_dir={tmp_path / 'run'}", "--resume")
-    assert "best 2" in finished.out
+    resume = ("--mode=train", f"--run_dir={tmp_path / 'run'}", "--resume")
+    for flag in ("--epochs=50", "--epochs=60"):
+        assert "5 epochs, best 2; a larger --patience goes further" in cli(*resume, flag).out
+    assert "larger --epochs and --patience go further" in cli(*resume, "--epochs=5").out
+    assert cli(*resume, "--epochs=6", "--patience=4").code == 0
+    assert len(history(tmp_path / "run")) == 6
+    assert "6 epochs, best 6; a larger --epochs goes further" in cli(*resume).out
 
 
 @pytest.mark.parametrize("where", ["loss", "gradient"])

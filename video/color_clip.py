@@ -117,7 +117,7 @@ def _finish(
         with _watched(watch, clip, parts.num_frames) as watcher:
             _write_parts(frames, clip, parts, quality, watcher)
         join_parts(target, clip, parts.files, f"Colours inferred by {colorizer.about}")
-    except DamagedClip:  # the finished parts are of no use for an intact copy
+    except DamagedClip:  # of no use for an intact copy; a `PartlyDamagedClip` can be gone on with
         parts.delete()
         raise
     except KeyboardInterrupt:

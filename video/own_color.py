@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -24,13 +25,15 @@ from video.temporal import is_cut
 _EVERY = 6  # only every so many frames are tested for colour, since all of a shot is in colour or none
 
 
-def with_own_colors(clip: Clip, keep_color: str) -> Clip:
+def with_own_colors(clip: Clip, keep_color: str, watch: Callable[[], object] | None = None) -> Clip:
     """Search a clip for shots that keep their colours.
 
     Args:
         clip: any.
         keep_color: 'no': no shots; 'auto': those in colour, which is reported; 'yes': also toned ones, which
             have a single hue.
+        watch: called after each frame; an exception that it raises ends the search. None: a progress bar is
+            drawn.
     Returns:
         The clip with `own` set.
     Raises:
@@ -39,7 +42,7 @@ def with_own_colors(clip: Clip, keep_color: str) -> Clip:
     if keep_color == "no":
         return clip
     with one_thread():
-        shots = list(_shots(clip, tone_too=keep_color == "yes"))
+        shots = list(_shots(clip, tone_too=keep_color == "yes", watch=watch))
     own = tuple(frames for frames, is_colored in shots if is_colored)
     if not own or keep_color == "yes":
         return replace(clip, own=own)
@@ -61,11 +64,20 @@ def with_mask(clip: Clip, path: Path) -> Clip:
     return replace(clip, mask=np.asarray(small).astype(np.float32) / 255)
 
 
-def _shots(clip: Clip, *, tone_too: bool) -> Iterator[tuple[range, bool]]:
+@contextlib.contextmanager
+def _watched(watch: Callable[[], object] | None, clip: Clip) -> Iterator[Callable[[], object]]:
+    if watch is not None:
+        yield watch
+        return
+    with progress_bar("looking for colour", clip.num_frames, "frame") as bar:
+        yield bar.update
+
+
+def _shots(clip: Clip, *, tone_too: bool, watch: Callable[[], object] | None) -> Iterator[tuple[range, bool]]:
     """The frames of each shot, and whether most of the tested ones are in colour."""
     start, votes, before = 0, [], None
     number = -1
-    with progress_bar("looking for colour", clip.num_frames, "frame") as bar:
+    with _watched(watch, clip) as seen:
         for number, picture in enumerate(decoded(clip.path, clip.max_pixels)):
             lab = small_lab(_small(picture))
             L = torch.from_numpy(lab[None, :1])
@@ -75,7 +87,7 @@ def _shots(clip: Clip, *, tone_too: bool) -> Iterator[tuple[range, bool]]:
             if (number - start) % _EVERY == 0:
                 votes.append(has_color(lab) or (tone_too and is_toned(lab)))
             before = L
-            bar.update()
+            seen()
     if votes:
         yield range(start, number + 1), float(np.mean(votes)) > 0.5
 

@@ -13,10 +13,12 @@ from typing import Any
 from core.device import is_out_of_memory
 from core.errors import UserError
 from core.files import read_json, write_json
+from core.remarks import keeping_remarks
 from inference.colorizer import Colorizer
 from media.clip import Clip, open_clip
 from media.encode_clip import CONTAINERS, endings_for, write_preview
 from video.color_clip import Watch, color_clip
+from video.own_color import with_own_colors
 from web.sessions import Busy, Gone, Sessions
 from web.studio import Studio, by_name
 from web.upload import Upload
@@ -95,10 +97,10 @@ class Cinema:
 
     def _color_of(
         self, upload: Upload, clip: Clip, colorizer: Colorizer, queued: QueuedClip
-    ) -> Callable[[], None]:
-        """Make the function that colors the clip, for the worker thread."""
+    ) -> Callable[[], list[str]]:
+        """Make the function that colors the clip, for the worker thread; it returns remarks on the clip."""
 
-        def color() -> None:
+        def color() -> list[str]:
             config = self._studio.config
             output = upload.full(endings_for(clip.path)[0])
             output.parent.mkdir(exist_ok=True)
@@ -107,20 +109,23 @@ class Cinema:
                 lambda part: write_preview(_preview(upload), clip, part),
                 max(1, round(_PREVIEW_SECONDS * clip.rate)),
             )
-            color_clip(
-                colorizer,
-                clip,
-                output,
-                temporal=config.temporal,
-                every=config.every,
-                quality=config.quality,
-                watch=watch,
-            )
+            with keeping_remarks(is_quiet=True) as remarks:
+                own = with_own_colors(clip, config.keep_color, lambda: self._check_wanted(upload, queued))
+                color_clip(
+                    colorizer,
+                    own,
+                    output,
+                    temporal=config.temporal,
+                    every=config.every,
+                    quality=config.quality,
+                    watch=watch,
+                )
+            return list(remarks.short)
 
         return color
 
     def progress(self, upload: Upload) -> dict[str, Any]:
-        """Progress of a clip: state, done and total frames, whether there is a preview, error if any."""
+        """Progress of a clip: state, done and total frames, whether there is a preview, error or notes."""
         queued, found = self._queue.get(upload.folder), {"state": "new", "done": 0, "total": 0}
         if queued is not None:
             state = "waiting" if queued.done is None else "coloring"
@@ -154,12 +159,13 @@ class Cinema:
             queued.stop.set()
         self._pool.shutdown(cancel_futures=True)
 
-    def _work(self, upload: Upload, queued: QueuedClip, color: Callable[[], None]) -> None:
+    def _work(self, upload: Upload, queued: QueuedClip, color: Callable[[], list[str]]) -> None:
         outcome: dict[str, Any] = {"state": "done"}
         try:
             self._check(upload, queued, 0)
             with self._sessions.reserve(_ROOM * upload.file.stat().st_size):
-                color()
+                if notes := color():
+                    outcome["notes"] = notes
         except Stopped:
             outcome = {"state": "cancelled"}
         except UserError as error:
@@ -190,12 +196,19 @@ class Cinema:
             Stopped: the clip was deleted or cancelled.
             Busy: the sessions' folder is full.
         """
-        if queued.stop.is_set() or not _is_here(upload):
-            raise Stopped
+        self._check_wanted(upload, queued)
         queued.done = num
         if num % _ROOM_ASKED_EVERY == 0:
             with self._sessions.reserve(0):
                 pass
+
+    def _check_wanted(self, upload: Upload, queued: QueuedClip) -> None:
+        """
+        Raises:
+            Stopped: the clip was deleted or cancelled.
+        """
+        if queued.stop.is_set() or not _is_here(upload):
+            raise Stopped
 
     def _open(self, upload: Upload) -> Clip:
         path = upload.file

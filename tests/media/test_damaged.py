@@ -8,7 +8,7 @@ import pytest
 import skimage.data
 import tifffile
 from clips import pictures, stamps, write_clip
-from PIL import Image, ImageFile
+from PIL import ExifTags, Image, ImageFile
 
 from media.decode import PhotoError
 from media.picture import load_picture
@@ -34,7 +34,8 @@ def test_refused_by_default(cut):
 
 def test_used_when_asked(cut, caplog):
     with using_damaged(True):
-        found = load_picture(cut, max_pixels=10**6).pixels
+        picture = load_picture(cut, max_pixels=10**6)
+    found = picture.pixels
     assert found.shape == PHOTO.shape
     assert not ImageFile.LOAD_TRUNCATED_IMAGES
     rows = slice(150, 280) if cut.suffix == ".bmp" else slice(0, 150)  # which begins at the bottom
@@ -42,9 +43,41 @@ def test_used_when_asked(cut, caplog):
     (message,) = caplog.messages
     assert str(cut) in message
     percent = int(message.partition("about ")[2].partition(" %")[0])
-    assert 55 <= percent <= 85 or cut.suffix == ".bmp"
+    assert 55 <= percent <= 85
+    assert picture.missing is not None
+    assert 100 * picture.missing.mean() == pytest.approx(100 - percent, abs=0.5)
+    assert not picture.missing[rows].any()
+    assert np.ptp(found[picture.missing]) == 0
     with pytest.raises(PhotoError):
         load_picture(cut, max_pixels=10**6)
+
+
+def shortened(path, share=0.5, **settings):
+    """A gray JPEG that ends within itself."""
+    Image.fromarray(PHOTO).convert("L").save(path, quality=95, **settings)
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * share)])
+    return path
+
+
+def test_where_a_turned_photo_is_missing(tmp_path):
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    with using_damaged(True):
+        picture = load_picture(shortened(tmp_path / "x.jpg", exif=exif), max_pixels=10**6)
+    assert picture.missing is not None
+    assert picture.missing.shape == picture.pixels.shape[:2] == (451, 300)
+    assert picture.missing[:, :100].all()
+    assert not picture.missing[:, 200:].any()
+    assert picture.crop((200, 0, 300, 451)).missing.shape == (451, 100)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5])
+def test_a_progressive_photo_is_all_there(tmp_path, caplog, share):
+    with using_damaged(True):
+        picture = load_picture(shortened(tmp_path / "x.jpg", share, progressive=True), max_pixels=10**6)
+    assert picture.missing is None
+    assert "all of it is there, but in less detail than it had, and is colored" in caplog.text
 
 
 @pytest.mark.parametrize("ending", ["png", "tif"])
@@ -95,6 +128,21 @@ def test_from_the_command_line(cli, cut, vivid, tmp_path):
     outcome = cli(*argv, "--damaged=use")
     assert outcome.code == 0
     assert "% of it is there" in outcome.err
+
+
+@pytest.mark.parametrize("flags", [[], ["--keep_color=no"], ["--mask"]])
+def test_what_is_missing_stays_gray(cli, vivid, tmp_path, flags):
+    path, output, mask = shortened(tmp_path / "x.jpg"), tmp_path / "y.png", tmp_path / "mask.png"
+    kept = np.full(PHOTO.shape[:2], 255, np.uint8)
+    kept[:50] = 0
+    Image.fromarray(kept).save(mask)
+    flags = [f"--mask={mask}" if flag == "--mask" else flag for flag in flags]
+    argv = ["--mode=predict", f"--image_path={path}", f"--weights={vivid}", f"--output_path={output}"]
+    assert cli(*argv, "--damaged=use", *flags).code == 0
+    spread = np.ptp(np.asarray(Image.open(output)).astype(int), axis=2)
+    assert spread[-100:].max() == 0
+    assert spread[60:100].mean() > 10
+    assert (spread[:50].max() == 0) == (f"--mask={mask}" in flags)
 
 
 @pytest.fixture(params=[".mkv", ".ts", ".avi", ".mpg"])

@@ -224,6 +224,38 @@ def test_remains_that_are_damaged(color, tmp_path, monkeypatch, harm):
     assert len(stamps(output)) == 7
 
 
+def damaged_at(path, number):
+    """Overwrite a frame of a clip."""
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][number]
+    data = bytearray(path.read_bytes())
+    data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("temporal", ["steady", "off"])
+def test_damage_found_on_the_way_costs_no_finished_part(color, tmp_path, monkeypatch, temporal):
+    monkeypatch.setattr(video.color_clip, "PART_FRAMES", 4)
+    path = write_clip(tmp_path / "clip.mp4", pictures(20), codec="mpeg4")
+    damaged_at(path, 14)
+    flags = [f"--temporal={temporal}"]
+    at_once, output = color(path, *flags, "--damaged=use")
+    assert at_once.code == 0
+    expected = output.read_bytes()
+    output.unlink()
+    refused, _ = color(path, *flags)
+    assert refused.code == 2
+    assert "clip.mp4 is damaged" in refused.error
+    assert refused.error.endswith("get an intact copy, or color what is there with --damaged=use")
+    assert not output.exists()
+    done, _ = color(path, *flags, "--damaged=use")
+    assert "going on after" in done.out
+    assert "is damaged after 14 frames, which are colored" in done.err
+    assert len(stamps(output)) == 14
+    assert output.read_bytes() == expected
+    assert files(tmp_path) == ["clip.mp4", "out.mp4"]
+
+
 def test_a_source_that_is_gone_for_a_moment_costs_no_work(color, tmp_path, monkeypatch):
     path = write_clip(tmp_path / "clip.mp4", pictures(4), audio=1)
     join_parts = video.color_clip.join_parts

@@ -28,6 +28,15 @@ def test_shots_are_found(clip):
     assert with_own_colors(open_clip(clip, max_pixels=10**6), "no").own == ()
 
 
+def test_the_search_is_watched_and_ended(clip, capsys):
+    opened, calls = open_clip(clip, max_pixels=10**6), []
+    assert with_own_colors(opened, "auto", lambda: calls.append(None)).own == (range(8, 16),)
+    assert len(calls) == 16
+    assert capsys.readouterr().err == ""
+    with pytest.raises(ZeroDivisionError):
+        with_own_colors(opened, "auto", lambda: 1 // 0)
+
+
 @pytest.mark.parametrize("temporal", ["steady", "off"])
 def test_colours_of_a_shot_stay(cli, vivid, clip, tmp_path, temporal):
     output = tmp_path / "out.mp4"

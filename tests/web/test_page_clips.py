@@ -5,9 +5,10 @@ import json
 import time
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import skimage.data
-from clips import gray, luma, pictures, write_clip
+from clips import gray, luma, pictures, upright, write_clip
 from PIL import Image
 from visitor import Visitor, error_of
 
@@ -79,6 +80,22 @@ def test_from_upload_to_download(visitor, film, tmp_path):
         assert luma(path).shape == (num, 64, 96)
         with av.open(str(path)) as container:
             assert len(container.streams.audio) == (what != "preview")
+
+
+def test_shots_in_colour_stay_and_are_noted(visitor, tmp_path):
+    size, coffee = (96, 64), skimage.data.coffee()
+    frames = gray(pictures(8, size)) + pictures(8, size, source=coffee)
+    path = write_clip(tmp_path / "half.mp4", frames)
+    clip = send(visitor, path.name, path.read_bytes())[1]["id"]
+    assert visitor.ask(f"clips/{clip}/color", b"", **LOOK)[0] == 202
+    done = finished(visitor, clip)
+    assert done["state"] == "done"
+    assert done["notes"] == ["has colours of its own in 1 of 2 shots, which stay"]
+    output = tmp_path / "full.mp4"
+    output.write_bytes(visitor.ask(f"clips/{clip}/full")[1])
+    before, after = (upright(path).astype(int) for path in (path, output))
+    assert np.abs(after - before)[8:].mean() < 5
+    assert np.ptp(after[:8], axis=-1).mean() > np.ptp(before[:8], axis=-1).mean() + 2
 
 
 def test_cancelled_and_taken_up(visitor, film):

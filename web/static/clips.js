@@ -2,7 +2,7 @@
 
 import * as api from "./api.js";
 import { follow } from "./files.js";
-import { noting, speak } from "./say.js";
+import { note, noting, speak } from "./say.js";
 import { look } from "./settings.js";
 
 const list = document.getElementById("clips");
@@ -107,6 +107,7 @@ class Card {
     this.bar.hidden = this.cancel.hidden = !isUnderWay(found);
     this.again.hidden = isUnderWay(found);
     this.save.hidden = found.state !== "done";
+    for (const line of found.notes ?? []) note(`${this.clip.name}: ${line}`);
     if (found.state === "done") this.#play("/full");
     else if (found.preview) this.#play("/preview");
   }
