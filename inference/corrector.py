@@ -19,18 +19,16 @@ from inference.colorizer import Colorizer
 from inference.guidance import Guidance
 from inference.hints import Hints, read_hints
 from inference.model_view import lightness_seen
-from inference.reference import Reference, cosine_features, encoder_features, palette
+from inference.reference import Reference, cosine_features, encoder_features, has_colors, palette
 from inference.retrieval import Gallery
 from inference.shipped_encoder import shipped_encoder
 from inference.solve import spread
 from inference.upsample import guided_filter
-from media.decode import is_gray
 from media.picture import Picture, load_picture
 from models.registry import WITHOUT_WEIGHTS
 
 SOLVED_PIXELS = 2**18
 """A larger photo is shrunk to so many pixels for the solve; `inference.upsample` enlarges the colours."""
-_COLOR_SIDE = 256  # pixels, of the copy of a reference in which colour is looked for
 
 Scribbler = Callable[[Picture, int, int], Tensor]
 """(photo, height, width) -> hints (1, 3, height, width)."""
@@ -156,7 +154,7 @@ def _find_scribbler(config: Config) -> Callable[[Picture, Path], Scribbler]:
 
     def learn(path: Path) -> Scribbler:
         picture = load_picture(path, max_pixels=config.max_pixels)
-        if path == config.reference and is_gray(picture.preview(_COLOR_SIDE)):
+        if path == config.reference and not has_colors(picture):
             raise UserError(f"--reference={path} is gray: name a photo in colour, whose colours can be taken")
         if config.matching == "palette":
             return partial(palette, picture)

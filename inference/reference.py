@@ -23,6 +23,7 @@ from torch import Tensor
 
 from data.color import L_SCALE, gray_to_rgb
 from inference.model_view import lab_seen, lightness_seen
+from media.decode import is_gray
 from media.picture import Picture
 from models.timm_encoder import TimmEncoder
 
@@ -38,6 +39,11 @@ _WINDOW = 5  # places across, of the spatial vote
 _AGREEMENT = 0.5
 # Regularisation of the within-segment scatter: added to its diagonal, as a share of the diagonal's mean.
 _SHRINKAGE = 0.1
+
+
+def has_colors(reference: Picture) -> bool:
+    """Return whether a reference has colours to give, by the small copy that is matched."""
+    return not is_gray(reference.preview(_SIDE))
 
 
 def cosine_features(L: Tensor) -> Tensor:

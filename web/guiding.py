@@ -14,6 +14,7 @@ from core.errors import UserError
 from core.files import sha256, write_json
 from inference.guidance import Guidance
 from inference.hints import Hints, parse_points, read_hints
+from inference.reference import has_colors
 from media.picture import Picture, load_picture
 from web.sessions import Gone
 from web.upload import Upload
@@ -49,12 +50,15 @@ def read_reference(upload: Path, *, max_pixels: int) -> Picture:
     """Read a reference, another photo to take colours from.
 
     Raises:
-        UserError: it cannot be read.
+        UserError: it cannot be read, or is gray.
     """
     try:
-        return load_picture(upload, max_pixels=max_pixels)
+        reference = load_picture(upload, max_pixels=max_pixels)
     except UserError as error:
         raise _about(upload, "the reference", error) from error
+    if not has_colors(reference):
+        raise UserError("the reference is gray: choose a photo in colour, whose colours can be taken")
+    return reference
 
 
 def keep_reference(photo: Upload, upload: Path, matched: np.ndarray) -> None:

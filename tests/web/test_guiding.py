@@ -131,6 +131,9 @@ def test_a_reference_goes_again(studio, photo, tmp_path):
     upload.write_text("no photo")
     with pytest.raises(UserError, match=r"^the reference is not a photo"):
         studio.refer(photo, upload)
+    Image.fromarray(skimage.data.camera()).save(upload, "PNG")
+    with pytest.raises(UserError, match=r"^the reference is gray: choose a photo in colour"):
+        studio.refer(photo, upload)
     assert studio.preview(photo, chroma, wish) == referred
     studio.develop(photo, chroma, wish, ".png")
     upload.write_bytes(b"")
