@@ -392,7 +392,7 @@ def test_photos_are_deleted(driver, photo, how, tmp_path_factory):
         driver.get("about:blank")
     else:
         element(driver, "clear").click()
-        assert element(driver, "empty").is_displayed()
+        wait(driver, lambda d: element(d, "empty").is_displayed())
         assert held(driver) == 0
     deadline = time.monotonic() + 20
     while session.exists() and time.monotonic() < deadline:
