@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.nn.functional import interpolate
 
 from inference.chroma import Chroma
@@ -84,13 +85,25 @@ def predict_within(picture: Picture, boxes: Sequence[Box], infer: Callable[[Pict
     found = [infer(picture.crop(box), box) for box in boxes]
     per_x, per_y = _density(found, boxes, picture.size)
     grid = max(1, round(width * per_x)), max(1, round(height * per_y))
-    ab, L = torch.zeros(1, 2, *grid[::-1]), lightness_seen(picture, grid)
-    whole = replace(found[0], ab=ab, size=(width, height), L=L, boxes=tuple(boxes))
-    turns = turns_on_page(picture, boxes) if len(boxes) > 1 else [0.0]
-    for box, part, turn in zip(boxes, found, turns, strict=True):
+    L = lightness_seen(picture, grid)
+    whole = replace(found[0], ab=L.expand(-1, 2, -1, -1), size=(width, height), L=L, boxes=tuple(boxes))
+    return fill_boxes(picture, whole, [part.ab for part in found])
+
+
+def fill_boxes(picture: Picture, whole: Chroma, parts: Sequence[Tensor]) -> Chroma:
+    """Join the colours of the photos in a picture; around and beside turned photos there is no colour.
+
+    Args:
+        picture: the whole picture.
+        whole: its `boxes`, and the size of its `ab`, are used.
+        parts: (1, 2, h, w) of each box, resized where they are of another size.
+    """
+    ab = torch.zeros_like(whole.ab)
+    turns = turns_on_page(picture, whole.boxes) if len(parts) > 1 else [0.0]
+    for box, part, turn in zip(whole.boxes, parts, turns, strict=True):
         place = ab[(..., *whole.cells(box))]
-        is_same = place.shape == part.ab.shape
-        place.copy_(part.ab if is_same else interpolate(part.ab, place.shape[-2:], **_SMOOTHLY))
+        is_same = place.shape == part.shape
+        place.copy_(part if is_same else interpolate(part, place.shape[-2:], **_SMOOTHLY))
         if turn:
             place *= torch.from_numpy(turned_photo((place.shape[-1], place.shape[-2]), box, turn))
     return replace(whole, ab=ab.half().float())

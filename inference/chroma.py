@@ -31,15 +31,16 @@ _CACHED_PIXELS = 2**17
 
 @dataclass(frozen=True)
 class Chroma:
-    """The colours (a*, b*) that a model predicted for a photo.
+    """The colours (a*, b*) of a photo: predicted, and perhaps corrected by a person.
 
     Attributes:
-        ab: (1, 2, h, w) float32 of float16 values, CIELAB units, at the size that the model saw.
+        ab: (1, 2, h, w) float32 of float16 values, CIELAB units, at the size that the model saw, or at
+            which given colours were spread.
         size: (width, height) of the photo.
-        by: the program and the weights that inferred them.
-        L: (1, 1, h, w) float32, the photo's lightness as the model saw it; None if it was not kept.
+        by: the program, and the weights or whatever else the colours are from.
+        L: (1, 1, h, w) float32, the photo's lightness at the size of `ab`; None if it was not kept.
         boxes: of the photos that the model was shown separately: the one within its borders, or those of a
-            page; outside of them there is no colour. (): borders were not searched for.
+            page; outside of them there is no colour, unless a person gave some. (): none were searched for.
     """
 
     ab: Tensor

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 
 from config import VERSION, Config
 from core.errors import UserError
 from core.remarks import remark
+from inference.borders import boxes_to_show, fill_boxes
 from inference.chroma import Chroma
 from inference.colorizer import Colorizer
 from inference.guidance import Guidance
@@ -24,7 +28,7 @@ from inference.retrieval import Gallery
 from inference.shipped_encoder import shipped_encoder
 from inference.solve import spread
 from inference.upsample import guided_filter
-from media.picture import Picture, load_picture
+from media.picture import Box, Picture, load_picture
 from models.registry import WITHOUT_WEIGHTS
 
 SOLVED_PIXELS = 2**18
@@ -41,9 +45,12 @@ def with_hints(
     *,
     hints: Hints | None = None,
     scribbler: Scribbler | None = None,
+    boxes: Sequence[Box] = (),
     max_pixels: int = SOLVED_PIXELS,
 ) -> Chroma:
-    """Spread given colours over a photo.
+    """Spread given colours over a photo, or over each photo of a page alone, within its borders.
+
+    If a person gives a hint outside of all photos, the picture is taken for one photo without borders.
 
     Args:
         original: the photo.
@@ -51,6 +58,7 @@ def with_hints(
             None: the photo is colored by the given colours alone, as in Levin et al. 2004.
         hints: for this photo; their a* and b* are met exactly at the size of the solve.
         scribbler: gives colours for further places, such as `Reference.scribbles`.
+        boxes: of the photos, as of `boxes_to_show`; with `chroma` its own are used.
         max_pixels: of the solve; its time is proportional to this, so that fewer serve for a preview.
     Returns:
         Colours at the size of the solve: that of the photo, or smaller.
@@ -58,9 +66,8 @@ def with_hints(
     width, height = solve_size(original.size, max_pixels)
     L = lightness_seen(original, (width, height))
     given = torch.zeros(1, 3, height, width) if scribbler is None else scribbler(original, height, width)
-    if hints is not None:
-        drawn = hints.at(height, width)
-        given = torch.where(drawn[:, 2:] > 0, drawn, given)
+    drawn = torch.zeros_like(given) if hints is None else hints.at(height, width)
+    given = torch.where(drawn[:, 2:] > 0, drawn, given)
     ab, by = None, f"colorizer {VERSION}, colours given by hand or by another photo"
     if chroma is not None:
         seen = chroma.L
@@ -68,9 +75,21 @@ def with_hints(
             seen = lightness_seen(original, (chroma.ab.shape[-1], chroma.ab.shape[-2]))
         ab = guided_filter(seen, chroma.ab, height, width)(L, slice(0, height))
         by = f"{chroma.by}, corrected by hand or by another photo"
-    found = spread(L, given, ab)
-    boxes = () if chroma is None else chroma.boxes
-    return Chroma(found.half().float(), original.size, by, L, boxes)
+        boxes = chroma.boxes
+    whole = Chroma(torch.zeros(1, 2, height, width), original.size, by, L, tuple(boxes))
+    places = [(..., *whole.cells(box)) for box in boxes]
+    if not places or _is_any_beside(drawn, places):
+        return replace(whole, ab=spread(L, given, ab).half().float())
+    return fill_boxes(
+        original, whole, [spread(L[p], given[p], None if ab is None else ab[p]) for p in places]
+    )
+
+
+def _is_any_beside(drawn: Tensor, places: Sequence[Any]) -> bool:
+    """Whether a stroke or a dot lies outside of all places, and does not only reach over their edges."""
+    strokes, num = ndimage.label(drawn[0, 2].numpy())
+    within = {int(stroke) for place in places for stroke in np.unique(strokes[place])}
+    return len(within - {0}) < num
 
 
 class Corrector:
@@ -79,14 +98,14 @@ class Corrector:
     def __init__(self, config: Config, accepts: frozenset[str] = frozenset()) -> None:
         """
         Args:
-            config: --hints, --reference, --reference_dir, --matching and --saturation are used.
+            config: --hints, --reference, --reference_dir, --matching, --page and --saturation are used.
             accepts: what the model takes itself, names of fields of `Inputs`.
         Raises:
             UserError: a reference cannot be read or has no colour, or as for `check_given`.
         """
         check_given(config, accepts)
         self._hints, self._accepts = config.hints, accepts
-        self._saturation, self._max_pixels = config.saturation, config.max_pixels
+        self._saturation, self._max_pixels, self._page = config.saturation, config.max_pixels, config.page
         self._find: Callable[[Picture, Path], Scribbler] | None = None
         if (config.reference and "reference" not in accepts) or config.reference_dir:
             self._find = _find_scribbler(config)
@@ -122,8 +141,9 @@ class Corrector:
         hints = self._hints_for(original)
         if chroma is not None:
             chroma = replace(chroma, ab=self._saturation * chroma.ab)
+        boxes = boxes_to_show(original, self._page) if chroma is None else ()
         scribbler = self._find and self._find(original, photo)
-        return with_hints(original, chroma, hints=hints, scribbler=scribbler)
+        return with_hints(original, chroma, hints=hints, scribbler=scribbler, boxes=boxes)
 
     def _hints_for(self, original: Picture) -> Hints | None:
         if self._hints is None:
