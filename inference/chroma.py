@@ -79,13 +79,24 @@ def save_chroma(path: Path, chroma: Chroma, *, with_lightness: bool = False) -> 
     write_bytes(path, safetensors.torch.save(state, {_METADATA_KEY: about}))
 
 
-def check_ending(path: Path) -> None:
-    """
+def check_place(path: Path) -> None:
+    """Check the place of a file for `save_chroma` to write.
+
     Raises:
-        UserError: the ending is not .safetensors, so that the file would not be read again.
+        UserError: the ending is not .safetensors, so that it would not be read again; or another file with
+            that ending is there, such as weights, which --overwrite would destroy.
     """
     if path.suffix.lower() != ".safetensors":
         raise UserError(f"--save_chroma={path}: the name must end with .safetensors")
+    if path.is_file() and not _holds_chroma(path):
+        raise UserError(f"--save_chroma={path} is there and holds no chroma: name another")
+
+
+def _holds_chroma(path: Path) -> bool:
+    try:
+        return _METADATA_KEY in read_state_and_metadata(path)[1]
+    except UserError:
+        return False
 
 
 def load_chroma(path: Path) -> Chroma:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from config import Config
 from core.errors import UserError
-from inference.chroma import check_ending
+from inference.chroma import check_place
 from media.decode import photo_format
 from media.encode import ANIMATED
 from media.pages import Pages
@@ -46,7 +46,7 @@ def check_flags(config: Config, photo: Path, pages: Pages) -> None:
     if config.save_confidence:
         photo_format(config.save_confidence)
     if config.save_chroma:
-        check_ending(config.save_chroma)
+        check_place(config.save_chroma)
     check_model_flags(config)
 
 

@@ -1,5 +1,7 @@
 """Coloring a photo: its own size, its own lightness, nothing written over."""
 
+import shutil
+
 import numpy as np
 import pytest
 import skimage.color
@@ -197,6 +199,19 @@ def test_no_output_over_another_file(cli, photo, vivid, tmp_path, flag):
     assert outcome.code == 2
     assert photo.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == [photo.name]
+
+
+def test_colours_are_not_saved_over_weights(cli, photo, trained, tmp_path):
+    """Not even over those that a run folder stands for."""
+    run = tmp_path / "run"
+    shutil.copytree(trained("model1"), run)
+    before = (run / "best.safetensors").read_bytes()
+    argv = ["--mode=predict", f"--image_path={photo}", f"--weights={run}", "--overwrite"]
+    outcome = cli(*argv, f"--save_chroma={run / 'best.safetensors'}")
+    assert (outcome.code, "is there and holds no chroma" in outcome.error) == (2, True)
+    assert (run / "best.safetensors").read_bytes() == before
+    for _ in range(2):
+        assert cli(*argv, f"--save_chroma={tmp_path / 'kept.safetensors'}").code == 0
 
 
 @pytest.mark.parametrize("model_name", ["model1", "zhang2017", "unet"])
