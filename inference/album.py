@@ -1,8 +1,8 @@
 """Find the photos of a folder that show the same scene (a series), and give them consistent colours.
 
-All series are found before the first photo is colored, and each photo is pulled to the colours of the first
-photo, by name, of its series. The result thus depends on the photos alone, not on their order, on what is
-colored already, or on the number of processes.
+All series are found before the first photo is colored. Each photo is pulled to the colours that the first
+photo, by name, of its series is written with, its own among them. The result thus depends on the photos
+alone, not on their order, on what is colored already, or on the number of processes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from media.pages import find_pages
 from media.picture import Picture, count_pixels
 
 PredictChroma = Callable[[Picture], Chroma]
-"""Photo -> a model's colours for it."""
+"""Photo -> the colours that it is written with."""
 
 _SIDE = 224  # pixels of the square in which photos are compared
 # A photo is compared only with so many of the latest series: by name, photos of one day are neighbours.
@@ -55,7 +55,7 @@ class Album:
         """
         Args:
             paths: of all photos; files of several pictures are in no series.
-            predict: predicts the colours of a photo.
+            predict: gives the colours of a photo.
             read: reads a photo; those for which it raises a UserError are in no series.
             max_pixels: larger photos are in no series.
         """

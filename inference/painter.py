@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+
+import numpy as np
+import torch
 
 from config import VERSION, Config
 from core.remarks import keep, keeping_remarks, remark
@@ -15,6 +19,7 @@ from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, wit
 from inference.colorizer import Colorizer
 from inference.corrector import Corrector
 from inference.descreen import descreened, is_bilevel, screen_period
+from inference.model_view import lab_seen
 from inference.negative import invert, looks_negative
 from inference.own_color import own_colors
 from inference.suspicion import suspicion
@@ -55,7 +60,7 @@ class Painter:
         self.blend = Blend.from_config(config)
         self.album = None
         if config.album and colorizer:
-            predict, read = partial(self._predict, colorizer), partial(load_original, config)
+            predict, read = partial(self._as_written, colorizer), partial(load_original, config)
             self.album = Album(paths, predict, read, max_pixels=config.max_pixels)
 
     @property
@@ -161,6 +166,16 @@ class Painter:
             original = descreened(original) or original
         chroma = colorizer.predict_chroma(original, self.corrector.guidance(colorizer, original))
         return self.blend(original, chroma) if self.blend else chroma
+
+    def _as_written(self, colorizer: Colorizer, original: Picture) -> Chroma:
+        """The model's colours of a photo, and its own where it keeps them."""
+        chroma = self._predict(colorizer, original)
+        own = own_colors(original, self.config, chroma.boxes)
+        if own is None:
+            return chroma
+        size = chroma.ab.shape[-1], chroma.ab.shape[-2]
+        share = torch.from_numpy(own.at_size(size) / np.float32(255))
+        return replace(chroma, ab=torch.lerp(chroma.ab, lab_seen(original, size)[:, 1:], share))
 
     def _color_pages(self, path: Path, pages: Pages) -> Iterator[Picture]:
         """Color the pages lazily, one after the other."""

@@ -44,6 +44,19 @@ def color(cli, folder, tmp_path):
     return run
 
 
+def test_colours_that_the_first_photo_has_are_shared(cli, tmp_path):
+    folder, output = tmp_path / "pair", tmp_path / "colored"
+    folder.mkdir()
+    blue = skimage.data.coffee()[:, :560, ::-1].copy()  # as no model would color it
+    Image.fromarray(blue).save(folder / "a.png")
+    Image.fromarray(blue).convert("L").save(folder / "b.png")
+    assert cli("--mode=predict", f"--image_path={folder}", f"--output_dir={output}", "--album").code == 0
+    first, second = (np.asarray(Image.open(output / name)) for name in ("a.png", "b.png"))
+    assert (first == blue).all()
+    distance = np.linalg.norm(skimage.color.rgb2lab(first) - skimage.color.rgb2lab(second), axis=2)
+    assert distance.mean() < 15  # 53 of what it is colored as alone
+
+
 def mean_ab(pixels):
     return skimage.color.rgb2lab(pixels)[..., 1:].mean(axis=(0, 1))
 
