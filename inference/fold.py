@@ -17,7 +17,8 @@ def fold_batch_norms(model: nn.Module, example: Tensor) -> None:
     The pairs are observed in a forward pass, not guessed from the order in which layers are declared.
 
     Args:
-        model: in evaluation mode; it cannot be trained afterwards.
+        model: in evaluation mode; it cannot be trained afterwards. Nothing but the batch norm may take the
+            output of such a convolution; other batch norms alone would be noticed.
         example: input of that pass. A layer that it does not reach, or reaches twice, is left unchanged.
     """
     if not any(isinstance(module, nn.BatchNorm2d) for module in model.modules()):
