@@ -28,6 +28,7 @@ from data.protocols import with_protocol
 from evaluate import (
     about,
     about_weights,
+    check_not_fewer,
     more_scores,
     per_image,
     print_more,
@@ -143,6 +144,8 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
         return 0
     for loaded in models.values():
         warn_of_other_split(loaded, manifest.sha256, config.split)
+    suffix, folder = suffix_of(config, entries, models.values()), config.run_path
+    check_not_fewer(config, f"compare{suffix}.json", len(entries))
     loader = scoring_loader(config, entries, device)
     networks = {label: loaded.model for label, loaded in models.items()}
     scored = score_photos(networks, loader, config)
@@ -169,7 +172,6 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
     card |= more_scores(scored, config)
     print_comparison(card)
     print_more(card)
-    suffix, folder = suffix_of(config, entries, models.values()), config.run_path
     rows = [{"model": label, **row} for label in models for row in per_image(names, scores[label])]
     write_csv(folder / f"compare{suffix}.csv", rows, list(dict.fromkeys(key for row in rows for key in row)))
     write_json(folder / f"compare{suffix}.json", card)

@@ -131,6 +131,10 @@ def test_scores_of_the_split_of_a_run(cli, trained, other, tmp_path):
     assert (card["num_photos"], card["manifest"]["split"]) == (2, "test")
     assert cli(*argv, "--split=train", "--max_photos=3").code == 0
     assert json.loads((run_dir / "compare_train.json").read_text())["num_photos"] == 3
+    outcome = cli(*argv, "--split=train", "--max_photos=2")
+    assert outcome.code == 2
+    assert "compare_train.json holds the scores of 3 photos" in outcome.error
+    assert json.loads((run_dir / "compare_train.json").read_text())["num_photos"] == 3
     assert holds_run(run_dir)
 
 
