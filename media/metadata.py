@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageCms
 
-from media.xmp import mark_xmp
+from media.xmp import mark_xmp, upright_xmp
 
 # Tags of a TIFF's main directory that describe the photo: the others say how its old pixels are stored.
 DESCRIPTIVE = frozenset(
@@ -83,7 +83,7 @@ def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, 
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
     dpi = _sane_dpi(info.get("dpi")) or _dpi_of(exif)
     dpi = dpi[::-1] if dpi and orientation in _TURNED else dpi
-    xmp = xmp if isinstance(xmp, bytes) else b""
+    xmp = upright_xmp(xmp) if isinstance(xmp, bytes) else b""
     return Metadata(block, xmp, dpi, _read_iptc(info), _read_texts(info)), orientation
 
 

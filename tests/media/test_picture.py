@@ -137,6 +137,19 @@ def test_metadata_survives(tmp_path, name, kind):
     assert mark_inferred(again, "this program").xmp.count(b"this program") == 1
 
 
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.webp", "x.tif"])
+def test_the_orientation_in_xmp_is_applied_once(tmp_path, name):
+    """Also where the colours are the photo's own, and the packet is not marked."""
+    xmp = rich_metadata().xmp.replace(b'rdf:about=""', b'rdf:about="" tiff:Orientation="6"')
+    save_picture(tmp_path / name, Picture(COLORS, None, Metadata(xmp=xmp)), quality=95)
+    original = load(tmp_path / name)
+    save_picture(tmp_path / f"again {name}", original, quality=95)
+    again = load(tmp_path / f"again {name}")
+    assert b"tiff:Orientation" not in (tmp_path / f"again {name}").read_bytes()
+    assert b'dc:format="image/tiff"' in again.metadata.xmp
+    assert again.size == original.size
+
+
 @pytest.mark.parametrize("orientation", range(1, 9))
 @pytest.mark.parametrize("deep", [False, True])
 def test_orientation_is_applied_once(tmp_path, orientation, deep):
