@@ -20,7 +20,7 @@ from core.distributed import world
 from core.errors import UserError
 from core.files import write_csv, write_json, write_text
 from core.predict_config import PredictConfig
-from core.settings import names_for
+from core.settings import check_kind, names_for
 from core.train_config import TrainConfig
 from data.listing import photos_at
 from data.pipeline import open_split
@@ -82,6 +82,10 @@ def run(config: Config) -> int:
         for flag in sorted(_OF_PICTURES & config.given):
             raise UserError(f"--{flag} is for a picture, of --image_path, not for scores: leave it out")
         return _score(config, models)
+    if not config.image_path.is_dir():
+        check_kind(config, "photo", config.image_path)
+    if "seed" in config.given and not config.blind:
+        raise UserError("--seed is for scores, and the order of --blind: leave it out")
     for flag in sorted(_OF_SCORES & config.given):
         raise UserError(f"--image_path asks for a picture, --{flag} for scores: leave one of them out")
     return _draw(config, config.image_path, models)
