@@ -20,7 +20,7 @@ from core.distributed import world
 from core.errors import UserError
 from core.files import write_csv, write_json, write_text
 from core.predict_config import PredictConfig
-from core.settings import names_for
+from core.settings import check_kind, names_for
 from core.train_config import TrainConfig
 from data.listing import photos_at
 from data.pipeline import open_split
@@ -28,6 +28,7 @@ from data.protocols import with_protocol
 from evaluate import (
     about,
     about_weights,
+    check_not_fewer,
     more_scores,
     per_image,
     print_more,
@@ -81,6 +82,10 @@ def run(config: Config) -> int:
         for flag in sorted(_OF_PICTURES & config.given):
             raise UserError(f"--{flag} is for a picture, of --image_path, not for scores: leave it out")
         return _score(config, models)
+    if not config.image_path.is_dir():
+        check_kind(config, "photo", config.image_path)
+    if "seed" in config.given and not config.blind:
+        raise UserError("--seed is for scores, and the order of --blind: leave it out")
     for flag in sorted(_OF_SCORES & config.given):
         raise UserError(f"--image_path asks for a picture, --{flag} for scores: leave one of them out")
     return _draw(config, config.image_path, models)
@@ -143,6 +148,8 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
         return 0
     for loaded in models.values():
         warn_of_other_split(loaded, manifest.sha256, config.split)
+    suffix, folder = suffix_of(config, entries, models.values()), config.run_path
+    check_not_fewer(config, f"compare{suffix}.json", len(entries))
     loader = scoring_loader(config, entries, device)
     networks = {label: loaded.model for label, loaded in models.items()}
     scored = score_photos(networks, loader, config)
@@ -169,7 +176,6 @@ def _score(config: Config, models: dict[str, LoadedModel]) -> int:
     card |= more_scores(scored, config)
     print_comparison(card)
     print_more(card)
-    suffix, folder = suffix_of(config, entries, models.values()), config.run_path
     rows = [{"model": label, **row} for label in models for row in per_image(names, scores[label])]
     write_csv(folder / f"compare{suffix}.csv", rows, list(dict.fromkeys(key for row in rows for key in row)))
     write_json(folder / f"compare{suffix}.json", card)

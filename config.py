@@ -104,7 +104,7 @@ class Config(DataConfig, TrainConfig, PredictConfig, CompareConfig, ServeConfig)
         high=2**32 - 1,
     )
     overwrite: bool = setting(
-        False, "write over an existing run or file", modes=("train", "predict", "compare", "export")
+        False, "write over an existing run or file", modes=("train", "test", "predict", "compare", "export")
     )
     dry_run: bool = setting(
         False,

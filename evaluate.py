@@ -17,7 +17,7 @@ from core.device import find_device, reuse_freed_memory
 from core.distributed import world
 from core.errors import UserError
 from core.figures import write_examples
-from core.files import write_csv, write_json
+from core.files import read_json, write_csv, write_json
 from core.runs import CONFIG, EXAMPLES, MANIFEST
 from data.batch import Batch
 from data.color import join, lab_to_rgb
@@ -44,7 +44,7 @@ def run(config: Config) -> int:
     """Score weights and write metrics.json, per_image.csv and examples.png into the run directory.
 
     Raises:
-        UserError: no weights, no photos, or the run directory cannot be written.
+        UserError: no weights, no photos, or the run directory cannot be written or holds scores of more.
     """
     device = find_device(config.device)
     reuse_freed_memory()
@@ -56,6 +56,8 @@ def run(config: Config) -> int:
         print(f"{config.split}: {len(entries)} photos")
         return 0
     warn_of_other_split(loaded, manifest.sha256, config.split)
+    suffix = suffix_of(config, entries, [loaded])
+    check_not_fewer(config, f"metrics{suffix}.json", len(entries))
 
     loader = scoring_loader(config, entries, device)
     scored = score_photos({loaded.name: loaded.model}, loader, config)
@@ -66,7 +68,6 @@ def run(config: Config) -> int:
     card |= more_scores(scored, config)
     print_table(card)
     print_more(card)
-    suffix = suffix_of(config, entries, [loaded])
     folder = config.run_path
     rows = per_image(names, scores)
     write_csv(folder / f"per_image{suffix}.csv", rows, ["name", *scores])
@@ -168,6 +169,28 @@ def suffix_of(config: Config, entries: Sequence[Entry], used: Iterable[LoadedMod
     is_other = config.split != "test" and (config.split != "all" or _holds_training(config.run_path))
     split = f"_{config.split}" if is_other or leaked else ""
     return split + (f"_{config.protocol}" if config.protocol else "")
+
+
+def check_not_fewer(config: Config, name: str, num_photos: int) -> None:
+    """Keep the scores of `num_photos` photos from replacing those of more, such as a trial the whole test's.
+
+    Without --max_photos fewer photos are all that there are now, and their scores are those to keep.
+
+    Args:
+        config: of the scores.
+        name: of their file in the run directory.
+        num_photos: number of photos to score.
+    Raises:
+        UserError: the file that is there is of more photos.
+    """
+    path = config.run_path / name
+    if config.max_photos is None or config.overwrite or not path.exists():
+        return
+    if (num := read_json(path).get("num_photos", 0)) > num_photos:
+        raise UserError(
+            f"{path} holds the scores of {num} photos, which those of --max_photos={config.max_photos} "
+            "would replace: add --overwrite, or leave --max_photos out"
+        )
 
 
 def _holds_training(folder: Path) -> bool:

@@ -19,9 +19,12 @@ from core.distributed import gather, num_cores, share
 from core.errors import PlaceError, UserError
 from core.figures import progress_bar
 from core.remarks import keeping_remarks
+from inference.outputs import targets_of
 from inference.report import Report, Result
+from media.decode import PhotoError
 from media.encode_clip import CONTAINERS
-from media.formats import WRITTEN
+from media.formats import WRITTEN, written_ending
+from media.pages import find_pages
 from media.picture import count_pixels
 from media.walk import Files, sort_files
 
@@ -132,7 +135,8 @@ def color_photos(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Re
 
     def color_one(path: Path) -> Result:
         target = target_of(job.output / path.relative_to(job.folder))
-        return job.run(within_budget, path, target=target, is_there=target.exists())
+        is_there = target.exists() or _has_all_pages(path, target)
+        return job.run(within_budget, path, target=target, is_there=is_there)
 
     results = _color_all(color_one, share(paths))
     return [result for part in gather(results) for result in part]
@@ -145,6 +149,17 @@ def target_of(place: Path) -> Path:
     """
     is_kept = WRITTEN.get(place.suffix.lower(), "GIF") != "GIF"
     return place if is_kept else place.with_name(f"{place.name}.png")
+
+
+def _has_all_pages(path: Path, target: Path) -> bool:
+    """Whether each page of a TIFF has its picture, where `target` is of a format that holds one only."""
+    try:
+        if not path.is_file() or written_ending(path) != ".tif":  # a pipe would wait for a writer
+            return False
+        pages = find_pages(path, max_pixels=sys.maxsize)
+    except (OSError, PhotoError):  # it is reported when it is colored
+        return False
+    return all(picture.exists() for picture in targets_of(target, pages))
 
 
 def clip_targets(place: Path) -> list[Path]:

@@ -35,6 +35,15 @@ def output_of(config: Config, photo: Path, pages: Pages) -> Path:
     return output
 
 
+def targets_of(target: Path, pages: Pages) -> list[Path]:
+    """The files to write: one per page if the format holds one picture only."""
+    if pages.num == 1 or pages.is_animation or photo_format(target) == "TIFF":
+        return [target]
+    digits = len(str(pages.num))
+    numbers = range(1, pages.num + 1)
+    return [target.with_name(f"{target.stem}_{number:0{digits}}{target.suffix}") for number in numbers]
+
+
 def check_flags(config: Config, photo: Path, pages: Pages) -> None:
     """
     Raises:

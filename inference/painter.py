@@ -21,9 +21,9 @@ from inference.corrector import Corrector
 from inference.descreen import descreened, is_bilevel, screen_period
 from inference.model_view import lab_seen
 from inference.negative import invert, looks_negative
+from inference.outputs import targets_of
 from inference.own_color import own_colors
 from inference.suspicion import suspicion
-from media.decode import photo_format
 from media.encode import save_animation, save_pages, save_picture
 from media.pages import ONE, Pages, find_pages
 from media.picture import Picture, beside, from_array, load_picture
@@ -239,12 +239,3 @@ def load_original(config: Config, path: Path, *, page: int = 0) -> Picture:
         told = "no screen was found, and it is colored as it is"
         remark(f"{path}: {told}", told)
     return picture
-
-
-def targets_of(target: Path, pages: Pages) -> list[Path]:
-    """The files to write: one per page if the format holds one picture only."""
-    if pages.num == 1 or pages.is_animation or photo_format(target) == "TIFF":
-        return [target]
-    digits = len(str(pages.num))
-    numbers = range(1, pages.num + 1)
-    return [target.with_name(f"{target.stem}_{number:0{digits}}{target.suffix}") for number in numbers]

@@ -16,7 +16,7 @@ from typing import TextIO
 from config import Config
 from core.distributed import world
 from core.errors import PlaceError, UserError
-from inference.painter import targets_of
+from inference.outputs import targets_of
 from inference.variants import variants
 from media.formats import kind_of, written_ending
 from media.pages import find_pages

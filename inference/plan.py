@@ -11,8 +11,7 @@ from core.errors import UserError
 from core.settings import check_kind
 from inference.colorizer import Colorizer
 from inference.corrector import check_given
-from inference.outputs import check_flags, check_places, output_of
-from inference.painter import targets_of
+from inference.outputs import check_flags, check_places, output_of, targets_of
 from inference.prompt import check_prompt
 from inference.variants import check_variants, written
 from inference.weights import choose_weights

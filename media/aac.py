@@ -11,7 +11,9 @@ from media.ffmpeg import pyav
 
 _RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 _BITS_PER_CHANNEL = 128_000
-_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
+# Layouts that come back from a file of the encoder as they were: of others the channels lose their names.
+_LAYOUTS = ("mono", "stereo", "2.1", "3.0", "4.0", "quad", "5.0", "5.1", "7.1")
+_BY_NUMBER = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
 
 
 class ConvertedSound:
@@ -25,7 +27,9 @@ class ConvertedSound:
         """
         context = stream.codec_context
         rate = context.sample_rate if context.sample_rate in _RATES else 48000
-        layout = _LAYOUTS.get(context.channels, "stereo")
+        layout = context.layout.name
+        if layout not in _LAYOUTS:
+            layout = _BY_NUMBER.get(context.channels, "stereo")
         self.stream = target.add_stream("aac", rate=rate, layout=layout)
         self.stream.codec_context.bit_rate = _BITS_PER_CHANNEL * self.stream.codec_context.channels
         self._resampler = pyav().AudioResampler(format="fltp", layout=layout, rate=rate)

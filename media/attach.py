@@ -23,7 +23,7 @@ _LOST = {
     "JPEG": ("texts",),
     "TIFF": ("texts",),
     "WEBP": ("IPTC records", "texts"),
-    "GIF": ("EXIF", "IPTC records", "texts"),
+    "GIF": ("EXIF", "dots per inch", "IPTC records", "texts"),
     "BMP": ("EXIF", "XMP", "IPTC records", "texts"),
 }
 
@@ -71,6 +71,7 @@ def warn_of_losses(metadata: Metadata, file_format: str) -> None:
     """Warn, once per run and format, of metadata that the format cannot store."""
     texts = [key for key, _ in metadata.texts if not (file_format == "JPEG" and key == "Comment")]
     has = {"EXIF": metadata.exif, "XMP": metadata.xmp, "IPTC records": metadata.iptc, "texts": texts}
+    has["dots per inch"] = metadata.dpi or ()
     for what in _LOST.get(file_format, ()):
         if has[what]:
             _warn(file_format, what)

@@ -17,7 +17,7 @@ from core.device import is_out_of_memory
 from core.files import write_bytes
 from media.attach import for_jpeg, jpeg_segment, png_texts, warn_of_losses
 from media.decode import PhotoError, photo_format
-from media.metadata import Metadata, srgb_profile
+from media.metadata import Metadata, exif_with_dpi, srgb_profile
 from media.picture import Picture, on_white, to_dtype
 from media.tiff_writer import pack_page, pack_pages, samples_of
 
@@ -127,7 +127,8 @@ def _options(file_format: str, metadata: Metadata, quality: int) -> dict[str, An
     if file_format in ("BMP", "GIF"):
         return options
     metadata = for_jpeg(metadata) if file_format == "JPEG" else metadata
-    options |= {"icc_profile": srgb_profile(), "exif": metadata.exif}
+    exif = exif_with_dpi(metadata) if file_format == "WEBP" else metadata.exif
+    options |= {"icc_profile": srgb_profile(), "exif": exif}
     options |= {"xmp": metadata.xmp} if metadata.xmp else {}
     if file_format in ("JPEG", "WEBP"):
         options["quality"] = quality

@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import ExifTags, Image, ImageCms
 
-from media.xmp import mark_xmp
+from media.xmp import mark_xmp, upright_xmp
 
 # Tags of a TIFF's main directory that describe the photo: the others say how its old pixels are stored.
 DESCRIPTIVE = frozenset(
@@ -35,6 +35,8 @@ IPTC_RESOURCE, _IPTC_START = 0x0404, b"\x1c"
 _NO_TEXTS = ("XML:com.adobe.xmp", "Software", "Raw profile type exif", "Raw profile type iptc")
 _NO_COMMENTS = ("b'Created by OpenJPEG", "Created by OpenJPEG")
 _SRGB = 1
+_INCH, _CENTIMETRE = 2, 3  # units of a resolution
+_PER_INCH = {_INCH: 1.0, _CENTIMETRE: 2.54}
 _USUAL_GAMMA, _SAME_GAMMA, _SAME_POINT = 2.2, 0.03, 0.005
 _SRGB_POINTS = (0.3127, 0.329, 0.64, 0.33, 0.3, 0.6, 0.15, 0.06)  # white, red, green, blue
 _TURNED = range(5, 9)  # orientations that exchange width and height
@@ -79,9 +81,9 @@ def read_metadata(exif: Image.Exif, info: Mapping[Any, Any]) -> tuple[Metadata, 
         block = _clean(exif)
     xmp = info.get("xmp")
     xmp = xmp.encode() if isinstance(xmp, str) else xmp
-    dpi = _sane_dpi(info.get("dpi"))
+    dpi = _sane_dpi(info.get("dpi")) or _dpi_of(exif)
     dpi = dpi[::-1] if dpi and orientation in _TURNED else dpi
-    xmp = xmp if isinstance(xmp, bytes) else b""
+    xmp = upright_xmp(xmp) if isinstance(xmp, bytes) else b""
     return Metadata(block, xmp, dpi, _read_iptc(info), _read_texts(info)), orientation
 
 
@@ -128,13 +130,29 @@ def mark_inferred(metadata: Metadata, by: str) -> Metadata:
         metadata: of the photo.
         by: program and weights.
     """
+    exif = _loaded(metadata.exif)
+    exif[ExifTags.Base.Software] = f"{by}: colours inferred"
+    return replace(metadata, exif=exif.tobytes(), xmp=mark_xmp(metadata.xmp, by))
+
+
+def exif_with_dpi(metadata: Metadata) -> bytes:
+    """The EXIF block with the resolution, for formats that have no other place for that."""
+    if metadata.dpi is None:
+        return metadata.exif
+    exif = _loaded(metadata.exif)
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = metadata.dpi
+    exif[ExifTags.Base.ResolutionUnit] = _INCH
+    return exif.tobytes()
+
+
+def _loaded(block: bytes) -> Image.Exif:
+    """An EXIF block to be changed, whose texts stay as they are: Pillow would write them as ASCII."""
     exif = Image.Exif()
-    exif.load(metadata.exif)
+    exif.load(block)
     for tag, value in list(exif.items()):
         if isinstance(value, str):
             exif[tag] = value.encode("latin-1", "replace")
-    exif[ExifTags.Base.Software] = f"{by}: colours inferred"
-    return replace(metadata, exif=exif.tobytes(), xmp=mark_xmp(metadata.xmp, by))
+    return exif
 
 
 def _read_iptc(info: Mapping[Any, Any]) -> bytes:
@@ -178,6 +196,15 @@ def _sane_dpi(dpi: Any) -> tuple[float, float] | None:
     except (TypeError, ValueError, ArithmeticError):
         return None
     return (x, y) if 0 < x < 1e6 and 0 < y < 1e6 else None
+
+
+def _dpi_of(exif: Image.Exif) -> tuple[float, float] | None:
+    """The resolution in EXIF; None too if it is damaged, or says the shape of the pixels alone."""
+    with contextlib.suppress(*_UNREADABLE):
+        per_unit = _PER_INCH[exif.get(ExifTags.Base.ResolutionUnit, _INCH)]
+        x, y = (exif[tag] * per_unit for tag in (ExifTags.Base.XResolution, ExifTags.Base.YResolution))
+        return _sane_dpi((x, y))
+    return None
 
 
 def _clean(old: Image.Exif) -> bytes:

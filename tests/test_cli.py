@@ -62,7 +62,7 @@ FLAGS = {
     "samples": ("predict", "test", "compare"),
     "weights": ("test", "predict", "export", "serve"),
     "device": ("train", "test", "predict", "compare", "serve"),
-    "overwrite": ("train", "predict", "export", "compare"),
+    "overwrite": ("train", "test", "predict", "export", "compare"),
 }
 """Every flag, and the modes that use it."""
 PAIRS = [(flag, mode) for flag in FLAGS for mode in EVERY if flag != "mode"]

@@ -131,6 +131,10 @@ def test_scores_of_the_split_of_a_run(cli, trained, other, tmp_path):
     assert (card["num_photos"], card["manifest"]["split"]) == (2, "test")
     assert cli(*argv, "--split=train", "--max_photos=3").code == 0
     assert json.loads((run_dir / "compare_train.json").read_text())["num_photos"] == 3
+    outcome = cli(*argv, "--split=train", "--max_photos=2")
+    assert outcome.code == 2
+    assert "compare_train.json holds the scores of 3 photos" in outcome.error
+    assert json.loads((run_dir / "compare_train.json").read_text())["num_photos"] == 3
     assert holds_run(run_dir)
 
 
@@ -278,6 +282,11 @@ def test_a_split_that_no_training_had_is_drawn_anew_for_other_photos(cli, other,
         (["--compare=model1", "--reference=x.png"], "--reference is for predict"),
         (["--compare=model1", "--side_by_side"], "--side_by_side is for predict"),
         (["--compare=model1", "--output_dir=x"], "--output_dir is for predict"),
+        (
+            ["--compare=model1", "--recursive"],
+            "--recursive is for folders, and x.png is a photo: leave it out",
+        ),
+        (["--compare=model1", "--seed=7"], "--seed is for scores, and the order of --blind: leave it out"),
     ],
 )
 def test_flags_that_it_would_leave_unused(cli, argv, message):

@@ -259,8 +259,20 @@ def test_limit_and_dry_run(cli, run_dir):
     assert outcome.code == 0
     assert "test: 1 photos" in outcome.out
     assert (run_dir / "metrics.json").read_bytes() == before
-    assert cli("--mode=test", f"--run_dir={run_dir}", "--max_photos=1").code == 0
-    assert json.loads((run_dir / "metrics.json").read_text())["num_photos"] == 1
+
+
+def test_scores_of_few_photos_do_not_replace_those_of_more(cli, run_dir):
+    files = [run_dir / name for name in ("metrics.json", "per_image.csv", "examples.png")]
+    before = [path.read_bytes() for path in files]
+    argv = ("--mode=test", f"--run_dir={run_dir}")
+    outcome = cli(*argv, "--max_photos=1")
+    assert outcome.code == 2
+    assert f"{files[0]} holds the scores of 2 photos" in outcome.error
+    assert "add --overwrite, or leave --max_photos out" in outcome.error
+    assert [path.read_bytes() for path in files] == before
+    for flags, num in ((["--max_photos=1", "--overwrite"], 1), (["--max_photos=1"], 1), ([], 2)):
+        assert cli(*argv, *flags).code == 0
+        assert json.loads(files[0].read_text())["num_photos"] == num
 
 
 def test_sample_from_any_folder(cli, tmp_path, monkeypatch):

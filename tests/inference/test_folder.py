@@ -4,7 +4,7 @@ import sys
 
 import pytest
 import torch
-from conftest import fill
+from conftest import crops, fill
 from PIL import Image
 from processes import run_forked
 
@@ -132,6 +132,20 @@ def test_a_picture_that_its_format_cannot_hold(cli, weights, tmp_path):
     assert outcome.code == 1
     assert "1 colored, 0 skipped, 1 failed" in outcome.out
     assert "a.webp cannot hold this picture" in outcome.err
+
+
+def test_pages_under_the_name_of_another_format(cli, weights, tmp_path):
+    """Each page of such a TIFF becomes a picture, and they are colored once."""
+    root, output = tmp_path / "scans", tmp_path / "scans_colorized"
+    root.mkdir()
+    first, *others = [Image.fromarray(crop).convert("L") for crop in crops(3)]
+    first.save(root / "deed.jpg", "TIFF", save_all=True, append_images=others)
+    argv = ["--mode=predict", f"--image_path={root}", f"--weights={weights}"]
+    assert "1 colored, 0 skipped" in cli(*argv).out
+    assert names(output) == ["deed_1.jpg", "deed_2.jpg", "deed_3.jpg", "report.csv"]
+    assert "0 colored, 1 skipped" in cli(*argv).out
+    (output / "deed_2.jpg").unlink()
+    assert "1 colored, 0 skipped" in cli(*argv).out
 
 
 def test_clips_that_would_be_the_same_file(tmp_path):

@@ -78,6 +78,22 @@ def test_what_is_lost_is_named_once(tmp_path, caplog, name, lost):
     assert sum(lost in message for message in caplog.messages) == 1
 
 
+def test_a_gif_has_no_place_for_the_resolution(tmp_path, caplog):
+    attach._warn.cache_clear()
+    save_picture(tmp_path / "x.gif", Picture(COLORS, None, Metadata(dpi=(300, 300))), quality=95)
+    assert "GIF has no place for dots per inch, which are left out" in caplog.text
+
+
+def test_texts_in_exif_stay_with_the_resolution(tmp_path):
+    exif = Image.Exif()
+    exif[270] = "Übersicht".encode("latin-1")
+    save_picture(
+        tmp_path / "x.webp", Picture(COLORS, None, Metadata(exif.tobytes(), dpi=(300, 300))), quality=95
+    )
+    with Image.open(tmp_path / "x.webp") as image:
+        assert image.getexif()[270] == "Übersicht"
+
+
 def test_records_beyond_a_segment(tmp_path, caplog):
     attach._warn.cache_clear()
     save_picture(tmp_path / "x.jpg", Picture(COLORS, None, Metadata(iptc=b"\x1c" * 70_000)), quality=95)

@@ -147,6 +147,20 @@ def test_uncompressed_sound_of_several_channels(recoded, tmp_path, source, layou
         assert_same_sound(path, output)
 
 
+@pytest.mark.parametrize(
+    ("layout", "kept"), [("stereo", "stereo"), ("5.1(side)", "5.1"), ("quad", "quad"), ("7.1", "7.1")]
+)
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+def test_sound_that_becomes_aac_keeps_its_channels(recoded, tmp_path, ending, layout, kept):
+    path = tmp_path / "clip.mkv"
+    write_clip(path, pictures(25), audio=1, audio_codec="wavpack", layout=layout, rate=48000)
+    output = recoded(path, ending)
+    with av.open(str(output)) as container:
+        sound = container.streams.audio[0].codec_context
+        assert (sound.name, sound.layout.name) == ("aac", kept)
+    assert_same_sound(path, output)
+
+
 def test_sound_that_no_container_holds(recoded, tmp_path):
     path = write_clip(tmp_path / "clip.avi", pictures(25), audio=1, audio_codec="adpcm_ms", rate=32000)
     for ending in endings_for(path):

@@ -127,11 +127,27 @@ def test_metadata_survives(tmp_path, name, kind):
     assert exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.FocalLength] == 50.0
     assert exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] == "N"
     assert info["icc_profile"] == srgb_profile()
-    if name != "x.webp":  # it has no place for a resolution
-        assert info["dpi"] == pytest.approx((300, 300), abs=0.1)
+    if name == "x.webp":  # EXIF is its only place for a resolution
+        assert exif[ExifTags.Base.ResolutionUnit] == 2
+        info["dpi"] = (exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution])
+    assert info["dpi"] == pytest.approx((300, 300), abs=0.1)
     again = load(tmp_path / name).metadata
+    assert again.dpi == pytest.approx((300, 300), abs=0.1)
     assert b'dc:format="image/tiff"' in again.xmp
     assert mark_inferred(again, "this program").xmp.count(b"this program") == 1
+
+
+@pytest.mark.parametrize("name", ["x.jpg", "x.png", "x.webp", "x.tif"])
+def test_the_orientation_in_xmp_is_applied_once(tmp_path, name):
+    """Also where the colours are the photo's own, and the packet is not marked."""
+    xmp = rich_metadata().xmp.replace(b'rdf:about=""', b'rdf:about="" tiff:Orientation="6"')
+    save_picture(tmp_path / name, Picture(COLORS, None, Metadata(xmp=xmp)), quality=95)
+    original = load(tmp_path / name)
+    save_picture(tmp_path / f"again {name}", original, quality=95)
+    again = load(tmp_path / f"again {name}")
+    assert b"tiff:Orientation" not in (tmp_path / f"again {name}").read_bytes()
+    assert b'dc:format="image/tiff"' in again.metadata.xmp
+    assert again.size == original.size
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -288,6 +304,18 @@ def test_what_described_the_old_file_is_left_out(tmp_path):
     metadata = load(tmp_path / "x.png").metadata
     assert metadata.exif == b""
     assert metadata.dpi == pytest.approx((200, 100), abs=0.1)  # it was turned
+
+
+@pytest.mark.parametrize(
+    ("unit", "expected"), [(None, (100, 200)), (1, None), (2, (100, 200)), (3, (254, 508)), (9, None)]
+)
+def test_the_resolution_in_exif(tmp_path, unit, expected):
+    exif = Image.Exif()
+    exif[ExifTags.Base.XResolution], exif[ExifTags.Base.YResolution] = 100.0, 200.0
+    if unit is not None:
+        exif[ExifTags.Base.ResolutionUnit] = unit
+    Image.fromarray(COLORS).save(tmp_path / "x.webp", exif=exif.tobytes())
+    assert load(tmp_path / "x.webp").metadata.dpi == expected
 
 
 @pytest.mark.parametrize("damage", [60, 400, 2000])
