@@ -1,4 +1,4 @@
-"""How each file format stores the metadata of a photo, and which metadata a format cannot store."""
+"""How each file format stores the metadata of a photo, and what a format cannot store."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ import logging
 import re
 import struct
 from dataclasses import replace
+from typing import Any
 
 from PIL import PngImagePlugin
 
 from media.metadata import IPTC_RESOURCE, Metadata
+from media.picture import WHITE_LEVEL, Picture
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +22,11 @@ RAW_IPTC = "Raw profile type iptc"
 _SEGMENT = 65533  # maximum size in bytes of the body of a JPEG segment
 _XMP_NAME = 29  # bytes of the name that precedes XMP in its segment
 _LOST = {
-    "JPEG": ("texts",),
+    "JPEG": ("texts", "transparency"),
     "TIFF": ("texts",),
     "WEBP": ("IPTC records", "texts"),
     "GIF": ("EXIF", "dots per inch", "IPTC records", "texts"),
-    "BMP": ("EXIF", "XMP", "IPTC records", "texts"),
+    "BMP": ("EXIF", "XMP", "IPTC records", "texts", "transparency"),
 }
 
 
@@ -67,11 +69,18 @@ def jpeg_segment(metadata: Metadata) -> bytes:
     return b"\xff\xed" + struct.pack(">H", len(body) + 2) + body
 
 
-def warn_of_losses(metadata: Metadata, file_format: str) -> None:
-    """Warn, once per run and format, of metadata that the format cannot store."""
+def warn_of_losses(picture: Picture, file_format: str) -> None:
+    """Warn, once per run and format, of metadata and transparency that the format cannot store."""
+    metadata, alpha = picture.metadata, picture.alpha
     texts = [key for key, _ in metadata.texts if not (file_format == "JPEG" and key == "Comment")]
-    has = {"EXIF": metadata.exif, "XMP": metadata.xmp, "IPTC records": metadata.iptc, "texts": texts}
+    has: dict[str, Any] = {
+        "EXIF": metadata.exif,
+        "XMP": metadata.xmp,
+        "IPTC records": metadata.iptc,
+        "texts": texts,
+    }
     has["dots per inch"] = metadata.dpi or ()
+    has["transparency"] = alpha is not None and alpha.min() < WHITE_LEVEL[alpha.dtype.name]
     for what in _LOST.get(file_format, ()):
         if has[what]:
             _warn(file_format, what)
@@ -79,7 +88,7 @@ def warn_of_losses(metadata: Metadata, file_format: str) -> None:
 
 @functools.cache
 def _warn(file_format: str, what: str) -> None:
-    log.warning("%s has no place for %s, which are left out; PNG has", file_format, what)
+    log.warning("%s has no place for %s, left out here; PNG has", file_format, what)
 
 
 def _photoshop_block(iptc: bytes) -> bytes:

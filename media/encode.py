@@ -39,7 +39,7 @@ def save_picture(path: Path, original: Picture, *, quality: int) -> None:
         UserError: the ending is unknown, or the place cannot be written.
     """
     file_format = photo_format(path)
-    warn_of_losses(original.metadata, file_format)
+    warn_of_losses(original, file_format)
     with _encoding(path):
         if file_format == "PNG" and original.pixels.dtype != np.uint8:
             parts: Sequence[bytes | memoryview] = _deep_png(original)
@@ -84,7 +84,7 @@ def save_animation(
         raise PhotoError(f"{path} cannot hold an animation: use .png, .webp or .gif")
     pictures = iter(pictures)
     first = next(pictures)
-    warn_of_losses(first.metadata, file_format)
+    warn_of_losses(first, file_format)
     options = _options(file_format, first.metadata, quality) | {"duration": list(durations)}
     if file_format != "GIF" or loops != 1:  # a GIF that is played once has no loop count
         options["loop"] = loops

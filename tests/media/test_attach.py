@@ -81,7 +81,18 @@ def test_what_is_lost_is_named_once(tmp_path, caplog, name, lost):
 def test_a_gif_has_no_place_for_the_resolution(tmp_path, caplog):
     attach._warn.cache_clear()
     save_picture(tmp_path / "x.gif", Picture(COLORS, None, Metadata(dpi=(300, 300))), quality=95)
-    assert "GIF has no place for dots per inch, which are left out" in caplog.text
+    assert "GIF has no place for dots per inch, left out here" in caplog.text
+
+
+@pytest.mark.parametrize(("alpha", "expected"), [(255, ""), (254, "JPEG has no place for transparency")])
+def test_transparency_is_not_lost_without_a_word(tmp_path, caplog, alpha, expected):
+    attach._warn.cache_clear()
+    opacity = np.full(COLORS.shape[:2], alpha, np.uint8)
+    save_picture(tmp_path / "x.png", Picture(COLORS, opacity), quality=95)
+    assert not caplog.text
+    save_picture(tmp_path / "x.jpg", Picture(COLORS, opacity), quality=95)
+    assert bool(expected) == bool(caplog.text)
+    assert expected in caplog.text
 
 
 def test_texts_in_exif_stay_with_the_resolution(tmp_path):
