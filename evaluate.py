@@ -31,7 +31,7 @@ from scoring.models import Scored, score_models
 from scoring.samples import SCORES as SAMPLE_SCORES
 from scoring.samples import print_samples, summarize_samples
 from scoring.scorecard import DEFINITIONS, print_table, summarize
-from scoring.sets import SetFeatures, features_by_name, print_sets, score_sets
+from scoring.sets import SetFeatures, check_enough, features_by_name, print_sets, score_sets
 
 log = logging.getLogger(__name__)
 
@@ -92,7 +92,8 @@ def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, c
     """Score models by `score_models`, with --samples and --set_scores.
 
     Raises:
-        UserError: --samples is 1 or no model draws its colours, or no photo could be read.
+        UserError: --samples is 1 or no model draws its colours, there are too few photos for --set_scores,
+            or no photo could be read.
     """
     if config.samples and not any(model.is_random for model in models.values()):
         raise UserError(f"--samples={config.samples}: none of these models draws its colours: leave it out")
@@ -102,6 +103,7 @@ def score_photos(models: Mapping[str, ColorizationModel], loader: PhotoLoader, c
         raise UserError("--samples=1: what tells of several answers needs two or more")
     features = None
     if kind := config.set_scores:
+        check_enough(len(loader))
         features = SetFeatures(features_by_name(kind).to(loader.device))
     return score_models(models, loader, num_samples=config.samples or 1, features=features)
 

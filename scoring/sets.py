@@ -85,14 +85,22 @@ def score_sets(features: SetFeatures, *, seed: int) -> dict[str, Any]:
         UserError: there are too few photos.
     """
     num = len(features.rows[TRUTH])
-    if num < _MIN_PHOTOS:
-        raise UserError(f"--set_scores needs {_MIN_PHOTOS} photos or more, and these are {num}")
+    check_enough(num)
     return {
         "features": {"network": features.see.name, "sha256": features.see.sha256},
         "num_photos": num,
         "rows": distances(features.rows, seed=seed),
         "definitions": {"frechet": f"{features.see.definition} {_INTERVAL}", **DEFINITIONS},
     }
+
+
+def check_enough(num_photos: int) -> None:
+    """
+    Raises:
+        UserError: there are too few photos for scores of sets.
+    """
+    if num_photos < _MIN_PHOTOS:
+        raise UserError(f"--set_scores needs {_MIN_PHOTOS} photos or more, and these are {num_photos}")
 
 
 def distances(features: Mapping[str, Tensor], *, seed: int) -> dict[str, dict[str, dict[str, float]]]:

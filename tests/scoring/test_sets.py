@@ -55,7 +55,9 @@ def test_in_both_modes(cli, photos, trained, tmp_path, weights_of_features):
         assert compared["rows"][row]["frechet"]["mean"] == pytest.approx(values["frechet"]["mean"], rel=1e-4)
 
 
-def test_too_few_photos(cli, photos, trained, tmp_path, weights_of_features):
+def test_too_few_photos(cli, photos, trained, tmp_path, weights_of_features, monkeypatch):
+    """Told before the work."""
+    monkeypatch.setattr("evaluate.score_models", None)
     argv = [f"--data_dir={photos}", f"--run_dir={tmp_path}", f"--weights={trained('model1') / BEST}"]
     outcome = cli("--mode=test", *argv, "--split=all", "--max_photos=3", "--set_scores", "--device=cpu")
     assert outcome.code == 2
