@@ -125,6 +125,7 @@ const isUnderWay = ({ state }) => state === "waiting" || state === "coloring";
 
 function inWords({ state, done, total, preview, error }, clip) {
   if (state === "waiting") return "Waiting for its turn";
+  if (state === "coloring" && !done) return "Looking at the clip"; // for colours of its own, before the first frame
   if (state === "coloring") return `${done} of ${total} frames${preview ? "; below, the first seconds" : ""}`;
   if (state === "done") return `Colored: ${clip.frames} frames`;
   if (state === "failed") return error;
