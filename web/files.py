@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from core.files import renamed_to
+
 # Magenta, which is rare in photos.
 _UNSURE_COLOR = (255, 0, 200)
 _UNSURE_SHARE = 0.85
@@ -37,9 +39,12 @@ def doubt_layer(sure: np.ndarray) -> bytes:
 
 
 def zip_pictures(pictures: Iterable[Path], path: Path) -> Path:
-    """Store pictures in a zip file, uncompressed, under unique names; returns `path`."""
+    """Store pictures in a zip file, uncompressed, under unique names; returns `path`.
+
+    One that is there already is replaced only at the end, since somebody may be downloading it.
+    """
     taken: set[str] = set()
-    with zipfile.ZipFile(path, "w") as archive:
+    with renamed_to(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
         for picture in pictures:
             name, number = picture.name, 1
             while name.lower() in taken:

@@ -17,7 +17,7 @@ from inference.hints import Hints, parse_points, read_hints
 from inference.reference import has_colors
 from media.picture import Picture, load_picture
 from web.sessions import Gone
-from web.upload import Upload
+from web.upload import GONE, Upload
 
 
 def keep_points(photo: Upload, points: Any) -> None:
@@ -78,7 +78,7 @@ def keep_reference(photo: Upload, upload: Path, matched: np.ndarray) -> None:
         upload.replace(photo.reference)
         written.replace(photo.matched)
     except FileNotFoundError as error:
-        raise Gone("this photo is here no more: drop it again") from error
+        raise Gone(GONE) from error
     finally:
         written.unlink(missing_ok=True)
 

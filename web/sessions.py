@@ -13,6 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.errors import UserError
+from core.locks import try_lock, unlock
+
+_PREFIX = "colorizer-page-"
+_LOCKED_WITHIN = 60  # seconds after its creation a folder may not be locked yet
 
 
 class Gone(UserError):
@@ -35,7 +39,9 @@ class Sessions:
         Raises:
             OSError: the folder cannot be created.
         """
-        self.path = Path(tempfile.mkdtemp(prefix="colorizer-")).resolve()
+        _remove_abandoned()
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX)).resolve()
+        self._folder_lock = try_lock(self.path)
         self.max_bytes, self.max_sessions, self.keep_seconds = max_bytes, max_sessions, keep_seconds
         self._used: dict[str, float] = {}
         self._reserved, self._lock = 0, threading.Lock()
@@ -62,7 +68,7 @@ class Sessions:
         """
         with self._lock:
             if token not in self._used:
-                raise Gone("your photos are here no more: drop them again")
+                raise Gone("your files are here no more: drop them again")
             self._used[token] = time.monotonic()
         return self.path / token
 
@@ -103,6 +109,17 @@ class Sessions:
     def close(self) -> None:
         """Delete the folder with all sessions."""
         shutil.rmtree(self.path, ignore_errors=True)
+        unlock(self._folder_lock)
+
+
+def _remove_abandoned() -> None:
+    """Delete what servers left that were killed: a server keeps its folder locked until it ends."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):  # locked, of somebody else, or being deleted by another server
+            is_new = time.time() - folder.stat().st_mtime < _LOCKED_WITHIN
+            if not is_new and (lock := try_lock(folder)) is not None:
+                shutil.rmtree(folder, ignore_errors=True)
+                unlock(lock)
 
 
 def _size(folder: Path) -> int:

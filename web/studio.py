@@ -42,7 +42,7 @@ from web.guiding import (
 from web.likely import likely_colors
 from web.matching import full_scribbler, match, preview_scribbler, small_enough
 from web.sessions import Gone
-from web.upload import Upload
+from web.upload import GONE, Upload
 from web.wish import Wish
 
 ENDINGS = (".png", ".tif", ".jpg", ".webp")
@@ -265,7 +265,7 @@ def _gray(photo: Upload) -> Picture:
         with Image.open(photo.gray) as image:
             return from_image(image, photo.file.name)
     except FileNotFoundError as error:
-        raise Gone("this photo is here no more: drop it again") from error
+        raise Gone(GONE) from error
 
 
 def by_name(error: UserError, path: Path) -> UserError:

@@ -18,7 +18,7 @@ from web.sessions import Gone
 # File systems allow 255 bytes; results have longer names than the photo.
 _MAX_NAME = 150
 _MAX_ENDING = 10
-_GONE = "this photo is here no more: drop it again"
+GONE = "this file is here no more: drop it again"
 _ID = re.compile(r"[0-9a-f]{16}")
 
 
@@ -41,7 +41,7 @@ class Upload:
             Gone: the session was deleted meanwhile.
         """
         if not session.exists():
-            raise Gone("your photos are here no more: drop them again")
+            raise Gone("your files are here no more: drop them again")
         if sum(1 for _ in session.glob("*/upload")) >= at_most:
             raise UserError(f"{at_most} photos are here: remove some first")
         upload = cls(session / secrets.token_hex(8))
@@ -59,7 +59,7 @@ class Upload:
         upload = cls(session / photo_id)
         # The folder itself can outlast a deletion for a moment: work that is under way writes into it.
         if not _ID.fullmatch(photo_id) or not (upload.folder / "upload").is_dir():
-            raise Gone(_GONE)
+            raise Gone(GONE)
         return upload
 
     @property
@@ -76,7 +76,7 @@ class Upload:
         """
         for path in (self.folder / "upload").glob("*"):
             return path
-        raise Gone(_GONE)
+        raise Gone(GONE)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -88,7 +88,7 @@ class Upload:
         try:
             width, height = json.loads((self.folder / "size.json").read_text(encoding="ascii"))
         except FileNotFoundError as error:
-            raise Gone(_GONE) from error
+            raise Gone(GONE) from error
         return width, height
 
     def keep_size(self, size: tuple[int, int]) -> None:

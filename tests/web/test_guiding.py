@@ -174,7 +174,7 @@ def test_a_photo_that_is_deleted_while_its_reference_is_matched(studio, photo, m
         return match(*args)
 
     monkeypatch.setattr("web.studio.match", leaving)
-    with pytest.raises(Gone, match="this photo is here no more"):
+    with pytest.raises(Gone, match="this file is here no more"):
         studio.refer(photo, upload)
     assert not photo.folder.exists()
 

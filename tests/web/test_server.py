@@ -19,6 +19,7 @@ from PIL import Image
 from visitor import Visitor, error_of, request
 
 from core.extras import installing
+from web.files import zip_pictures
 
 
 def jpeg(pixels):
@@ -66,7 +67,7 @@ def test_two_people_at_once(page):
     assert pictures[0] != pictures[1] == pictures[2]
     assert visitors[1].color(shown[0][0])[0] == 404  # even who knows what a photo is called
     assert visitors[0].ask("leave", b"")[0] == 204
-    assert error_of(visitors[0].color(shown[0][0])) == (404, "your photos are here no more: drop them again")
+    assert error_of(visitors[0].color(shown[0][0])) == (404, "your files are here no more: drop them again")
     assert visitors[1].color(shown[1][0]) == (200, pictures[1])
     for visitor in visitors[1:]:
         visitor.ask("leave", b"")
@@ -75,7 +76,7 @@ def test_two_people_at_once(page):
 def test_one_photo_goes_and_the_other_stays(visitor):
     first, second = visitor.add("a.jpg", COFFEE), visitor.add("b.jpg", CAT)
     assert visitor.ask(f"photos/{first}", method="DELETE")[0] == 204
-    assert error_of(visitor.color(first)) == (404, "this photo is here no more: drop it again")
+    assert error_of(visitor.color(first)) == (404, "this file is here no more: drop it again")
     assert visitor.color(second)[0] == 200
 
 
@@ -87,6 +88,17 @@ def test_another_model_colors_the_same_photo(visitor):
     status, gray = visitor.ask(f"photos/{photo}/gray")
     assert status == 200
     assert Image.open(io.BytesIO(gray)).size == (600, 200)
+
+
+def test_a_zip_is_not_changed_while_it_is_downloaded(tmp_path):
+    for name in ("a.png", "b.png"):
+        (tmp_path / name).write_bytes(bytes(1000))
+    path = zip_pictures([tmp_path / "a.png", tmp_path / "b.png"], tmp_path / "all.zip")
+    whole = path.read_bytes()
+    with path.open("rb") as download:
+        zip_pictures([tmp_path / "a.png"], path)
+        assert download.read() == whole
+    assert len(path.read_bytes()) < len(whole)
 
 
 def test_several_photos_in_a_zip(visitor):

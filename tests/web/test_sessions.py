@@ -1,6 +1,9 @@
 """Where the page keeps photos: no path can be guessed or made up, and nothing stays."""
 
+import contextlib
+import os
 import re
+import time
 
 import pytest
 
@@ -53,6 +56,20 @@ def test_a_person_has_a_part_of_his_own(sessions):
             sessions.get(token)
         sessions.forget(token)
     assert sessions.get(other).exists()
+
+
+def test_what_a_killed_server_left_is_deleted(tmp_path, monkeypatch):
+    """And not what another one uses, or has only just made."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    long_ago = time.time() - 3600
+    with contextlib.closing(Sessions(max_bytes=1000, max_sessions=3, keep_seconds=60)) as used:
+        left, new, other = (tmp_path / name for name in ("colorizer-page-a", "colorizer-page-b", "else"))
+        for folder in (left, new, other):
+            (folder / "token" / "photo").mkdir(parents=True)
+        for folder in (left, other, used.path):
+            os.utime(folder, (long_ago, long_ago))
+        Sessions(max_bytes=1000, max_sessions=3, keep_seconds=60).close()
+        assert {*tmp_path.iterdir()} == {used.path, new, other}
 
 
 def test_what_was_not_used_for_long_is_deleted(sessions):

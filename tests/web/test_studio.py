@@ -132,7 +132,7 @@ def test_a_photo_that_is_deleted(studio, photo, chroma):
         lambda: studio.develop(photo, chroma, Wish(studio.first), ".png"),
         lambda: studio.predict_chroma(photo, Wish(studio.first)),
     ):
-        with pytest.raises(Gone, match="this photo is here no more"):
+        with pytest.raises(Gone, match="this file is here no more"):
             use()
 
 
