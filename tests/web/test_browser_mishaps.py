@@ -81,6 +81,87 @@ def test_what_is_being_sent_while_all_is_deleted_does_not_come_back(driver, phot
     assert not notes(driver)
 
 
+def test_what_is_being_sent_is_seen_and_can_be_stopped(driver, photos):
+    hold(driver, "/photos?name=")
+    drop(driver, *photos[:2])
+    until_held(driver)
+    box = element(driver, "sending")
+    wait(driver, lambda _: box.is_displayed())
+    assert "Sending a.png, 1 of 2" in box.text
+    assert would_ask(driver)
+    box.find_element(By.TAG_NAME, "button").click()
+    release(driver)
+    wait(driver, lambda _: not box.is_displayed())
+    drop(driver, photos[2])
+    wait(driver, is_colored)
+    assert strip(driver) == ["c.png"]
+    assert not notes(driver)
+
+
+def would_ask(driver):
+    """Whether the browser would ask before it leaves the page."""
+    return driver.execute_script("return !dispatchEvent(new Event('beforeunload', { cancelable: true }))")
+
+
+def lose_session(driver):
+    """What a restart of the server does, or a long pause: it has the files no more."""
+    driver.execute_async_script("""const [done] = arguments;
+        const leave = document.getElementById("gray").src.replace(/photos.*/, "leave");
+        fetch(leave, { method: "POST" }).then(done)""")
+
+
+def test_what_the_server_has_no_more_is_sent_again(driver, photos, tmp_path):
+    """With its hints; the second photo when all are downloaded."""
+    canvas = correct(driver, photos[0], "brush")
+    suggest_nothing(driver)
+    drop(driver, photos[1])
+    wait(driver, lambda d: element(d, "name").text == "b.png" and is_colored(d))
+    change(driver, lambda: driver.find_element(By.CSS_SELECTOR, "#strip button").click())
+    change(driver, canvas.click)
+    painted = shown(driver)
+    lose_session(driver)
+    for key in (Keys.ARROW_LEFT, Keys.ARROW_RIGHT):
+        change(driver, lambda key=key: element(driver, "saturation").send_keys(key))
+    assert np.array_equal(shown(driver), painted)
+    assert driver.execute_script("return document.getElementById('gray').naturalWidth") == WIDTH
+    element(driver, "develop-all").click()
+    with zipfile.ZipFile(downloaded(driver, tmp_path, "colorized.zip")) as archive:
+        assert archive.namelist() == ["a_colorized.png", "b_colorized.png"]
+    assert not notes(driver)
+
+
+def test_a_removed_photo_is_not_sent_again(driver, photos):
+    drop(driver, *photos[:2])
+    wait(driver, lambda d: len(strip(d)) == 2 and is_colored(d))
+    hold(driver, "/color?")
+    element(driver, "saturation").send_keys(Keys.ARROW_LEFT)
+    until_held(driver)
+    lose_session(driver)
+    driver.execute_script(
+        "arguments[0].click()", driver.find_element(By.CSS_SELECTOR, "#strip li:nth-child(1) .delete")
+    )
+    wait(driver, lambda d: strip(d) == ["b.png"])
+    release(driver)
+    wait(driver, is_colored)
+    names = driver.execute_script(
+        "return performance.getEntriesByType('resource').map(e => e.name.split('/photos?name=')[1])"
+    )
+    assert names.count("a.png") == 1
+    assert names.count("b.png") > 1
+
+
+def test_hints_that_were_not_downloaded_are_asked_about(driver, photos, tmp_path):
+    canvas = correct(driver, photos[0], "dot")
+    suggest_nothing(driver)
+    assert not would_ask(driver)
+    change(driver, canvas.click)
+    assert would_ask(driver)
+    element(driver, "develop").click()
+    downloaded(driver, tmp_path, "a_colorized.png")
+    wait(driver, lambda d: element(d, "develop").is_enabled())
+    assert not would_ask(driver)
+
+
 def test_nothing_is_called_deleted_that_the_server_still_has(driver, photos):
     drop(driver, photos[0])
     wait(driver, is_colored)
@@ -153,6 +234,15 @@ def test_doubt_that_comes_when_it_is_no_more_wanted(driver, photos):
     wait(driver, lambda d: asked(d, "/doubt"))
     change(driver, lambda: element(driver, "saturation").send_keys(Keys.ARROW_LEFT))
     assert not element(driver, "doubt").is_displayed()
+
+
+@pytest.mark.parametrize("name", ["note.json", "note.png"])
+def test_a_file_without_hints(driver, photos, tmp_path, name):
+    (tmp_path / name).write_text("x")
+    correct(driver, photos[0], "dot")
+    element(driver, "load").send_keys(str(tmp_path / name))
+    wait(driver, notes)
+    assert notes(driver) == [f"{name} holds no hints: choose a JSON or PNG that was saved here"]
 
 
 @pytest.mark.parametrize("kind", ["size", "color"])

@@ -5,6 +5,8 @@ export class Refusal extends Error {}
 
 let token = null;
 let session = null; // a promise of the token: photos dropped at once wait for the same one
+let isLeaving = false;
+let restore = async () => {};
 
 async function ask(path, options = {}) {
   let answer;
@@ -29,7 +31,34 @@ function reason(text) {
 
 const address = (photo, what) => `/api/${token}/photos/${photo.id}${what}`;
 const post = (path, body, signal) => ask(path, { method: "POST", body, signal });
-const put = (path, body) => ask(path, { method: "PUT", body });
+
+/** Ask about a photo. One that the server has no more, as after a restart, is sent again and then asked about. */
+async function askOf(photo, what, options) {
+  const { id } = photo;
+  try {
+    return await ask(address(photo, what), options);
+  } catch (error) {
+    const isMissing = error.status === 404 && !isLeaving;
+    if (!isMissing || (photo.id === id && photo.isFresh)) throw error;
+    if (photo.id === id) await (photo.sending ??= sendAgain(photo));
+    return ask(address(photo, what), options);
+  }
+}
+
+async function sendAgain(photo) {
+  try {
+    const { id } = await addPhoto(photo.file, photo.life.signal);
+    Object.assign(photo, { id, isFresh: true });
+    await restore(photo);
+  } finally {
+    Object.assign(photo, { isFresh: false, sending: null });
+  }
+}
+
+/** `work(photo)` gives the server what belongs to a photo that was sent again. */
+export const onSentAgain = (work) => (restore = work);
+
+const putTo = (photo, what, body) => askOf(photo, what, { method: "PUT", body });
 
 export const about = async () => (await ask("/api/about")).json();
 
@@ -67,8 +96,17 @@ export const clipAddress = (clip, what) => `/api/${token}/clips/${clip.id}${what
 export const deleteClip = (clip) => ask(clipAddress(clip, ""), { method: "DELETE" });
 export const cancelClip = (clip) => post(clipAddress(clip, "/cancel"));
 
-/** Let a clip be colored; does not wait for it. */
-export const colorClip = (clip, look) => post(clipAddress(clip, `/color?${new URLSearchParams(look)}`));
+/** Let a clip be colored; does not wait for it. One that the server has no more is sent again. */
+export async function colorClip(clip, look) {
+  const begin = () => post(clipAddress(clip, `/color?${new URLSearchParams(look)}`));
+  try {
+    await begin();
+  } catch (error) {
+    if (error.status !== 404 || isLeaving) throw error;
+    clip.id = (await addClip(clip.file, clip.life.signal)).id;
+    await begin();
+  }
+}
 
 /** How far it is: {state, done, total, preview, error}. */
 export const clipProgress = async (clip) => (await ask(clipAddress(clip, "/progress"))).json();
@@ -78,27 +116,27 @@ export const deletePhoto = (photo) => ask(address(photo, ""), { method: "DELETE"
 
 /** The colored preview; `look` is {model, vividness, saturation}. */
 export async function color(photo, look, signal) {
-  return (await ask(address(photo, `/color?${new URLSearchParams(look)}`), { signal })).blob();
+  return (await askOf(photo, `/color?${new URLSearchParams(look)}`, { signal })).blob();
 }
 
 export async function doubt(photo, look, signal) {
-  return (await ask(address(photo, `/doubt?${new URLSearchParams(look)}`), { signal })).blob();
+  return (await askOf(photo, `/doubt?${new URLSearchParams(look)}`, { signal })).blob();
 }
 
 /** Colours that are likely at a place, as #rrggbb. */
 export async function likely(photo, x, y) {
-  return (await ask(address(photo, `/likely?${new URLSearchParams({ x, y })}`))).json();
+  return (await askOf(photo, `/likely?${new URLSearchParams({ x, y })}`)).json();
 }
 
-export const putPoints = (photo, points) => put(address(photo, "/points"), JSON.stringify(points));
-export const putStrokes = (photo, file) => put(address(photo, "/strokes"), file ?? "");
-export const putReference = (photo, file) => put(address(photo, "/reference"), file ?? "");
+export const putPoints = (photo, points) => putTo(photo, "/points", JSON.stringify(points));
+export const putStrokes = (photo, file) => putTo(photo, "/strokes", file ?? "");
+export const putReference = (photo, file) => putTo(photo, "/reference", file ?? "");
 
 /** Color a photo at full size; resolves to the address of the file. */
 export async function develop(photo, look, format) {
-  const path = address(photo, `/full?${new URLSearchParams({ ...look, format })}`);
-  await post(path);
-  return path;
+  const what = `/full?${new URLSearchParams({ ...look, format })}`;
+  await askOf(photo, what, { method: "POST" });
+  return address(photo, what);
 }
 
 /** Pack what was developed; resolves to the address of the file. */
@@ -110,8 +148,13 @@ export async function zip(photos, format) {
 
 /** Delete all. */
 export async function deleteAll() {
-  if (token) await post(`/api/${token}/leave`);
-  token = session = null;
+  isLeaving = true;
+  try {
+    if (token) await post(`/api/${token}/leave`);
+    token = session = null;
+  } finally {
+    isLeaving = false;
+  }
 }
 
 /** Delete all as the page closes, when nobody waits for an answer. */

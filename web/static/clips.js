@@ -22,6 +22,10 @@ export class Clips {
     return this.#cards.size;
   }
 
+  get hasUnsaved() {
+    return [...this.#cards.values()].some((card) => card.isUnsaved);
+  }
+
   async add(clip) {
     const card = new Card(clip, () => this.#remove(clip));
     this.#cards.set(clip, card);
@@ -60,22 +64,36 @@ class Card {
     [this.cancel, this.again, this.save] = ["cancel", "again", "save"].map(part);
     this.cancel.addEventListener("click", () => noting(() => api.cancelClip(clip)));
     this.again.addEventListener("click", () => this.color());
-    this.save.addEventListener("click", () => follow(api.clipAddress(clip, "/download")));
+    this.save.addEventListener("click", () => this.#save());
     part("remove").ariaLabel = `Remove ${clip.name}`;
     part("remove").addEventListener("click", onRemove);
   }
 
   async color() {
     this.#play(null);
+    this.isSaved = false;
     await noting(() => api.colorClip(this.clip, look()));
     this.#watch();
   }
 
+  /** Whether its colours would be lost with the page. */
+  get isUnsaved() {
+    return ["waiting", "coloring", "done"].includes(this.element.dataset.state) && !this.isSaved;
+  }
+
   close() {
+    this.clip.life.abort();
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#play(null);
     this.element.remove();
+  }
+
+  async #save() {
+    await this.#ask(); // the server may have it no more
+    if (this.save.hidden) return;
+    follow(api.clipAddress(this.clip, "/download"));
+    this.isSaved = true;
   }
 
   async #watch() {
@@ -94,7 +112,8 @@ class Card {
     } catch (error) {
       this.line.value = error.message;
       if (error.status !== 404) return ASKED_AGAIN;
-      this.bar.hidden = this.cancel.hidden = true;
+      this.bar.hidden = this.cancel.hidden = this.save.hidden = true;
+      this.again.hidden = false;
       return 0;
     }
   }

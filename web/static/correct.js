@@ -4,7 +4,7 @@ import * as api from "./api.js";
 import { Editor } from "./editor.js";
 import { isInside, markOfPicture, markOfPoints, pictureOf, pointsOf, withLoaded, without } from "./marks.js";
 import { difference, pngOf, Sampler } from "./pixels.js";
-import { noting, speak } from "./say.js";
+import { clearNotes, noting, speak } from "./say.js";
 import { alternatives } from "./settings.js";
 import { saveAs } from "./files.js";
 
@@ -128,6 +128,7 @@ export class Correction {
   /** Color like another photo, or no more. */
   async setReference(file) {
     const { photo } = this.editor;
+    clearNotes();
     await noting(async () => {
       await api.putReference(photo, file);
       photo.reference = file;
@@ -139,9 +140,10 @@ export class Correction {
   async #load(input) {
     const [file] = input.files;
     input.value = "";
+    clearNotes();
     const { photo } = this.editor;
     const isPicture = file.name.toLowerCase().endsWith(".png");
-    const mark = isPicture ? await markOfPicture(file) : markOfPoints(JSON.parse(await file.text()));
+    const mark = isPicture ? await markOfPicture(file) : await markOfPoints(file);
     // Asked before it is a step: one that the server refuses would stand in the way of all that follow.
     await (isPicture ? api.putStrokes(photo, file) : api.putPoints(photo, mark.points));
     photo.sent = photo.sentPicture = null;

@@ -6,6 +6,7 @@ import { Correction } from "./correct.js";
 import { follow } from "./files.js";
 import { History, pictureOf, pointsOf } from "./marks.js";
 import { clearNotes, note, noting, speak } from "./say.js";
+import { Sending } from "./sending.js";
 import { lookAt, Samples } from "./samples.js";
 import { format, look, offer } from "./settings.js";
 import { drawStrip } from "./strip.js";
@@ -16,18 +17,18 @@ const viewer = new Viewer();
 const correction = new Correction(refresh);
 const samples = new Samples(refresh);
 const clips = new Clips(drawPhotos);
+const sending = new Sending();
 // Files may be dropped before the server has answered.
 const offered = api.about();
 
 let photos = [];
 let shown = null;
 let pending = new AbortController(); // what is asked about the shown photo
-let sending = new AbortController(); // files on their way
 
 /** Take files from a drop or a dialog, one after the other. */
 async function add(files) {
   const about = await offered;
-  clearNotes();
+  if (!sending.isUnderWay) clearNotes();
   const isFirst = !photos.length;
   const { signal } = sending;
   for (const [i, file] of files.entries()) {
@@ -36,19 +37,18 @@ async function add(files) {
       note(`${file.name} has more than ${about.max_upload / 1e6} MB: drop a smaller ${kind}`);
       continue;
     }
-    speak(`Sending ${file.name}, ${i + 1} of ${files.length}`);
-    document.body.classList.add("sending");
     const send = isClip(file, about) ? api.addClip : api.addPhoto;
-    const taken = await noting(() => send(file, signal));
-    document.body.classList.remove("sending");
+    const line = `Sending ${file.name}, ${i + 1} of ${files.length}`;
+    const taken = await sending.show(line, () => send(file, signal));
     if (signal.aborted) return;
     if (!taken) continue;
+    const own = { ...taken, file, life: new AbortController() };
     if (isClip(file, about)) {
-      clips.add(taken);
+      clips.add(own);
       continue;
     }
     for (const line of taken.notes) note(`${taken.name}: ${line}`);
-    photos.push({ ...taken, history: new History(), thumb: api.grayAddress(taken) });
+    photos.push({ ...own, history: new History(), thumb: api.grayAddress(taken) });
     if (photos.length === 1 || (!isFirst && i === 0)) show(photos.at(-1));
     drawPhotos();
   }
@@ -115,22 +115,31 @@ async function sendHints(photo) {
   }
 }
 
+/** Give the server what belongs to a photo that it did not have any more. */
+async function restore(photo) {
+  photo.sent = photo.sentPicture = photo.doubtOf = undefined;
+  if (!photo.picture) photo.thumb = api.grayAddress(photo);
+  if (photo === shown) element("gray").src = api.grayAddress(photo);
+  if (photo.reference) await api.putReference(photo, photo.reference);
+  await sendHints(photo);
+}
+
 async function remove(photo) {
-  await noting(() => api.deletePhoto(photo));
   release(photo);
+  await noting(() => api.deletePhoto(photo));
   photos = photos.filter((other) => other !== photo);
   show(photo === shown ? (photos[0] ?? null) : shown);
 }
 
-/** Let the browser drop the pictures of a photo that is seen no more. */
+/** Drop the pictures of a photo that is seen no more, and do not send it again. */
 function release(photo) {
+  photo.life.abort();
   URL.revokeObjectURL(photo.thumb);
   samples.release(photo);
 }
 
 async function forget() {
-  sending.abort();
-  sending = new AbortController();
+  sending.cancel();
   const isDone = await noting(async () => {
     await api.deleteAll();
     return true;
@@ -146,7 +155,8 @@ async function forget() {
 
 async function develop(several) {
   clearNotes();
-  const progress = element("progress");
+  const [progress, buttons] = [element("progress"), ["develop", "develop-all"].map(element)];
+  for (const button of buttons) button.disabled = true;
   progress.hidden = false;
   progress.max = several.length;
   const done = [];
@@ -156,12 +166,21 @@ async function develop(several) {
       await sendHints(photo);
       return api.develop(photo, lookAt(photo), format());
     });
-    if (path) done.push({ photo, path });
+    if (!path) continue;
+    photo.kept = photo.history.marks;
+    done.push({ photo, path });
   }
   const all = done.map(({ photo }) => photo).filter((photo) => photos.includes(photo)); // none removed meanwhile
   const address = several.length > 1 && all.length ? await noting(() => api.zip(all, format())) : done[0]?.path;
   if (address) follow(address);
   progress.hidden = true;
+  for (const button of buttons) button.disabled = false;
+}
+
+/** Whether work would be lost with the page: files under way, or hints and clips that were not downloaded. */
+function hasUnsaved() {
+  const isKept = ({ history, kept }) => !history.marks.length || kept === history.marks;
+  return sending.isUnderWay || clips.hasUnsaved || !photos.every(isKept);
 }
 
 function drawPhotos() {
@@ -191,8 +210,9 @@ function connect() {
   element("clear").addEventListener("click", forget);
   element("develop").addEventListener("click", () => develop([shown]));
   element("develop-all").addEventListener("click", () => develop(photos));
+  addEventListener("beforeunload", (event) => hasUnsaved() && event.preventDefault());
   addEventListener("pagehide", api.leave);
-  addEventListener("pageshow", (event) => event.persisted && location.reload());
+  api.onSentAgain(restore);
   connectDrop();
   setView();
 }

@@ -67,16 +67,20 @@ export function without(marks, test) {
 export const isInside = (box) => (p) =>
   p.x >= box.left && p.x <= box.right && p.y >= box.top && p.y <= box.bottom;
 
+const noHints = (file) => new Error(`${file.name} holds no hints: choose a JSON or PNG that was saved here`);
+
 /** A picture of strokes, as a mark. */
-export const markOfPicture = async (file) => ({
-  kind: "picture",
-  picture: { file, bitmap: await createImageBitmap(file) },
-});
+export async function markOfPicture(file) {
+  const bitmap = await createImageBitmap(file).catch(() => null);
+  if (!bitmap) throw noHints(file);
+  return { kind: "picture", picture: { file, bitmap } };
+}
 
 /** What a file of hints holds, as a mark; a point without a radius is one pixel. */
-export function markOfPoints(list) {
+export async function markOfPoints(file) {
+  const list = await new Response(file).json().catch(() => null);
   if (!Array.isArray(list) || !list.every((p) => p && Number.isFinite(p.x) && Number.isFinite(p.y))) {
-    throw new Error("this file holds no list of points: {x, y, color, radius}");
+    throw noHints(file);
   }
   return { kind: "loaded", points: list.map((p) => ({ radius: 0, ...p })) };
 }
