@@ -56,7 +56,14 @@ def test_everything_is_found(cli, folder, tmp_path):
     assert (
         f"{kinds['color']} in colour, 1 gray, {kinds['toned']} in one hue, 1 unreadable, 1 with" in done.out
     )
+    assert "groups in several splits, 1 of --test_dir too\n" in done.out
     assert sorted(folder.rglob("*")) == before
+
+
+def test_no_test_folder_is_spoken_of_where_there_is_none(cli, folder, tmp_path):
+    done = cli("--mode=check", f"--data_dir={folder}", f"--run_dir={tmp_path / 'out'}")
+    assert "groups in several splits\n" in done.out
+    assert "--test_dir" not in done.out
 
 
 def test_the_splits_are_those_of_a_training(cli, folder, tmp_path):
