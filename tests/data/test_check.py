@@ -69,9 +69,13 @@ def test_no_test_folder_is_spoken_of_where_there_is_none(cli, folder, tmp_path):
 def test_the_splits_are_those_of_a_training(cli, folder, tmp_path):
     run, out = tmp_path / "run", tmp_path / "out"
     flags = (f"--data_dir={folder}", "--seed=7", "--subset_size=15")
-    assert cli("--mode=check", *flags, f"--run_dir={out}").code == 0
+    checking = cli("--mode=check", *flags, f"--run_dir={out}")
+    assert checking.code == 0
+    assert checking.out.startswith("a training would leave out: ")
     train = ("--mode=train", "--epochs=1", "--image_size=32", "--batch_size=8", "--device=cpu")
-    assert cli(*train, *flags, f"--run_dir={run}", "--max_rejected=0.5").code == 0
+    training = cli(*train, *flags, f"--run_dir={run}", "--max_rejected=0.5")
+    assert training.code == 0
+    assert "\nleft out: " in f"\n{training.out}"
     drawn = {row["name"]: row["split"] for row in read_csv(run / "manifest.csv")}
     checked = {row["name"]: row["split"] for row in read_csv(out / "check.csv") if row["split"]}
     assert checked == drawn
