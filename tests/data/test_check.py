@@ -114,6 +114,15 @@ def test_the_flag_of_a_missing_folder_is_named(cli, folder, tmp_path):
         assert ("--download" in outcome.error) == (flag == "data_dir")
 
 
+def test_a_picture_of_a_few_pixels_counts_as_unreadable(cli, folder, tmp_path):
+    Image.new("RGB", (1, 1), "red").save(folder / "dot.png")
+    done = cli("--mode=check", f"--data_dir={folder}", f"--run_dir={tmp_path / 'out'}")
+    assert "2 unreadable" in done.out
+    rows = {row["name"]: row for row in read_csv(tmp_path / "out" / "check.csv")}
+    assert rows["dot.png"]["split"] == ""
+    assert "too few for a photo" in rows["dot.png"]["unreadable"]
+
+
 def test_a_dry_run_writes_nothing(cli, folder, tmp_path):
     done = cli("--mode=check", f"--data_dir={folder}", f"--run_dir={tmp_path / 'out'}", "--dry_run")
     assert "would look into 23 photos" in done.out
