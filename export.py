@@ -18,6 +18,7 @@ from core.distributed import world
 from core.errors import UserError
 from core.extras import installing
 from core.files import write_bytes
+from core.settings import check_kind
 from data.listing import list_sample, photos_at
 from inference.model_view import lightness_seen
 from inference.weights import choose_weights, describe
@@ -158,9 +159,17 @@ def _output(config: Config, loaded: LoadedModel) -> Path:
 
 
 def _photos(config: Config) -> list[Path]:
-    """The photos to check on: those of --image_path, or the sample's."""
+    """The photos to check on: those of --image_path, or the sample's.
+
+    Raises:
+        UserError: the folder holds none, or --recursive is given without a folder.
+    """
     if config.image_path is None:
+        if config.recursive:
+            raise UserError("--recursive is for a folder: name it with --image_path, or leave it out")
         return [photo.path for photo in list_sample().photos if photo.box is None]
+    if not config.image_path.is_dir():
+        check_kind(config, "photo", config.image_path)
     return photos_at(config.image_path, recursive=config.recursive)[:_MAX_PHOTOS]
 
 

@@ -69,7 +69,7 @@ def run(config: Config) -> int:
     if world().is_main:
         write_csv(folder / "check.csv", rows, COLUMNS)
         write_json(folder / "check.json", {"data_dir": listing.root, **summary, "near_groups": groups})
-        _print(listing.root, summary, time.monotonic() - start)
+        _print(listing.root, summary, time.monotonic() - start, has_test=tested is not None)
         print(f"{folder / 'check.csv'} says it of every photo, {folder / 'check.json'} has the groups")
     return 0
 
@@ -199,7 +199,7 @@ def count_findings(rows: Sequence[dict[str, Any]], groups: Sequence[Sequence[str
     }
 
 
-def _print(root: str, summary: dict[str, Any], seconds: float) -> None:
+def _print(root: str, summary: dict[str, Any], seconds: float, *, has_test: bool) -> None:
     near, sides, classes = summary["near_duplicates"], summary["short_side"], summary["classes"]
     print(f"{root}: {summary['photos']} photos, looked at in {seconds:.0f} s")
     kinds = {"color": "in colour", "gray": "gray", "toned": "in one hue"}
@@ -207,7 +207,8 @@ def _print(root: str, summary: dict[str, Any], seconds: float) -> None:
     print(f", {summary['unreadable']} unreadable, {summary['borders']} with a border")
     print(
         f"  {summary['copies']} copies, {near['groups']} groups of {near['photos']} near-duplicates, "
-        f"{near['groups_across_splits']} groups in several splits, {summary['leaks']} of --test_dir too"
+        f"{near['groups_across_splits']} groups in several splits",
+        end=f", {summary['leaks']} of --test_dir too\n" if has_test else "\n",
     )
     print("  short side: {p0} to {p100} pixels, median {p50}".format(**sides))
     if classes:

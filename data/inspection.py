@@ -16,22 +16,29 @@ from media.decode import PhotoError, is_gray
 
 T = TypeVar("T")
 
+SMALLEST = 8
+"""Pixels of the short side of a photo; smaller pictures are dots and rules, which show nothing."""
+
 
 def read(photo: Photo, max_pixels: int) -> tuple[str, Image.Image | None, str]:
     """Read and decode a photo.
 
     Returns:
-        (SHA-256 of the file, RGB image, ''); or ('', None, the reason why it cannot be read).
+        (SHA-256 of the file, RGB image, ''); or ('', None, the reason why it cannot be read, or is no photo:
+        a side of less than `SMALLEST` pixels).
     """
     try:
         with photo.open() as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
             file.seek(0)
-            return digest, photo.decode(file, max_pixels=max_pixels), ""
+            pixels = photo.decode(file, max_pixels=max_pixels)
     except PhotoError as error:
         return "", None, str(error)
     except OSError as error:
         return "", None, f"{photo.name}: {error.strerror or error}"
+    if min(pixels.size) < SMALLEST:
+        return "", None, f"{photo.name} has {pixels.width}x{pixels.height} pixels: too few for a photo"
+    return digest, pixels, ""
 
 
 def fault_of(photo: Photo, pixels: Image.Image) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from core.errors import UserError
 from core.files import csv_text, read_csv, sha256, write_text
@@ -68,7 +68,7 @@ def read_manifest(path: Path, listing: Listing) -> Manifest:
     Raises:
         UserError: the file is no manifest, or none of its photos is in the listing.
     """
-    rows = read_rows(path)
+    rows = [row | {"name": _current_name(row["name"])} for row in read_rows(path)]
     at = {photo.name: photo for photo in listing.photos}
     entries = tuple(Entry(r["split"], at[r["name"]], r["sha256"]) for r in rows if r["name"] in at)
     if not entries:
@@ -90,6 +90,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     if not rows or set(COLUMNS) - set(rows[0]) or any(r["split"] not in SPLITS for r in rows):
         raise UserError(f"{path} is not a manifest: train again, or name another --run_dir")
     return rows
+
+
+def _current_name(name: str) -> str:
+    """Manifests of before have the names of photos in tar files as they are there: 'x.tar/./a.png'."""
+    return str(PurePosixPath(name))
 
 
 def _to_csv(entries: Sequence[Entry]) -> str:

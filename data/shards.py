@@ -22,7 +22,7 @@ class Member:
     """A photo in a tar file.
 
     Attributes:
-        name: as in the tar file.
+        name: of the file that it is unpacked to: of './a.png' and '/a.png' it is 'a.png'.
         span: (offset, size) of its bytes in the tar file.
         sample: the part of the name that all files of one sample share.
         label: content of the sample's .cls file, else the name of the folder, or ''.
@@ -37,20 +37,21 @@ class Member:
 def list_members(path: Path) -> list[Member]:
     """List the photos of a tar file by its headers; of a damaged file, those before the damage.
 
-    A file is a photo if all that follows the first dot is a photo's ending: `7.jpg`, not `7.mask.png`.
+    A file is a photo if all that follows the first dot is a photo's ending: `7.jpg`, not `7.mask.png`. Links
+    are left out: what they point to may be elsewhere.
     """
     photos: dict[str, tuple[tuple[int, int], str]] = {}  # of equal names the last counts, as in tar
     labels: dict[str, str] = {}
     try:
         with tarfile.open(path, "r:") as tar:
             for member in tar:
-                name = PurePosixPath(member.name)
+                name = PurePosixPath(member.name.lstrip("/"))
                 key, _, ending = name.name.partition(".")
                 sample = str(name.with_name(key)) if key else ""
                 if not (member.isreg() and sample):
                     continue
                 if f".{ending}".lower() in PHOTOS:
-                    photos[member.name] = (member.offset_data, member.size), sample
+                    photos[str(name)] = (member.offset_data, member.size), sample
                 elif ending == "cls" and member.size < _MAX_LABEL:
                     file = tar.extractfile(member)
                     labels[sample] = file.read().decode("utf-8", "replace").strip() if file else ""

@@ -87,8 +87,8 @@ def draw_manifest(
         num_workers: decoding threads, 0 for one per core.
         rejected_path: of a CSV file that lists the photos left out; None: none is written.
         as_is: keep gray photos and copies too.
-        seen: results of an earlier inspection of all photos: name -> (SHA-256, or '' if unreadable; fault,
-            or ''). None: the photos are inspected here.
+        seen: for a trial of a draw, the results of an earlier inspection of all photos: name -> (SHA-256, or
+            '' if unreadable; fault, or ''). None: the photos are inspected here.
     Raises:
         UserError: too many photos were rejected, or too few are left for the splits.
     """
@@ -105,7 +105,7 @@ def draw_manifest(
                 break
     if rejected_path is not None and world().is_main:
         write_csv(rejected_path, [vars(r) for r in found.rejected], ("name", "reason"))
-    found.report(listing.root, rejected_path)
+    found.report(listing.root, rejected_path, is_trial=seen is not None)
     return Manifest.of_entries(tuple(_assign(found.kept, ratios)))
 
 
@@ -143,8 +143,8 @@ class _Found:
         """Whether to stop: enough photos are kept, or too many are bad even if all others were good."""
         return len(self.kept) == self.wanted or self._is_too_bad(self.wanted + self.num_bad)
 
-    def report(self, folder: str, listed_in: Path | None) -> None:
-        """Print how many photos were left out.
+    def report(self, folder: str, listed_in: Path | None, *, is_trial: bool) -> None:
+        """Print how many photos were left out, or, in a trial of a draw, would be.
 
         Raises:
             UserError: too many.
@@ -159,7 +159,8 @@ class _Found:
             )
         if self.rejected:
             num_copies = len(self.rejected) - self.num_bad
-            print(f"left out: {self.num_bad} unreadable or gray photos, {num_copies} copies{where}")
+            what = "a training would leave out" if is_trial else "left out"
+            print(f"{what}: {self.num_bad} unreadable or gray photos, {num_copies} copies{where}")
 
     def _is_too_bad(self, looked_at: int) -> bool:
         return self.num_bad > self.max_rejected * looked_at

@@ -30,7 +30,6 @@ from media.decode import (
 from media.deep import read_deep
 from media.metadata import Metadata, info_of, read_metadata, srgb_profile
 from media.pages import page_number
-from media.tiff_reader import Deep
 from media.use_damaged import is_used
 from media.white import WHITE_LEVEL
 
@@ -125,7 +124,12 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
     """`load_picture` for an open binary file; `name` is what errors call it."""
     with decoding_errors(name, max_pixels):
         number = page_number(file, page)
-        deep = _read_deep(file, max_pixels, number, name)
+        try:
+            deep = read_deep(file, max_pixels, number, name)
+        except DECODER_ERRORS as error:
+            if isinstance(error, Image.DecompressionBombError) or not is_used():
+                raise
+            return _read_damaged(file, max_pixels, number, name)
         if deep is None:
             return _read_shallow(file, max_pixels, number, name)
     turn = _TURNS.get(deep.orientation, lambda a: a)
@@ -134,19 +138,13 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
     return Picture(_three_channels(colors), alpha, deep.metadata)
 
 
-def _read_deep(file: BinaryIO, max_pixels: int, number: int, name: str) -> Deep | None:
-    """`read_deep`; None too if the file is damaged and is used all the same: of parts Pillow alone knows."""
-    try:
-        return read_deep(file, max_pixels, number, name)
-    except Image.DecompressionBombError:
-        raise
-    except DECODER_ERRORS:
-        if not is_used():
-            raise
-        file.seek(0)
-        told = "is damaged, and what is there is read in 8 bits"
-        remark(f"{name} {told}", told)
-        return None
+def _read_damaged(file: BinaryIO, max_pixels: int, number: int, name: str) -> Picture:
+    """Decode what is there of a file that `read_deep` fails on, to 8 bits: of parts Pillow alone knows."""
+    file.seek(0)
+    picture = _read_shallow(file, max_pixels, number, name)
+    told = "is damaged, and what is there is read in 8 bits"  # not of a file that turns out to be no photo
+    remark(f"{name} {told}", told)
+    return picture
 
 
 def _read_shallow(file: BinaryIO, max_pixels: int, number: int, name: str) -> Picture:

@@ -184,7 +184,8 @@ def print_capped(rows: Mapping[str, Mapping[str, Any]]) -> None:
     """Print for which rows some photos reached the PSNR cap, which then dominates the mean."""
     for title, values in rows.items():
         if num := values["psnr"].get("num_capped"):
-            print(f"{title}: {num} photos hit the PSNR cap of {metrics.PSNR_CAP:g} dB")
+            photos = "photo" if num == 1 else "photos"
+            print(f"{title}: {num} {photos} hit the PSNR cap of {metrics.PSNR_CAP:g} dB")
 
 
 def print_rows(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], sign: str = "") -> None:

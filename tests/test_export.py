@@ -163,7 +163,10 @@ def test_mistakes(cli, tmp_path, monkeypatch):
     assert (outcome.code, outcome.out.splitlines()[-1]) == (0, f"would write {DEFAULT}.onnx")
     (tmp_path / "there.onnx").write_text("kept")
     (tmp_path / "empty").mkdir()
+    (tmp_path / "x.jpg").touch()
     for argv, message in {
+        "--recursive": "--recursive is for a folder: name it with --image_path",
+        "--recursive --image_path=x.jpg": "--recursive is for folders, and x.jpg is a photo: leave it out",
         "--output_path=there.onnx": "there.onnx exists: add --overwrite",
         "--output_path=x.pb": "must end with .onnx",
         "--format=png": "--format=png is for pictures: leave it out",
@@ -172,11 +175,11 @@ def test_mistakes(cli, tmp_path, monkeypatch):
         "--weights=none": "does not exist",
         "--format=tflite": "must be one of onnx",
     }.items():
-        outcome = cli("--mode=export", argv)
+        outcome = cli("--mode=export", *argv.split())
         assert outcome.code == 2, argv
         assert message in outcome.error
     assert (tmp_path / "there.onnx").read_text() == "kept"
-    assert {path.name for path in tmp_path.iterdir()} == {"there.onnx", "empty"}
+    assert {path.name for path in tmp_path.iterdir()} == {"there.onnx", "empty", "x.jpg"}
 
 
 def test_a_model_too_large_for_one_file(cli, photo, monkeypatch):

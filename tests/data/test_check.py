@@ -56,15 +56,26 @@ def test_everything_is_found(cli, folder, tmp_path):
     assert (
         f"{kinds['color']} in colour, 1 gray, {kinds['toned']} in one hue, 1 unreadable, 1 with" in done.out
     )
+    assert "groups in several splits, 1 of --test_dir too\n" in done.out
     assert sorted(folder.rglob("*")) == before
+
+
+def test_no_test_folder_is_spoken_of_where_there_is_none(cli, folder, tmp_path):
+    done = cli("--mode=check", f"--data_dir={folder}", f"--run_dir={tmp_path / 'out'}")
+    assert "groups in several splits\n" in done.out
+    assert "--test_dir" not in done.out
 
 
 def test_the_splits_are_those_of_a_training(cli, folder, tmp_path):
     run, out = tmp_path / "run", tmp_path / "out"
     flags = (f"--data_dir={folder}", "--seed=7", "--subset_size=15")
-    assert cli("--mode=check", *flags, f"--run_dir={out}").code == 0
+    checking = cli("--mode=check", *flags, f"--run_dir={out}")
+    assert checking.code == 0
+    assert checking.out.startswith("a training would leave out: ")
     train = ("--mode=train", "--epochs=1", "--image_size=32", "--batch_size=8", "--device=cpu")
-    assert cli(*train, *flags, f"--run_dir={run}", "--max_rejected=0.5").code == 0
+    training = cli(*train, *flags, f"--run_dir={run}", "--max_rejected=0.5")
+    assert training.code == 0
+    assert "\nleft out: " in f"\n{training.out}"
     drawn = {row["name"]: row["split"] for row in read_csv(run / "manifest.csv")}
     checked = {row["name"]: row["split"] for row in read_csv(out / "check.csv") if row["split"]}
     assert checked == drawn
@@ -101,6 +112,15 @@ def test_the_flag_of_a_missing_folder_is_named(cli, folder, tmp_path):
         assert outcome.code == 2
         assert outcome.error.startswith(f"error: --{flag}={tmp_path / 'none'} does not exist")
         assert ("--download" in outcome.error) == (flag == "data_dir")
+
+
+def test_a_picture_of_a_few_pixels_counts_as_unreadable(cli, folder, tmp_path):
+    Image.new("RGB", (1, 1), "red").save(folder / "dot.png")
+    done = cli("--mode=check", f"--data_dir={folder}", f"--run_dir={tmp_path / 'out'}")
+    assert "2 unreadable" in done.out
+    rows = {row["name"]: row for row in read_csv(tmp_path / "out" / "check.csv")}
+    assert rows["dot.png"]["split"] == ""
+    assert "too few for a photo" in rows["dot.png"]["unreadable"]
 
 
 def test_a_dry_run_writes_nothing(cli, folder, tmp_path):

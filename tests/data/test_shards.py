@@ -5,11 +5,12 @@ import tarfile
 
 import numpy as np
 import pytest
+import torch
 from conftest import SETTINGS, crops
 
 from core.errors import UserError
-from core.files import read_csv
-from core.runs import MANIFEST
+from core.files import read_csv, sha256
+from core.runs import CONFIG, LAST, MANIFEST
 from data.listing import list_folder
 from data.pack import Packer
 from data.shards import list_members
@@ -64,6 +65,15 @@ def unpacked(shards, tmp_path):
     return folder
 
 
+def dotted(folder):
+    """Name the photos of tar files as `tar -C folder .` does: ./0000.png."""
+    for path in folder.iterdir():
+        with tarfile.open(path) as tar:
+            files = {f"./{member.name}": tar.extractfile(member).read() for member in tar}
+        write_tar(path, files)
+    return folder
+
+
 def draw_from(folder):
     return draw_manifest(
         list_folder(folder),
@@ -86,7 +96,9 @@ def test_members(shards):
     assert data[offset : offset + size] == encode(crops(16)[3], "png")
 
 
-def test_the_same_split_and_pixels_as_from_files(shards, unpacked, tmp_path):
+@pytest.mark.parametrize("pack", [lambda folder: folder, dotted], ids=["plain", "dotted"])
+def test_the_same_split_and_pixels_as_from_files(shards, unpacked, tmp_path, pack):
+    shards = pack(shards)
     first, second = draw_from(shards), draw_from(unpacked)
     drawn = [[(e.split, e.photo.name, e.sha256) for e in m.entries] for m in (first, second)]
     assert drawn[0] == drawn[1]
@@ -118,6 +130,22 @@ def test_training_and_testing_from_shards(cli, shards, tmp_path):
     assert cli("--mode=test", f"--run_dir={tmp_path / 'run'}", "--device=cpu").code == 0
 
 
+def test_a_run_of_names_with_dots_goes_on(cli, shards, tmp_path):
+    """Such names were once listed as they are in the tar file."""
+    run = tmp_path / "run"
+    assert cli("--mode=train", f"--data_dir={shards}", f"--run_dir={run}", *SETTINGS).code == 0
+    dotted(shards)
+    manifest = run / MANIFEST
+    before = sha256(manifest)
+    manifest.write_text(manifest.read_text().replace(".tar/", ".tar/./"))
+    (run / CONFIG).write_text((run / CONFIG).read_text().replace(before, sha256(manifest)))
+    state = torch.load(run / LAST, weights_only=True)
+    torch.save(state | {"manifest_sha256": sha256(manifest)}, run / LAST)
+    more = cli("--mode=train", f"--run_dir={run}", "--resume", "--epochs=3", "--device=cpu")
+    assert more.code == 0, more.err
+    assert cli("--mode=test", f"--run_dir={run}", "--device=cpu").code == 0
+
+
 def test_one_tar_file(cli, shards, tmp_path):
     argv = [f"--data_dir={shards / '000.tar'}", f"--run_dir={tmp_path / 'run'}", *SETTINGS, "--dry_run"]
     outcome = cli("--mode=train", *argv)
@@ -127,9 +155,8 @@ def test_one_tar_file(cli, shards, tmp_path):
 
 def test_folders_and_unusual_members(tmp_path):
     photo = encode(crops(1)[0], "png")
-    path = write_tar(
-        tmp_path / "x.tar", {"sky/1.png": photo, "sky/.hidden.png": photo, "Ω é.png": photo, "2.PNG": photo}
-    )
+    names = ("sky/1.png", "sky/.hidden.png", "Ω é.png", "./2.PNG", "/sea/4.png")
+    path = write_tar(tmp_path / "x.tar", dict.fromkeys(names, photo))
     with tarfile.open(path, "a") as tar:
         link = tarfile.TarInfo("3.png")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
@@ -139,6 +166,7 @@ def test_folders_and_unusual_members(tmp_path):
         ("x.tar/sky/1.png", "sky"),
         ("x.tar/Ω é.png", ""),
         ("x.tar/2.PNG", ""),
+        ("x.tar/sea/4.png", "sea"),
     }
 
 

@@ -11,6 +11,7 @@ from PIL import Image
 
 from core.errors import UserError
 from core.files import read_csv
+from data.inspection import SMALLEST
 from data.listing import Listing, Photo, list_photos
 from data.manifest import SPLITS
 from data.split import draw_manifest, order, share_out
@@ -113,6 +114,20 @@ def test_bad_photos_are_replaced_by_the_next(tmp_path):
     assert rejected.keys() == {whole[2], whole[4]}
     assert "gray" in rejected[whole[2]]
     assert "not a photo" in rejected[whole[4]]
+
+
+def test_pictures_of_a_few_pixels_are_no_photos(tmp_path):
+    folder = fill(tmp_path / "photos")
+    Image.new("RGB", (1, 1), "red").save(folder / "dot.png")
+    Image.fromarray(crops(1)[0][: SMALLEST - 1]).save(folder / "rule.png")
+    Image.fromarray(crops(1)[0][:SMALLEST]).save(folder / "low.png")
+    manifest = draw_from(folder, max_rejected=0.5, rejected_path=tmp_path / "rejected.csv")
+    assert len(manifest.entries) == NUM_PHOTOS + 1
+    rejected = {row["name"]: row["reason"] for row in read_csv(tmp_path / "rejected.csv")}
+    assert rejected == {
+        "dot.png": "dot.png has 1x1 pixels: too few for a photo",
+        "rule.png": f"rule.png has 64x{SMALLEST - 1} pixels: too few for a photo",
+    }
 
 
 def test_photos_after_the_subset_are_not_opened(tmp_path):

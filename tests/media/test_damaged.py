@@ -108,6 +108,14 @@ def test_other_depths_are_used_too(tmp_path, caplog, kind, ending):
     }[kind]
     assert np.abs(found[:150].astype(int) - expected[:150]).mean() < 3
     assert any("% of it is there" in message for message in caplog.messages)
+    assert ("8 bits" in caplog.text) == (kind != "1 bit")
+
+
+def test_nothing_is_said_to_be_used_of_what_is_no_photo(tmp_path, caplog):
+    (tmp_path / "bad.jpg").write_text("a text")
+    with using_damaged(True), pytest.raises(PhotoError, match="is not a photo"):
+        load_picture(tmp_path / "bad.jpg", max_pixels=10**6)
+    assert caplog.messages == []
 
 
 def test_whole_photos_are_told_nothing_of(tmp_path, caplog):

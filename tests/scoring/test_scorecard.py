@@ -6,7 +6,15 @@ import torch
 
 from data.batch import Batch
 from data.color import rgb_to_lab
-from scoring.scorecard import FLOORS, METRIC_NAMES, bootstrap, print_table, score_batch, summarize
+from scoring.scorecard import (
+    FLOORS,
+    METRIC_NAMES,
+    bootstrap,
+    print_capped,
+    print_table,
+    score_batch,
+    summarize,
+)
 
 
 @pytest.fixture
@@ -76,6 +84,11 @@ def test_summary(batch, capsys):
     assert all(name in printed for name in ("model1", *FLOORS, "80.00"))
     assert "model1: 2 photos hit the PSNR cap" in printed
     assert "gray: " not in printed
+
+
+def test_one_capped_photo_is_a_photo(capsys):
+    print_capped({"model1": {"psnr": {"num_capped": 1}}, "gray": {"psnr": {}}})
+    assert capsys.readouterr().out == "model1: 1 photo hit the PSNR cap of 100 dB\n"
 
 
 def test_a_capped_floor_and_too_few_photos_are_said(batch, capsys):
