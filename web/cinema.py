@@ -118,6 +118,7 @@ class Cinema:
                     temporal=config.temporal,
                     every=config.every,
                     quality=config.quality,
+                    overwrite=True,  # who changes the wish means it
                     watch=watch,
                 )
             return list(remarks.short)

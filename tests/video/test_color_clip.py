@@ -277,18 +277,41 @@ def test_a_source_that_is_gone_for_a_moment_costs_no_work(color, tmp_path, monke
     assert len(stamps(output)) == 4
 
 
-def test_other_settings_begin_anew(color, tmp_path, monkeypatch):
-    monkeypatch.setattr(video.color_clip, "PART_FRAMES", 5)
+@pytest.fixture
+def stopped(color, tmp_path, monkeypatch):
+    """A clip of which all 8 frames are finished, at a quality of 80, but not joined."""
     path = write_clip(tmp_path / "clip.mp4", pictures(8))
-    _, output = color(path, "--saturation=0.5")
-    expected = output.read_bytes()
-    output.unlink()
     with monkeypatch.context() as patch:
         patch.setattr(video.color_clip, "join_parts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert color(path)[0].code == 130
-    outcome, _ = color(path, "--saturation=0.5")
+        assert color(path, "--quality=80")[0].code == 130
+    return path
+
+
+def test_other_settings_cost_no_finished_frame(color, stopped, tmp_path):
+    refused, output = color(stopped, "--quality=90")
+    assert refused.code == 2
+    assert refused.error == (
+        f"error: 8 finished frames of {output}, of other settings (quality 80), would be lost: the same "
+        "command as then goes on with them, --overwrite begins anew"
+    )
+    other = shutil.copy(stopped, tmp_path / "other.mp4")
+    assert f"of another clip ({stopped})" in color(other, "--quality=80")[0].error
+    assert "going on after 8 frames" in color(stopped, "--quality=80")[0].out
+
+
+def test_other_settings_begin_anew_if_they_shall(color, stopped):
+    outcome, output = color(stopped, "--saturation=0.5", "--overwrite")
     assert "going on" not in outcome.out
-    assert output.read_bytes() == expected
+    begun_anew = output.read_bytes()
+    assert color(stopped, "--saturation=0.5", "--overwrite")[0].code == 0
+    assert output.read_bytes() == begun_anew
+
+
+def test_finished_frames_of_a_clip_that_was_changed_since_are_of_no_use(color, stopped):
+    os.utime(stopped, (1, 1))
+    outcome, _ = color(stopped, "--quality=80")
+    assert outcome.code == 0
+    assert "going on" not in outcome.out
 
 
 def in_short_parts():
