@@ -61,8 +61,8 @@ def color_clip(
     """Color a clip; the output file is only there once it is whole.
 
     Finished parts go to a hidden folder beside it. When the same clip is colored again with the same
-    settings, the work goes on after the last part and gives the same colours. Ctrl-C finishes the current
-    frame and keeps it and all frames before it.
+    settings, the work goes on after the last part and gives the same colours. Ctrl-C or SIGTERM
+    finishes the current frame and keeps it and all frames before it.
 
     Args:
         colorizer: predicts the colours.

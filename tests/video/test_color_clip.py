@@ -184,15 +184,16 @@ def usual_ctrl_c():
 
 
 @pytest.mark.usefixtures("usual_ctrl_c")
-def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch, number):
     path = write_clip(tmp_path / "clip.mp4", pictures(9))
     color_frames = video.color_clip.color_frames
 
     def interrupted(*args, **options):
-        for number, colored in enumerate(color_frames(*args, **options)):
+        for index, colored in enumerate(color_frames(*args, **options)):
             yield colored
-            if number == 3:
-                os.kill(os.getpid(), signal.SIGINT)
+            if index == 3:
+                os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
         patch.setattr(video.color_clip, "color_frames", interrupted)
@@ -204,6 +205,7 @@ def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
     assert "going on after 6 frames" in outcome.out
     assert stamps(output) == stamps(path)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("harm", ["state.safetensors", "000000000.nut", "job.json"])
