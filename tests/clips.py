@@ -87,6 +87,18 @@ def earlier(source: Path, path: Path, shift: Fraction) -> Path:
     return path
 
 
+def damage(path: Path, number: int, most: int = 10**9) -> None:
+    """Overwrite a video packet of a clip by zeros, or its first `most` bytes."""
+    import av
+
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][number]
+    size = min(packet.size, most)
+    data = bytearray(path.read_bytes())
+    data[packet.pos : packet.pos + size] = bytes(size)
+    path.write_bytes(data)
+
+
 def packets(path: Path, kind: str) -> list[list[tuple[Fraction, bytes]]]:
     """Time and bytes of all packets of each stream of a kind."""
     import av

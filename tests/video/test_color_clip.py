@@ -5,11 +5,12 @@ import shutil
 import signal
 import sys
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import skimage.data
-from clips import SIZE, gray, luma, pictures, stamps, upright, write_clip
+from clips import SIZE, damage, gray, luma, pictures, stamps, upright, write_clip
 from PIL import Image
 from processes import start_forked
 
@@ -226,20 +227,11 @@ def test_remains_that_are_damaged(color, tmp_path, monkeypatch, harm):
     assert len(stamps(output)) == 7
 
 
-def damaged_at(path, number):
-    """Overwrite a frame of a clip."""
-    with av.open(str(path)) as container:
-        packet = [packet for packet in container.demux(video=0) if packet.size][number]
-    data = bytearray(path.read_bytes())
-    data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
-    path.write_bytes(data)
-
-
 @pytest.mark.parametrize("temporal", ["steady", "off"])
 def test_damage_found_on_the_way_costs_no_finished_part(color, tmp_path, monkeypatch, temporal):
     monkeypatch.setattr(video.color_clip, "PART_FRAMES", 4)
     path = write_clip(tmp_path / "clip.mp4", pictures(20), codec="mpeg4")
-    damaged_at(path, 14)
+    damage(path, 14)
     flags = [f"--temporal={temporal}"]
     at_once, output = color(path, *flags, "--damaged=use")
     assert at_once.code == 0
@@ -252,8 +244,8 @@ def test_damage_found_on_the_way_costs_no_finished_part(color, tmp_path, monkeyp
     assert not output.exists()
     done, _ = color(path, *flags, "--damaged=use")
     assert "going on after" in done.out
-    assert "is damaged after 14 frames, which are colored" in done.err
-    assert len(stamps(output)) == 14
+    assert "is damaged at 1 place; the 19 frames that can be decoded are colored" in done.err
+    assert stamps(output) == [Fraction(i, 25) for i in range(20) if i != 14]
     assert output.read_bytes() == expected
     assert files(tmp_path) == ["clip.mp4", "out.mp4"]
 
