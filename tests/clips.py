@@ -87,7 +87,7 @@ def earlier(source: Path, path: Path, shift: Fraction) -> Path:
     return path
 
 
-def damage(path: Path, number: int, most: int = 10**9) -> None:
+def damage(path: Path, number: int, *, most: int = 10**9) -> None:
     """Overwrite a video packet of a clip by zeros, or its first `most` bytes."""
     import av
 

@@ -1,20 +1,16 @@
 """Photos that were cut short: refused, or used as far as they are there, never silently."""
 
 import json
-from fractions import Fraction
 
 import imagecodecs
 import numpy as np
 import pytest
 import skimage.data
 import tifffile
-from clips import damage, pictures, stamps, write_clip
+from clips import pictures, stamps, write_clip
 from PIL import ExifTags, Image, ImageFile
 
-from media.clip import open_clip
 from media.decode import PhotoError
-from media.ffmpeg import DamagedClip, PartlyDamagedClip
-from media.frames import read_frames
 from media.picture import load_picture
 from media.use_damaged import using_damaged
 
@@ -175,26 +171,3 @@ def test_what_is_there_of_a_clip(cli, cut_clip, vivid, tmp_path):
         assert not cut_clip.with_name("clip_colorized.mp4").exists()
         warning = json.loads(done.out)["warning"]
         assert "is shorter than its header says" in warning or "is damaged a" in warning
-
-
-@pytest.mark.parametrize("number", [0, 14])
-@pytest.mark.parametrize("ending", [".mp4", ".avi"])
-@pytest.mark.parametrize("deinterlace", [False, True])
-def test_a_damaged_frame_costs_no_other(tmp_path, caplog, ending, number, deinterlace):
-    path = write_clip(tmp_path / f"clip{ending}", pictures(30), codec="mpeg4")
-    damage(path, number)
-    with pytest.raises(PartlyDamagedClip, match="or color what is there with --damaged=use"):
-        list(read_frames(open_clip(path, max_pixels=10**6)))
-    with using_damaged(True):
-        clip = open_clip(path, max_pixels=10**6, deinterlace=deinterlace)
-        times = [frame.pts * clip.time_base for frame in read_frames(clip)]
-    assert times == [Fraction(i, 25) for i in range(30) if i != number]
-    told = "is damaged at 1 place; the 29 frames that can be decoded are colored"
-    assert caplog.messages == [f"{path} {told}"]
-
-
-def test_a_clip_without_an_intact_frame(tmp_path):
-    path = write_clip(tmp_path / "clip.mp4", pictures(1), codec="mpeg4")
-    damage(path, 0)
-    with using_damaged(True), pytest.raises(DamagedClip, match="none of its frames can be decoded"):
-        open_clip(path, max_pixels=10**6)
