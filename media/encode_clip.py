@@ -57,15 +57,26 @@ def check_container(path: Path) -> None:
         raise UserError(f"cannot write {path}: the ending of a clip must be one of {', '.join(CONTAINERS)}")
 
 
-def endings_for(path: Path) -> list[str]:
-    """Endings of `CONTAINERS`; first those whose containers take the audio of a clip without conversion.
+def endings_for(path: Path, *, with_subtitles: bool = True) -> list[str]:
+    """Endings of `CONTAINERS`; first those whose containers hold most of a clip.
 
+    They lose none of its subtitles, and take its audio without conversion.
+
+    Args:
+        path: of the clip.
+        with_subtitles: whether subtitles matter.
     Raises:
         ClipError: the clip cannot be opened.
     """
+
+    def losses(ending: str) -> tuple[int, bool]:
+        container = CONTAINERS[ending]
+        with pyav().open(io.BytesIO(), "w", format=container) as target:
+            lost = sum(not _holds_subtitles(target, stream) for stream in source.streams.subtitles)
+        return lost * with_subtitles, bool(_to_convert(source, container))
+
     with opened_clip(path) as source:
-        holds = {ending: not _to_convert(source, name) for ending, name in CONTAINERS.items()}
-    return sorted(CONTAINERS, key=lambda ending: not holds[ending])
+        return sorted(CONTAINERS, key=losses)
 
 
 def plan_target(clip: Clip, output: Path, quality: int) -> Target:
@@ -202,12 +213,16 @@ def _to_copy(source: Any, target: Any) -> list[Any]:
             told = "a stream of sound in a codec that is not known here is left out"
             remark(f"{source.name}: {told}", told)
     for stream in source.streams.subtitles:
-        if stream.codec_context and stream.codec_context.name in target.supported_codecs:
+        if _holds_subtitles(target, stream):
             streams.append(stream)
         else:
             told = f"its subtitles are left out, for {target.format.name} cannot hold them"
             remark(f"{source.name}: {told}", told)
     return streams
+
+
+def _holds_subtitles(target: Any, stream: Any) -> bool:
+    return bool(stream.codec_context) and stream.codec_context.name in target.supported_codecs
 
 
 def _add_copy(target: Any, stream: Any, plan: Target) -> Any:

@@ -87,6 +87,25 @@ def earlier(source: Path, path: Path, shift: Fraction) -> Path:
     return path
 
 
+def with_subtitles(source: Path, path: Path) -> Path:
+    """The same clip with subtitles, SRT, of half a second."""
+    import av
+
+    text = path.with_suffix(".srt")
+    text.write_text("1\n00:00:00,000 --> 00:00:00,500\nGood evening\n\n")
+    with av.open(str(source)) as clip, av.open(str(text)) as titles, av.open(str(path), "w") as target:
+        for container in (clip, titles):
+            for stream in container.streams:
+                target.add_stream_from_template(stream)
+        for first, container in ((0, clip), (len(clip.streams), titles)):
+            for packet in container.demux():
+                if packet.dts is not None:
+                    packet.stream = target.streams[first + packet.stream_index]
+                    target.mux(packet)
+    text.unlink()
+    return path
+
+
 def damage(path: Path, number: int, *, most: int = 10**9) -> None:
     """Overwrite a video packet of a clip by zeros, or its first `most` bytes."""
     import av
