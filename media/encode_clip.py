@@ -94,6 +94,7 @@ def plan_target(clip: Clip, output: Path, quality: int) -> Target:
     except (av.error.FFmpegError, OverflowError) as error:
         raise ClipError(f"{clip.path} cannot be encoded ({size}, {clip.rate} frames/s: {error})") from error
     with opened_clip(clip.path) as source:
+        _remark_on_pictures(source, clip.path)
         target = Target(output)
         target = replace(target, converted=_to_convert(source, target.container))
         for index in target.converted:
@@ -112,6 +113,18 @@ def plan_target(clip: Clip, output: Path, quality: int) -> Target:
                 remark(f"{clip.path}: {told}", told)
             return target
     raise ClipError(f"{clip.path} cannot be written as {output.suffix} ({reason}): try another ending")
+
+
+def _remark_on_pictures(source: Any, path: Path) -> None:
+    """Tell of what can be seen and is not written."""
+    pixel_format = video_stream(source, path).codec_context.format
+    has_alpha = pixel_format and any(component.is_alpha for component in pixel_format.components)
+    cover = pyav().stream.Disposition.attached_pic
+    has_cover = any(stream.disposition & cover for stream in source.streams.video)
+    for is_there, what in ((has_alpha, "transparency"), (has_cover, "cover picture")):
+        if is_there:
+            told = f"its {what} is left out"
+            remark(f"{path}: {told}", told)
 
 
 def join_parts(target: Target, clip: Clip, parts: Sequence[Path], comment: str) -> None:

@@ -333,3 +333,25 @@ def test_the_name_and_language_of_the_video(recoded, tmp_path, ending):
     assert found["language"] == "eng"
     assert "BPS" not in found
     assert found.get("title") == "Camera A" or ending != ".mkv"
+
+
+def test_transparency_is_told_of(recoded, tmp_path, caplog):
+    path = write_clip(tmp_path / "clip.mov", pictures(3), codec="prores_ks", pix_fmt="yuva444p10le")
+    recoded(path)
+    assert caplog.messages == [f"{path}: its transparency is left out"]
+
+
+def test_a_cover_picture_is_told_of(recoded, tmp_path, caplog):
+    movie = write_clip(tmp_path / "movie.mp4", pictures(3))
+    photo = write_clip(tmp_path / "cover.avi", pictures(1), codec="mjpeg", pix_fmt="yuvj420p")
+    path = tmp_path / "clip.mp4"
+    with av.open(str(movie)) as clip, av.open(str(photo)) as cover, av.open(str(path), "w") as target:
+        copies = [target.add_stream_from_template(part.streams.video[0]) for part in (clip, cover)]
+        copies[1].disposition = av.stream.Disposition.attached_pic
+        for copy, part in zip(copies, (clip, cover), strict=True):
+            for packet in part.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = copy
+                    target.mux(packet)
+    recoded(path)
+    assert caplog.messages == [f"{path}: its cover picture is left out"]
