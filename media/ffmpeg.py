@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -150,7 +151,9 @@ def _decoded(path: Path, max_pixels: int, *, deinterlace: bool) -> Iterator[Any]
         stream.thread_type = "AUTO"
         # A safety net for a size that changes within the clip; doubled, since the library counts padding too.
         stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
-        frames = (_checked(frame, path) for frame in _frames(stream))
+        frames: Iterator[Any] = (_checked(frame, path) for frame in _frames(stream))
+        if container.format.name.startswith("matroska"):
+            frames = itertools.dropwhile(_is_before_0, frames)
         yield from _deinterlaced(frames, stream) if deinterlace else frames
 
 
@@ -176,6 +179,11 @@ def _frames_of(packet: Any) -> list[Any]:
         if not is_used():
             raise
         return [None]
+
+
+def _is_before_0(frame: Any) -> bool:
+    """Whether a frame at the start of a Matroska, of which such times are lost, is not to be shown."""
+    return frame is not None and frame.pts is None and frame.dts is None
 
 
 def _checked(frame: Any, path: Path) -> Any:

@@ -72,11 +72,11 @@ def write_clip(
     return path
 
 
-def earlier(source: Path, path: Path, shift: Fraction) -> Path:
+def earlier(source: Path, path: Path, shift: Fraction, *, options: dict[str, str] | None = None) -> Path:
     """The same packets at earlier times; what comes before 0 is left out by an edit list, as trims are."""
     import av
 
-    with av.open(str(source)) as clip, av.open(str(path), "w") as target:
+    with av.open(str(source)) as clip, av.open(str(path), "w", options=options or {}) as target:
         copies = {stream.index: target.add_stream_from_template(stream) for stream in clip.streams}
         for packet in clip.demux():
             if packet.dts is not None:

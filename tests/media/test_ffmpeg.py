@@ -3,7 +3,7 @@
 from fractions import Fraction
 
 import pytest
-from clips import damage, pictures, write_clip
+from clips import damage, earlier, pictures, stamps, write_clip
 
 from media.clip import open_clip
 from media.ffmpeg import DamagedClip, PartlyDamagedClip
@@ -34,3 +34,10 @@ def test_a_clip_without_an_intact_frame(tmp_path):
     damage(path, 0)
     with using_damaged(True), pytest.raises(DamagedClip, match="none of its frames can be decoded"):
         open_clip(path, max_pixels=10**6)
+
+
+def test_frames_before_0_are_left_out(tmp_path):
+    """They come without times: a Matroska cannot tell when they are to be shown."""
+    whole = write_clip(tmp_path / "whole.mp4", pictures(20))
+    path = earlier(whole, tmp_path / "clip.mkv", Fraction(1, 5), options={"avoid_negative_ts": "disabled"})
+    assert stamps(path) == [Fraction(i, 25) for i in range(15)]
