@@ -82,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Returns:
         0; 1 if some photos or clips of a folder could not be colored; 2 for errors that the user can fix,
-        printed as one line to stderr; 130 for Ctrl-C.
+        printed as one line to stderr; 130 for Ctrl-C or SIGTERM.
     """
     try:
         _set_up_output()
@@ -91,10 +91,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         from core import distributed
         from core.device import find_device
-        from core.interrupts import repeated_interrupts
+        from core.interrupts import repeated_interrupts, terminations_as_interrupts
 
         module = _MODULES.get(config.mode, config.mode)
         with (
+            terminations_as_interrupts(),
             repeated_interrupts(),
             logging_redirect_tqdm(),
             distributed.session(find_device(config.device)),

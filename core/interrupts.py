@@ -1,4 +1,4 @@
-"""Ctrl-C: not in the middle of what must be whole, and never lost."""
+"""Ctrl-C and SIGTERM: not in the middle of what must be whole, and never lost."""
 
 from __future__ import annotations
 
@@ -15,17 +15,36 @@ _AGAIN = 0.1
 
 
 @contextlib.contextmanager
+def terminations_as_interrupts() -> Iterator[None]:
+    """Within the block SIGTERM, with which Docker, systemd and batch systems end a process, acts as Ctrl-C.
+
+    In another thread than the main one, or where another handler of it is set, the block changes nothing.
+    """
+    is_usual = signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    if not is_usual or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
+@contextlib.contextmanager
 def held_interrupts() -> Iterator[threading.Event]:
-    """Let Ctrl-C only set the event, and raise KeyboardInterrupt after the block; a second raises at once.
+    """Let Ctrl-C, or SIGTERM as it, only set the event, and raise KeyboardInterrupt after the block.
+
+    A second one raises at once.
 
     For work that would be lost, and for libraries in C++ that turn any exception of a callback into one of
     their own, as matplotlib does while it draws.
 
     Yields:
-        The event, so that the block may end early. In another thread than the main one, or where another
-        handler of SIGINT is set, it is never set and the block changes nothing.
+        The event, so that the block may end early. In another thread than the main one, or of a signal with
+        another handler, it is never set and the block changes nothing.
     Raises:
-        KeyboardInterrupt: Ctrl-C came.
+        KeyboardInterrupt: the signal came.
     """
     asked = threading.Event()
 
@@ -34,15 +53,16 @@ def held_interrupts() -> Iterator[threading.Event]:
             raise KeyboardInterrupt
         asked.set()
 
-    is_usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    if not is_usual or threading.current_thread() is not threading.main_thread():
-        yield asked
-        return
-    signal.signal(signal.SIGINT, ask)
+    is_main = threading.current_thread() is threading.main_thread()
+    signals = [signal.SIGINT, signal.SIGTERM] if is_main else []
+    held = [number for number in signals if signal.getsignal(number) is signal.default_int_handler]
+    for number in held:
+        signal.signal(number, ask)
     try:
         yield asked
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        for number in held:
+            signal.signal(number, signal.default_int_handler)
     if asked.is_set():
         raise KeyboardInterrupt
 

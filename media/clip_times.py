@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -16,6 +17,8 @@ _TRUNCATED_S = 1.0
 _TRUNCATED_SHARE = 0.02
 # Decoding time stamps never decrease in a correct file. A decrease up to this is tolerated as sloppiness.
 _FALLS_S = 0.25
+# What becomes of corrupt packets, by the kind of their stream.
+_DAMAGED = {"video": "video: frames may look wrong or be missing", "audio": "sound, left out"}
 # Formats of broadcasts: their time stamps do not begin at 0 but at the time of the broadcast's clock.
 _CLOCKS = ("mpegts", "mpeg")
 # A higher frame rate in a container is really the rate of its clock.
@@ -75,11 +78,12 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
     Raises:
         ClipError: the clip is cut short and `media.use_damaged` is off, or its time stamps start over.
     """
-    times, latest = ClipTimes(), dict[int, Fraction]()
+    times, latest, damaged = ClipTimes(), dict[int, Fraction](), Counter[str]()
     for packet in container.demux():
         if packet.is_corrupt and not is_used():
             raise ClipError(f"{path} is cut short or damaged: get an intact copy, {OR_USE}")
         if not packet.size or packet.is_corrupt:
+            damaged[packet.stream.type] += packet.is_corrupt
             continue
         if packet.dts is not None and packet.stream.type in ("video", "audio"):
             time = packet.dts * packet.time_base
@@ -88,6 +92,7 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
                 raise ClipError(f"the times of {path} begin again after {at:.2f} s: split it there")
             latest[packet.stream_index] = time
         times.add(packet, is_video=packet.stream_index == stream.index)
+    _remark_on(damaged, path)
     if _is_cut_short(container, stream, times.num_packets, float(times.end)):
         if not is_used():
             raise ClipError(
@@ -98,6 +103,15 @@ def read_times(container: Any, stream: Any, path: Path) -> ClipTimes:
     if times.start is None or container.format.name not in _CLOCKS:
         times.start = Fraction(0)
     return times
+
+
+def _remark_on(damaged: Counter[str], path: Path) -> None:
+    """Tell how many packets of each kind of stream are corrupt."""
+    for kind, fate in _DAMAGED.items():
+        if num := damaged[kind]:
+            packets = "1 packet" if num == 1 else f"{num} packets"
+            told = f"is damaged in {packets} of its {fate}"
+            remark(f"{path} {told}", told)
 
 
 def _is_cut_short(container: Any, stream: Any, num_packets: int, end_s: float) -> bool:

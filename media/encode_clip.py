@@ -57,15 +57,26 @@ def check_container(path: Path) -> None:
         raise UserError(f"cannot write {path}: the ending of a clip must be one of {', '.join(CONTAINERS)}")
 
 
-def endings_for(path: Path) -> list[str]:
-    """Endings of `CONTAINERS`; first those whose containers take the audio of a clip without conversion.
+def endings_for(path: Path, *, with_subtitles: bool = True) -> list[str]:
+    """Endings of `CONTAINERS`; first those whose containers hold most of a clip.
 
+    They lose none of its subtitles, and take its audio without conversion.
+
+    Args:
+        path: of the clip.
+        with_subtitles: whether subtitles matter.
     Raises:
         ClipError: the clip cannot be opened.
     """
+
+    def losses(ending: str) -> tuple[int, bool]:
+        container = CONTAINERS[ending]
+        with pyav().open(io.BytesIO(), "w", format=container) as target:
+            lost = sum(not _holds_subtitles(target, stream) for stream in source.streams.subtitles)
+        return lost * with_subtitles, bool(_to_convert(source, container))
+
     with opened_clip(path) as source:
-        holds = {ending: not _to_convert(source, name) for ending, name in CONTAINERS.items()}
-    return sorted(CONTAINERS, key=lambda ending: not holds[ending])
+        return sorted(CONTAINERS, key=losses)
 
 
 def plan_target(clip: Clip, output: Path, quality: int) -> Target:
@@ -83,6 +94,7 @@ def plan_target(clip: Clip, output: Path, quality: int) -> Target:
     except (av.error.FFmpegError, OverflowError) as error:
         raise ClipError(f"{clip.path} cannot be encoded ({size}, {clip.rate} frames/s: {error})") from error
     with opened_clip(clip.path) as source:
+        _remark_on_pictures(source, clip.path)
         target = Target(output)
         target = replace(target, converted=_to_convert(source, target.container))
         for index in target.converted:
@@ -101,6 +113,18 @@ def plan_target(clip: Clip, output: Path, quality: int) -> Target:
                 remark(f"{clip.path}: {told}", told)
             return target
     raise ClipError(f"{clip.path} cannot be written as {output.suffix} ({reason}): try another ending")
+
+
+def _remark_on_pictures(source: Any, path: Path) -> None:
+    """Tell of what can be seen and is not written."""
+    pixel_format = video_stream(source, path).codec_context.format
+    has_alpha = pixel_format and any(component.is_alpha for component in pixel_format.components)
+    cover = pyav().stream.Disposition.attached_pic
+    has_cover = any(stream.disposition & cover for stream in source.streams.video)
+    for is_there, what in ((has_alpha, "transparency"), (has_cover, "cover picture")):
+        if is_there:
+            told = f"its {what} is left out"
+            remark(f"{path}: {told}", told)
 
 
 def join_parts(target: Target, clip: Clip, parts: Sequence[Path], comment: str) -> None:
@@ -202,12 +226,16 @@ def _to_copy(source: Any, target: Any) -> list[Any]:
             told = "a stream of sound in a codec that is not known here is left out"
             remark(f"{source.name}: {told}", told)
     for stream in source.streams.subtitles:
-        if stream.codec_context and stream.codec_context.name in target.supported_codecs:
+        if _holds_subtitles(target, stream):
             streams.append(stream)
         else:
             told = f"its subtitles are left out, for {target.format.name} cannot hold them"
             remark(f"{source.name}: {told}", told)
     return streams
+
+
+def _holds_subtitles(target: Any, stream: Any) -> bool:
+    return bool(stream.codec_context) and stream.codec_context.name in target.supported_codecs
 
 
 def _add_copy(target: Any, stream: Any, plan: Target) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,7 +36,7 @@ class DamagedClip(ClipError):
 
 
 class PartlyDamagedClip(ClipError):
-    """A clip whose first frames can be decoded, so that `--damaged=use` goes on with them."""
+    """A clip of which `--damaged=use` may make something, so that it goes on with finished frames."""
 
 
 def pyav() -> ModuleType:
@@ -109,6 +110,9 @@ def video_stream(container: Any, path: Path) -> Any:
 def decoded(path: Path, max_pixels: int, *, deinterlace: bool = False) -> Iterator[Any]:
     """Decode a clip: PyAV's frames, in display order.
 
+    With `media.use_damaged` those that the decoder makes of damaged data are among them, and those of which
+    it makes nothing are left out.
+
     Args:
         path: of the clip.
         max_pixels: upper limit of the pixels of a frame.
@@ -116,40 +120,79 @@ def decoded(path: Path, max_pixels: int, *, deinterlace: bool = False) -> Iterat
     Raises:
         ClipError: it cannot be read.
         DamagedClip: its data are damaged, and no frame could be decoded.
-        PartlyDamagedClip: its data are damaged after some frames, and `media.use_damaged` is off.
+        PartlyDamagedClip: its data are damaged, and `media.use_damaged` is off.
     """
-    num = 0
+    num = num_damaged = 0
     try:
         for frame in _decoded(path, max_pixels, deinterlace=deinterlace):
-            yield frame
-            num += 1
+            num_damaged += frame is None or frame.is_corrupt
+            if frame is not None:
+                yield frame
+                num += 1
     except DamagedClip as error:
-        if not num:
-            raise
         if not is_used():
             raise PartlyDamagedClip(f"{error}, {OR_USE}") from error
+        if not num:
+            raise
         told = f"is damaged after {num} frames, which are colored"
+        remark(f"{path} {told}", told)
+    if num_damaged and not num:
+        raise DamagedClip(f"{path} is damaged, and none of its frames can be decoded: get an intact copy")
+    if num_damaged:
+        places = "1 place" if num_damaged == 1 else f"{num_damaged} places"
+        told = f"is damaged at {places}; the {num} frames that can be decoded are colored"
         remark(f"{path} {told}", told)
 
 
 def _decoded(path: Path, max_pixels: int, *, deinterlace: bool) -> Iterator[Any]:
+    """The frames; None stands for one of which the decoder makes nothing."""
     with opened_clip(path) as container, clip_errors(path):
         stream = video_stream(container, path)
         stream.thread_type = "AUTO"
         # A safety net for a size that changes within the clip; doubled, since the library counts padding too.
         stream.codec_context.options = {"max_pixels": str(2 * max_pixels + 2**20)}
-        frames = _in_time if container.format.name == "avi" else container.decode
-        whole = (_whole(frame, path) for frame in frames(stream))
-        yield from _deinterlaced(whole, stream) if deinterlace else whole
+        frames: Iterator[Any] = (_checked(frame, path) for frame in _frames(stream))
+        if container.format.name.startswith("matroska"):
+            frames = itertools.dropwhile(_is_before_0, frames)
+        yield from _deinterlaced(frames, stream) if deinterlace else frames
 
 
-def _whole(frame: Any, path: Path) -> Any:
+def _frames(stream: Any) -> Iterator[Any]:
+    """Decode a stream; frames of an AVI get, in display order, the times of its packets in file order."""
+    is_avi = stream.container.format.name == "avi"
+    times: deque[int | None] = deque()
+    for packet in stream.container.demux(stream):
+        if packet.size:
+            times.append(packet.dts)
+        for frame in _frames_of(packet):
+            time = times.popleft() if times else None
+            if is_avi and frame is not None:
+                frame.pts = time
+            yield frame
+
+
+def _frames_of(packet: Any) -> list[Any]:
+    """The frames that a packet completes; [None] if it is damaged and `media.use_damaged` is on."""
+    try:
+        return list(packet.decode())
+    except pyav().error.InvalidDataError:
+        if not is_used():
+            raise
+        return [None]
+
+
+def _is_before_0(frame: Any) -> bool:
+    """Whether a frame at the start of a Matroska, of which such times are lost, is not to be shown."""
+    return frame is not None and frame.pts is None and frame.dts is None
+
+
+def _checked(frame: Any, path: Path) -> Any:
     """The same frame.
 
     Raises:
-        DamagedClip: the frame is corrupt.
+        DamagedClip: the frame is corrupt, and `media.use_damaged` is off.
     """
-    if frame.is_corrupt:
+    if frame is not None and frame.is_corrupt and not is_used():
         raise DamagedClip(f"{path} is damaged at {frame.time or 0:.2f} s: get an intact copy")
     return frame
 
@@ -170,21 +213,13 @@ def _deinterlaced(frames: Iterator[Any], stream: Any) -> Iterator[Any]:
                 yield frame
 
     for frame in frames:
+        if frame is None:
+            yield None
+            continue
         graph.vpush(frame)
         yield from ready()
     graph.vpush(None)
     yield from ready()
-
-
-def _in_time(stream: Any) -> Iterator[Any]:
-    """Decode an AVI, giving its frames in display order the times of its packets in file order."""
-    times: deque[int | None] = deque()
-    for packet in stream.container.demux(stream):
-        if packet.size:
-            times.append(packet.dts)
-        for frame in packet.decode():
-            frame.pts = times.popleft() if times else None
-            yield frame
 
 
 def exact_scaling() -> int:

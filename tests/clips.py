@@ -72,11 +72,11 @@ def write_clip(
     return path
 
 
-def earlier(source: Path, path: Path, shift: Fraction) -> Path:
+def earlier(source: Path, path: Path, shift: Fraction, *, options: dict[str, str] | None = None) -> Path:
     """The same packets at earlier times; what comes before 0 is left out by an edit list, as trims are."""
     import av
 
-    with av.open(str(source)) as clip, av.open(str(path), "w") as target:
+    with av.open(str(source)) as clip, av.open(str(path), "w", options=options or {}) as target:
         copies = {stream.index: target.add_stream_from_template(stream) for stream in clip.streams}
         for packet in clip.demux():
             if packet.dts is not None:
@@ -85,6 +85,37 @@ def earlier(source: Path, path: Path, shift: Fraction) -> Path:
                 packet.stream = copies[packet.stream_index]
                 target.mux(packet)
     return path
+
+
+def with_subtitles(source: Path, path: Path) -> Path:
+    """The same clip with subtitles, SRT, of half a second."""
+    import av
+
+    text = path.with_suffix(".srt")
+    text.write_text("1\n00:00:00,000 --> 00:00:00,500\nGood evening\n\n")
+    with av.open(str(source)) as clip, av.open(str(text)) as titles, av.open(str(path), "w") as target:
+        for container in (clip, titles):
+            for stream in container.streams:
+                target.add_stream_from_template(stream)
+        for first, container in ((0, clip), (len(clip.streams), titles)):
+            for packet in container.demux():
+                if packet.dts is not None:
+                    packet.stream = target.streams[first + packet.stream_index]
+                    target.mux(packet)
+    text.unlink()
+    return path
+
+
+def damage(path: Path, number: int, *, most: int = 10**9) -> None:
+    """Overwrite a video packet of a clip by zeros, or its first `most` bytes."""
+    import av
+
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux(video=0) if packet.size][number]
+    size = min(packet.size, most)
+    data = bytearray(path.read_bytes())
+    data[packet.pos : packet.pos + size] = bytes(size)
+    path.write_bytes(data)
 
 
 def packets(path: Path, kind: str) -> list[list[tuple[Fraction, bytes]]]:

@@ -55,13 +55,14 @@ def color_clip(
     temporal: str,
     every: int,
     quality: int,
+    overwrite: bool = False,
     watch: Watch | None = None,
 ) -> None:
     """Color a clip; the output file is only there once it is whole.
 
     Finished parts go to a hidden folder beside it. When the same clip is colored again with the same
-    settings, the work goes on after the last part and gives the same colours. Ctrl-C finishes the current
-    frame and keeps it and all frames before it.
+    settings, the work goes on after the last part and gives the same colours. Ctrl-C or SIGTERM
+    finishes the current frame and keeps it and all frames before it.
 
     Args:
         colorizer: predicts the colours.
@@ -70,9 +71,11 @@ def color_clip(
         temporal: 'steady' averages the colours along the motion; 'off' takes each frame by itself.
         every: the model is shown every n-th frame; more than 1 only with 'steady'.
         quality: 1 to 100.
+        overwrite: delete finished parts of other settings.
         watch: callbacks for the progress; None: a progress bar is drawn.
     Raises:
-        UserError: the clip is damaged, or the place cannot be written.
+        UserError: the clip is damaged, the place cannot be written, or it holds finished parts of other
+            settings and `overwrite` is off.
     """
     target = plan_target(clip, output, quality)
     if clip.field_order:
@@ -86,7 +89,7 @@ def color_clip(
     job |= {"precision": str(colorizer.fast_precision), "invert": clip.invert}
     job |= {"own": [[frames.start, frames.stop] for frames in clip.own]}
     job |= {"mask": None if clip.mask is None else hashlib.sha256(clip.mask.tobytes()).hexdigest()}
-    with contextlib.closing(ClipParts(output, job)) as parts:
+    with contextlib.closing(ClipParts(output, job, overwrite=overwrite)) as parts:
         _finish(colorizer, clip, target, parts, temporal=temporal, every=every, quality=quality, watch=watch)
 
 

@@ -19,8 +19,8 @@ def color_clips(color: Color, paths: Sequence[Path], job: FolderJob) -> list[Res
     """Color the clips of a folder.
 
     They keep their names; if clips of that ending are not written, the ending of a container that can hold
-    the audio is added. A clip that cannot be read or written is reported in one line; one that is there
-    already is skipped.
+    the subtitles and the audio is added. A clip that cannot be read or written is reported in one line; one
+    that is there already is skipped.
 
     Args:
         color: colors one clip.

@@ -41,12 +41,14 @@ def with_own_colors(clip: Clip, keep_color: str, watch: Callable[[], object] | N
     """
     if keep_color == "no":
         return clip
+    seconds: list[float] = []
     with one_thread():
-        shots = list(_shots(clip, tone_too=keep_color == "yes", watch=watch))
+        shots = list(_shots(clip, seconds, tone_too=keep_color == "yes", watch=watch))
     own = tuple(frames for frames, is_colored in shots if is_colored)
     if not own or keep_color == "yes":
         return replace(clip, own=own)
-    times = ", ".join(f"{float(f.start / clip.rate):.1f}-{float(f.stop / clip.rate):.1f} s" for f in own)
+    seconds.append(seconds[-1] + float(clip.last_duration * clip.time_base or 1 / clip.rate))
+    times = ", ".join(f"{seconds[f.start]:.1f}-{seconds[f.stop]:.1f} s" for f in own)
     told = f"has colours of its own in {len(own)} of {len(shots)} shots, which stay"
     remark(f"{clip.path} {told} ({times}); --keep_color=no colors them", told)
     return replace(clip, own=own)
@@ -73,12 +75,19 @@ def _watched(watch: Callable[[], object] | None, clip: Clip) -> Iterator[Callabl
         yield bar.update
 
 
-def _shots(clip: Clip, *, tone_too: bool, watch: Callable[[], object] | None) -> Iterator[tuple[range, bool]]:
-    """The frames of each shot, and whether most of the tested ones are in colour."""
+def _shots(
+    clip: Clip, seconds: list[float], *, tone_too: bool, watch: Callable[[], object] | None
+) -> Iterator[tuple[range, bool]]:
+    """The frames of each shot, and whether most of the tested ones are in colour.
+
+    The time of each frame is added to `seconds`.
+    """
     start, votes, before = 0, [], None
     number = -1
     with _watched(watch, clip) as seen:
         for number, picture in enumerate(decoded(clip.path, clip.max_pixels)):
+            is_timed = picture.time is not None
+            seconds.append(picture.time - float(clip.start) if is_timed else number / float(clip.rate))
             lab = small_lab(_small(picture))
             L = torch.from_numpy(lab[None, :1])
             if before is not None and is_cut(L, before):

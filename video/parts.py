@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -21,6 +22,9 @@ JOB, STATE = "job.json", "state.safetensors"
 WORK_FOLDER = ".colorizer-*.work"
 """Pattern of the names of work folders."""
 
+_NAMED = ("by", "temporal", "every", "quality", "deinterlace", "invert")
+"""Entries of a job that say something to a reader."""
+
 
 class ClipParts:
     """The parts of one job: a clip together with all settings that its colours depend on.
@@ -31,23 +35,25 @@ class ClipParts:
         state: of `SteadyChroma` after the last part.
     """
 
-    def __init__(self, output: Path, job: Mapping[str, Any]) -> None:
-        """Take over the parts that an earlier run of the same job left; those of another job are deleted.
+    def __init__(self, output: Path, job: Mapping[str, Any], *, overwrite: bool) -> None:
+        """Take over the parts that an earlier run of the same job left.
 
         The folder is locked against other processes until `close`.
 
         Args:
             output: the file to write when the clip is whole.
             job: JSON values; they identify the job, and must differ if the frames would.
+            overwrite: delete the parts of another job.
         Raises:
-            UserError: the place cannot be written, or another process works on it.
+            UserError: the place cannot be written, another process works on it, or it holds finished parts of
+                another job and `overwrite` is off.
         """
         self.folder = work_folder(output)
         self.ends: list[int] = []
         self.state: dict[str, Tensor] = {}
         self._lock = _lock(self.folder, output)
         try:
-            self._take_over({"target": output.name, **job})
+            self._take_over(output, {"target": output.name, **job}, overwrite=overwrite)
         except BaseException:
             self.close()  # or this process could not try again
             raise
@@ -89,11 +95,14 @@ class ClipParts:
         unlock(self._lock)
         self._lock = None
 
-    def _take_over(self, job: Mapping[str, Any]) -> None:
-        try:
-            if read_json(self.folder / JOB) == job:
-                self._load()
-        except (UserError, KeyError, ValueError):  # damaged, or nothing there
+    def _take_over(self, output: Path, job: Mapping[str, Any], *, overwrite: bool) -> None:
+        earlier = {}
+        with contextlib.suppress(UserError, KeyError, TypeError, ValueError):  # damaged, or nothing there
+            earlier = dict(read_json(self.folder / JOB))
+            self._load()
+        if earlier != job:
+            if self.ends and not overwrite and _can_be_gone_on_with(earlier, job):
+                raise UserError(_what_would_be_lost(output, self.num_frames, earlier, job))
             self.ends, self.state = [], {}
         if not self.ends:
             self._clear()
@@ -106,13 +115,34 @@ class ClipParts:
             path.unlink(missing_ok=True)
 
     def _load(self) -> None:
-        self.state, metadata = read_state_and_metadata(self.folder / STATE)
-        self.ends = list(map(int, json.loads(metadata["ends"])))
-        if not all(path.is_file() for path in self.files):
+        state, metadata = read_state_and_metadata(self.folder / STATE)
+        ends = list(map(int, json.loads(metadata["ends"])))
+        if not all(self._part(start).is_file() for start in [0, *ends][:-1]):
             raise ValueError("a part is missing")
+        self.ends, self.state = ends, state
 
     def _part(self, start: int) -> Path:
         return self.folder / f"{start:09}.nut"
+
+
+def _can_be_gone_on_with(earlier: Mapping[str, Any], job: Mapping[str, Any]) -> bool:
+    """Whether some command can take over the parts of an earlier job: not if its clip was changed since."""
+    is_same_path = earlier.get("clip") == job.get("clip")
+    return not is_same_path or all(earlier.get(name) == job.get(name) for name in ("bytes", "changed"))
+
+
+def _what_would_be_lost(
+    output: Path, num_frames: int, earlier: Mapping[str, Any], job: Mapping[str, Any]
+) -> str:
+    if earlier.get("clip") != job.get("clip"):
+        what = f"another clip ({earlier.get('clip')})"
+    else:
+        named = [f"{name} {earlier.get(name)}" for name in _NAMED if earlier.get(name) != job.get(name)]
+        what = f"other settings ({', '.join(named)})" if named else "other settings"
+    return (
+        f"{num_frames} finished frames of {output}, of {what}, would be lost: the same command as then goes "
+        "on with them, --overwrite begins anew"
+    )
 
 
 def _lock(folder: Path, output: Path) -> int | None:

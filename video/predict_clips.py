@@ -76,7 +76,7 @@ def _color(config: Config, colorizer: Colorizer, blend: Blend | None, clip: Clip
     clip = with_mask(clip, config.mask) if config.mask else with_own_colors(clip, config.keep_color)
     if blend:
         colorizer = blend.for_clip(colorizer, clip.upright_size)
-    settings = {name: getattr(config, name) for name in ("temporal", "every", "quality")}
+    settings = {name: getattr(config, name) for name in ("temporal", "every", "quality", "overwrite")}
     color_clip(colorizer, clip, target, **settings)
 
 

@@ -102,7 +102,8 @@ class Cinema:
 
         def color() -> list[str]:
             config = self._studio.config
-            output = upload.full(endings_for(clip.path)[0])
+            # Not .mkv for the sake of subtitles: not every browser plays that.
+            output = upload.full(endings_for(clip.path, with_subtitles=False)[0])
             output.parent.mkdir(exist_ok=True)
             watch = Watch(
                 lambda num: self._check(upload, queued, num),
@@ -118,6 +119,7 @@ class Cinema:
                     temporal=config.temporal,
                     every=config.every,
                     quality=config.quality,
+                    overwrite=True,  # who changes the wish means it
                     watch=watch,
                 )
             return list(remarks.short)

@@ -9,7 +9,7 @@ import weakref
 import pytest
 
 import main
-from core.interrupts import held_interrupts, repeated_interrupts
+from core.interrupts import held_interrupts, repeated_interrupts, terminations_as_interrupts
 
 
 @pytest.fixture(autouse=True)
@@ -120,3 +120,18 @@ def test_held_within_held():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == ["inner"]
+
+
+def test_a_termination_is_held_too():
+    done = []
+
+    def work():
+        with terminations_as_interrupts(), held_interrupts() as asked:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(0.01)
+            done.append(asked.is_set())
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert done == [True]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

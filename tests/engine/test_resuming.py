@@ -122,7 +122,8 @@ def test_killed_between_two_files(cli, photos, tmp_path, whole_run, dies_at, die
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGINT to a child here")
-def test_ctrl_c(photos, tmp_path):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal(photos, tmp_path, number):
     command = [
         sys.executable,
         str(MAIN),
@@ -139,7 +140,7 @@ def test_ctrl_c(photos, tmp_path):
     deadline = time.monotonic() + 120
     while not (tmp_path / "run" / HISTORY).exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-    child.send_signal(signal.SIGINT)
+    child.send_signal(number)
     _, err = child.communicate(timeout=60)
     assert child.returncode == 130
     assert "Traceback" not in err

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from clips import earlier, packets, pictures, stamps, write_clip
+from clips import earlier, packets, pictures, stamps, with_subtitles, write_clip
 
 from media.clip import open_clip
 from media.encode_clip import endings_for, join_parts, plan_target
@@ -131,6 +131,19 @@ def test_sound_that_a_container_cannot_hold_becomes_aac(recoded, tmp_path, caplo
     output = recoded(path, ".mp4")
     assert "its sound (tta) becomes AAC, for .mp4 cannot hold it" in caplog.text
     assert_same_sound(path, output)
+
+
+def test_the_default_ending_is_one_that_takes_the_subtitles(recoded, tmp_path, caplog):
+    plain = write_clip(tmp_path / "plain.mp4", pictures(25), audio=1)
+    path = with_subtitles(plain, tmp_path / "clip.mkv")
+    assert endings_for(plain)[0] == ".mp4"
+    assert endings_for(path)[0] == ".mkv"
+    assert endings_for(path, with_subtitles=False)[0] == ".mp4"
+    output = recoded(path, ".mkv")
+    assert packets(output, "subtitle") == packets(path, "subtitle") != []
+    assert not caplog.records
+    recoded(path, ".mp4")
+    assert "its subtitles are left out, for mp4 cannot hold them" in caplog.text
 
 
 @pytest.mark.parametrize("source", [".avi", ".mkv"])
@@ -320,3 +333,25 @@ def test_the_name_and_language_of_the_video(recoded, tmp_path, ending):
     assert found["language"] == "eng"
     assert "BPS" not in found
     assert found.get("title") == "Camera A" or ending != ".mkv"
+
+
+def test_transparency_is_told_of(recoded, tmp_path, caplog):
+    path = write_clip(tmp_path / "clip.mov", pictures(3), codec="prores_ks", pix_fmt="yuva444p10le")
+    recoded(path)
+    assert caplog.messages == [f"{path}: its transparency is left out"]
+
+
+def test_a_cover_picture_is_told_of(recoded, tmp_path, caplog):
+    movie = write_clip(tmp_path / "movie.mp4", pictures(3))
+    photo = write_clip(tmp_path / "cover.avi", pictures(1), codec="mjpeg", pix_fmt="yuvj420p")
+    path = tmp_path / "clip.mp4"
+    with av.open(str(movie)) as clip, av.open(str(photo)) as cover, av.open(str(path), "w") as target:
+        copies = [target.add_stream_from_template(part.streams.video[0]) for part in (clip, cover)]
+        copies[1].disposition = av.stream.Disposition.attached_pic
+        for copy, part in zip(copies, (clip, cover), strict=True):
+            for packet in part.demux(video=0):
+                if packet.dts is not None:
+                    packet.stream = copy
+                    target.mux(packet)
+    recoded(path)
+    assert caplog.messages == [f"{path}: its cover picture is left out"]

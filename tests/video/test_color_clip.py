@@ -5,11 +5,12 @@ import shutil
 import signal
 import sys
 import time
+from fractions import Fraction
 
 import numpy as np
 import pytest
 import skimage.data
-from clips import SIZE, gray, luma, pictures, stamps, upright, write_clip
+from clips import SIZE, damage, gray, luma, pictures, stamps, upright, write_clip
 from PIL import Image
 from processes import start_forked
 
@@ -184,15 +185,16 @@ def usual_ctrl_c():
 
 
 @pytest.mark.usefixtures("usual_ctrl_c")
-def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch, number):
     path = write_clip(tmp_path / "clip.mp4", pictures(9))
     color_frames = video.color_clip.color_frames
 
     def interrupted(*args, **options):
-        for number, colored in enumerate(color_frames(*args, **options)):
+        for index, colored in enumerate(color_frames(*args, **options)):
             yield colored
-            if number == 3:
-                os.kill(os.getpid(), signal.SIGINT)
+            if index == 3:
+                os.kill(os.getpid(), number)
 
     with monkeypatch.context() as patch:
         patch.setattr(video.color_clip, "color_frames", interrupted)
@@ -204,6 +206,7 @@ def test_ctrl_c_finishes_the_frame_and_loses_none(color, tmp_path, monkeypatch):
     assert "going on after 6 frames" in outcome.out
     assert stamps(output) == stamps(path)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
 @pytest.mark.parametrize("harm", ["state.safetensors", "000000000.nut", "job.json"])
@@ -224,20 +227,11 @@ def test_remains_that_are_damaged(color, tmp_path, monkeypatch, harm):
     assert len(stamps(output)) == 7
 
 
-def damaged_at(path, number):
-    """Overwrite a frame of a clip."""
-    with av.open(str(path)) as container:
-        packet = [packet for packet in container.demux(video=0) if packet.size][number]
-    data = bytearray(path.read_bytes())
-    data[packet.pos : packet.pos + packet.size] = bytes(packet.size)
-    path.write_bytes(data)
-
-
 @pytest.mark.parametrize("temporal", ["steady", "off"])
 def test_damage_found_on_the_way_costs_no_finished_part(color, tmp_path, monkeypatch, temporal):
     monkeypatch.setattr(video.color_clip, "PART_FRAMES", 4)
     path = write_clip(tmp_path / "clip.mp4", pictures(20), codec="mpeg4")
-    damaged_at(path, 14)
+    damage(path, 14)
     flags = [f"--temporal={temporal}"]
     at_once, output = color(path, *flags, "--damaged=use")
     assert at_once.code == 0
@@ -250,8 +244,8 @@ def test_damage_found_on_the_way_costs_no_finished_part(color, tmp_path, monkeyp
     assert not output.exists()
     done, _ = color(path, *flags, "--damaged=use")
     assert "going on after" in done.out
-    assert "is damaged after 14 frames, which are colored" in done.err
-    assert len(stamps(output)) == 14
+    assert "is damaged at 1 place; the 19 frames that can be decoded are colored" in done.err
+    assert stamps(output) == [Fraction(i, 25) for i in range(20) if i != 14]
     assert output.read_bytes() == expected
     assert files(tmp_path) == ["clip.mp4", "out.mp4"]
 
@@ -277,18 +271,41 @@ def test_a_source_that_is_gone_for_a_moment_costs_no_work(color, tmp_path, monke
     assert len(stamps(output)) == 4
 
 
-def test_other_settings_begin_anew(color, tmp_path, monkeypatch):
-    monkeypatch.setattr(video.color_clip, "PART_FRAMES", 5)
+@pytest.fixture
+def stopped(color, tmp_path, monkeypatch):
+    """A clip of which all 8 frames are finished, at a quality of 80, but not joined."""
     path = write_clip(tmp_path / "clip.mp4", pictures(8))
-    _, output = color(path, "--saturation=0.5")
-    expected = output.read_bytes()
-    output.unlink()
     with monkeypatch.context() as patch:
         patch.setattr(video.color_clip, "join_parts", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-        assert color(path)[0].code == 130
-    outcome, _ = color(path, "--saturation=0.5")
+        assert color(path, "--quality=80")[0].code == 130
+    return path
+
+
+def test_other_settings_cost_no_finished_frame(color, stopped, tmp_path):
+    refused, output = color(stopped, "--quality=90")
+    assert refused.code == 2
+    assert refused.error == (
+        f"error: 8 finished frames of {output}, of other settings (quality 80), would be lost: the same "
+        "command as then goes on with them, --overwrite begins anew"
+    )
+    other = shutil.copy(stopped, tmp_path / "other.mp4")
+    assert f"of another clip ({stopped})" in color(other, "--quality=80")[0].error
+    assert "going on after 8 frames" in color(stopped, "--quality=80")[0].out
+
+
+def test_other_settings_begin_anew_if_they_shall(color, stopped):
+    outcome, output = color(stopped, "--saturation=0.5", "--overwrite")
     assert "going on" not in outcome.out
-    assert output.read_bytes() == expected
+    begun_anew = output.read_bytes()
+    assert color(stopped, "--saturation=0.5", "--overwrite")[0].code == 0
+    assert output.read_bytes() == begun_anew
+
+
+def test_finished_frames_of_a_clip_that_was_changed_since_are_of_no_use(color, stopped):
+    os.utime(stopped, (1, 1))
+    outcome, _ = color(stopped, "--quality=80")
+    assert outcome.code == 0
+    assert "going on" not in outcome.out
 
 
 def in_short_parts():

@@ -1,6 +1,7 @@
 """Shots of a clip that are in colour stay so, to the code."""
 
 from dataclasses import replace
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -26,6 +27,14 @@ def test_shots_are_found(clip):
         assert with_own_colors(open_clip(clip, max_pixels=10**6), "auto").own == (range(8, 16),)
     assert str(remarks) == "has colours of its own in 1 of 2 shots, which stay"
     assert with_own_colors(open_clip(clip, max_pixels=10**6), "no").own == ()
+
+
+def test_times_of_shots_are_those_of_their_frames(tmp_path, caplog):
+    frames = gray(pictures(8)) + pictures(8, source=skimage.data.coffee())
+    pts = [*range(0, 8000, 1000), *range(8000, 8800, 100)]
+    path = write_clip(tmp_path / "clip.mp4", frames, pts=pts, time_base=Fraction(1, 1000))
+    with_own_colors(open_clip(path, max_pixels=10**6), "auto")
+    assert "which stay (8.0-8.8 s)" in caplog.text
 
 
 def test_the_search_is_watched_and_ended(clip, capsys):

@@ -15,5 +15,5 @@ def test_a_full_disk_leaves_no_lock(tmp_path, monkeypatch):
     with monkeypatch.context() as patched:
         patched.setattr(video.parts, "write_json", full)
         with pytest.raises(PlaceError, match="no space"):
-            ClipParts(output, {})
-    ClipParts(output, {}).close()
+            ClipParts(output, {}, overwrite=False)
+    ClipParts(output, {}, overwrite=False).close()

@@ -112,6 +112,16 @@ def test_cancelled_and_taken_up(visitor, film):
     assert finished(visitor, clip)["state"] == "done"
 
 
+def test_another_look_begins_anew(visitor, film):
+    clip = send(visitor, film.name, film.read_bytes())[1]["id"]
+    assert visitor.ask(f"clips/{clip}/color", b"", **LOOK)[0] == 202
+    until(lambda: progress(visitor, clip)["preview"])
+    assert visitor.ask(f"clips/{clip}/cancel", b"")[0] == 204
+    finished(visitor, clip)
+    assert visitor.ask(f"clips/{clip}/color", b"", **{**LOOK, "saturation": 0.5})[0] == 202
+    assert finished(visitor, clip)["state"] == "done"
+
+
 def test_one_that_waits_is_cancelled_at_once(visitor, film):
     first, second = (send(visitor, film.name, film.read_bytes())[1]["id"] for _ in range(2))
     for clip in (first, second):
