@@ -8,7 +8,6 @@ alone, not on their order, on what is colored already, or on the number of proce
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from core.distributed import num_cores
 from core.errors import UserError
 from core.figures import progress_bar
 from core.remarks import keeping_remarks
+from inference.borders import fill_boxes
 from inference.chroma import Chroma
 from inference.folder import PIXELS_PER_CORE, PixelBudget
 from inference.model_view import lightness_seen
@@ -77,7 +77,8 @@ class Album:
             return chroma
         size = chroma.ab.shape[-2], chroma.ab.shape[-1]
         difference = pull(_impression(original, chroma), self._remembered(first), size)
-        return dataclasses.replace(chroma, ab=(chroma.ab + difference).half().float())
+        ab = chroma.ab + difference
+        return fill_boxes(original, chroma, [ab[(..., *chroma.cells(box))] for box in chroma.boxes])
 
     def _places(self, paths: Sequence[Path]) -> Iterator[tuple[Path, Tensor]]:
         """The features, as of `places_of`, of each photo that may belong to a series."""

@@ -87,7 +87,7 @@ def with_hints(
 
 def _is_any_beside(drawn: Tensor, places: Sequence[Any]) -> bool:
     """Whether a stroke or a dot lies outside of all places, and does not only reach over their edges."""
-    strokes, num = ndimage.label(drawn[0, 2].numpy())
+    strokes, num = ndimage.label(drawn[0, 2].numpy(), structure=np.ones((3, 3)))
     within = {int(stroke) for place in places for stroke in np.unique(strokes[place])}
     return len(within - {0}) < num
 

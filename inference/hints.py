@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import floor, hypot
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,8 @@ class Point:
     """A disc of one colour.
 
     Attributes:
-        x, y: its centre, pixels of the photo from the top left; 0 is the first pixel.
+        x, y: its centre, pixels of the photo from the top left; 0 is the first pixel. In a part of a photo
+            it may be outside.
         color: '#rrggbb', sRGB.
         radius: in pixels of the photo; 0 is one pixel.
     """
@@ -39,6 +41,12 @@ class Point:
     y: float
     color: str
     radius: float = 0.0
+
+    def reaches(self, box: Box) -> bool:
+        """Return whether the disc has a part in a box."""
+        left, upper, right, lower = box
+        x, y = floor(self.x), floor(self.y)
+        return hypot(x - min(max(x, left), right - 1), y - min(max(y, upper), lower - 1)) <= self.radius
 
 
 @dataclass(frozen=True)
@@ -70,20 +78,24 @@ class Hints:
         down, across = height / self.size[1], width / self.size[0]
         colors = _to_ab([point.color for point in self.points])
         for point, ab in zip(self.points, colors, strict=True):
-            y, x = int((int(point.y) + 0.5) * down), int((int(point.x) + 0.5) * across)
+            y, x = floor((floor(point.y) + 0.5) * down), floor((floor(point.x) + 0.5) * across)
             _draw_disc(drawn[0], ab, (y, x), (point.radius * down, point.radius * across))
         return drawn
 
     def within(self, box: Box) -> Hints:
-        """The hints within a box, for that part as a photo of its own."""
+        """The hints that reach into a box, for that part as a photo of its own."""
         left, upper, right, lower = box
         points = tuple(
-            replace(point, x=point.x - left, y=point.y - upper)
-            for point in self.points
-            if left <= point.x < right and upper <= point.y < lower
+            replace(point, x=point.x - left, y=point.y - upper) for point in self.points if point.reaches(box)
         )
         strokes = None if self.strokes is None else self.strokes[upper:lower, left:right]
         return Hints((right - left, lower - upper), points, strokes)
+
+    def reach(self, box: Box) -> bool:
+        """Return whether any hint reaches into a box."""
+        part = self.within(box)
+        is_drawn = part.strokes is not None and bool((part.strokes[..., 3] >= _OPAQUE).any())
+        return bool(part.points) or is_drawn
 
     def mirrored(self) -> Hints:
         """The hints for the mirror image of the photo."""
@@ -176,11 +188,13 @@ def _to_ab(colors: Sequence[str]) -> Tensor:
 
 
 def _draw_disc(drawn: Tensor, ab: Tensor, center: tuple[int, int], radius: tuple[float, float]) -> None:
-    """Set the pixels of an ellipse, at least its centre, in (3, H, W)."""
+    """Set the pixels of an ellipse, at least its centre, in (3, H, W); what is outside is left out."""
     spans = [
         torch.arange(max(0, c - int(r)), min(side, c + int(r) + 1))
         for c, r, side in zip(center, radius, drawn.shape[1:], strict=True)
     ]
+    if not all(map(len, spans)):
+        return
     dy, dx = ((span - c) / max(r, 1) for span, c, r in zip(spans, center, radius, strict=True))
     is_inside = dy[:, None].square() + dx.square() <= 1
     box = drawn[:, spans[0][0] : spans[0][-1] + 1, spans[1][0] : spans[1][-1] + 1]

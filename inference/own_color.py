@@ -15,6 +15,7 @@ from torch import Tensor
 from config import Config
 from core.errors import UserError
 from data.own_color import colored_part, gray_part, has_color, small_lab
+from inference.hints import read_hints
 from inference.upsample import Stretched
 from media.decode import is_gray
 from media.picture import Box, Picture, check_size, load_picture, to_dtype
@@ -56,15 +57,15 @@ class Own:
 def own_colors(picture: Picture, config: Config, boxes: Sequence[Box] = ()) -> Own | None:
     """Which part of a photo keeps its own colours; None: none.
 
-    A mask takes precedence. If a person gives other colours, such as hints, `auto` keeps none. The gray in
-    place of what is missing from a damaged photo always stays.
+    A mask takes precedence. If a person gives other colours, `auto` keeps none: hints are for the photos of a
+    page into which they reach. The gray in place of what is missing from a damaged photo always stays.
 
     Args:
         picture: a photo, or a page of several.
         config: --mask, --keep_color and the flags that give other colours are used.
         boxes: of the photos of a page.
     Raises:
-        UserError: --mask cannot be read, or does not fit the photo.
+        UserError: --mask or --hints cannot be read, or does not fit the photo.
     """
     own = _asked_for(picture, config, boxes)
     if picture.missing is None:
@@ -79,12 +80,15 @@ def _asked_for(picture: Picture, config: Config, boxes: Sequence[Box]) -> Own | 
         return Own(255 - read_mask(config.mask, picture.size, "--mask", max_pixels=config.max_pixels))
     if config.keep_color == "no":
         return None
-    if config.keep_color == "auto" and (config.hints or config.reference or config.reference_dir):
-        return None
     tone_too = config.keep_color == "yes"
-    if len(boxes) > 1:
-        return _find_own_on_page(picture, boxes, tone_too=tone_too)
-    return find_own(picture, tone_too=tone_too)
+    given = None if tone_too else config.hints
+    if not tone_too and (config.reference or config.reference_dir or (given and len(boxes) < 2)):
+        return None
+    if len(boxes) < 2:
+        return find_own(picture, tone_too=tone_too)
+    hints = read_hints(given, picture.size, max_pixels=config.max_pixels) if given else None
+    others = [box for box in boxes if not (hints and hints.reach(box))]
+    return _find_own_on_page(picture, others, len(boxes), tone_too=tone_too)
 
 
 def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
@@ -107,12 +111,12 @@ def find_own(picture: Picture, *, tone_too: bool = False) -> Own | None:
     return Own((part * 255).round().astype(np.uint8), reason)
 
 
-def _find_own_on_page(picture: Picture, boxes: Sequence[Box], *, tone_too: bool) -> Own | None:
-    """`find_own` for each photo of a page: together with toned paper, a gray photo would look colored."""
+def _find_own_on_page(picture: Picture, boxes: Sequence[Box], num: int, *, tone_too: bool) -> Own | None:
+    """`find_own` for some of the `num` photos of a page: on toned paper a whole page looks colored."""
     found = {box: own for box in boxes if (own := find_own(picture.crop(_inner(box)), tone_too=tone_too))}
     if not found:
         return None
-    if len(found) == len(boxes) and all(own.is_all for own in found.values()):
+    if len(found) == num and all(own.is_all for own in found.values()):
         return Own(np.full((1, 1), 255, np.uint8), "has colours of its own, which stay")
     share = np.zeros(picture.pixels.shape[:2], np.uint8)
     for (left, upper, right, lower), own in found.items():
@@ -120,7 +124,7 @@ def _find_own_on_page(picture: Picture, boxes: Sequence[Box], *, tone_too: bool)
         # its edges are blurred.
         part = Image.fromarray(own.share).resize((right - left, lower - upper), Image.Resampling.BILINEAR)
         share[upper:lower, left:right] = np.asarray(part)
-    return Own(share, f"has colours of its own in {len(found)} of its {len(boxes)} photos, which stay")
+    return Own(share, f"has colours of its own in {len(found)} of its {num} photos, which stay")
 
 
 def _inner(box: Box) -> Box:

@@ -170,12 +170,13 @@ class Painter:
     def _as_written(self, colorizer: Colorizer, original: Picture) -> Chroma:
         """The model's colours of a photo, and its own where it keeps them."""
         chroma = self._predict(colorizer, original)
-        own = own_colors(original, self.config, chroma.boxes)
-        if own is None:
+        own, saturation = own_colors(original, self.config, chroma.boxes), self.config.saturation
+        if own is None or not saturation:
             return chroma
         size = chroma.ab.shape[-1], chroma.ab.shape[-2]
         share = torch.from_numpy(own.at_size(size) / np.float32(255))
-        return replace(chroma, ab=torch.lerp(chroma.ab, lab_seen(original, size)[:, 1:], share))
+        # They are written as they are, and what others take of them is multiplied by the saturation.
+        return replace(chroma, ab=torch.lerp(chroma.ab, lab_seen(original, size)[:, 1:] / saturation, share))
 
     def _color_pages(self, path: Path, pages: Pages) -> Iterator[Picture]:
         """Color the pages lazily, one after the other."""

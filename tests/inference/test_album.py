@@ -44,17 +44,22 @@ def color(cli, folder, tmp_path):
     return run
 
 
-def test_colours_that_the_first_photo_has_are_shared(cli, tmp_path):
+@pytest.mark.parametrize("saturation", [1, 2])
+def test_colours_that_the_first_photo_has_are_shared(cli, tmp_path, saturation):
+    """And no border is colored by them."""
     folder, output = tmp_path / "pair", tmp_path / "colored"
     folder.mkdir()
-    blue = skimage.data.coffee()[:, :560, ::-1].copy()  # as no model would color it
+    blue = np.full((480, 640, 3), 250, np.uint8)
+    blue[40:440, 40:600] = skimage.data.coffee()[:, :560, ::-1]  # as no model would color it
     Image.fromarray(blue).save(folder / "a.png")
     Image.fromarray(blue).convert("L").save(folder / "b.png")
-    assert cli("--mode=predict", f"--image_path={folder}", f"--output_dir={output}", "--album").code == 0
+    flags = ["--album", f"--saturation={saturation}"]
+    assert cli("--mode=predict", f"--image_path={folder}", f"--output_dir={output}", *flags).code == 0
     first, second = (np.asarray(Image.open(output / name)) for name in ("a.png", "b.png"))
     assert (first == blue).all()
     distance = np.linalg.norm(skimage.color.rgb2lab(first) - skimage.color.rgb2lab(second), axis=2)
-    assert distance.mean() < 15  # 53 of what it is colored as alone
+    assert distance[40:440, 40:600].mean() < 16  # 53 of what it is colored as alone
+    assert np.ptp(second[:35].astype(int), axis=-1).max() <= 1
 
 
 def mean_ab(pixels):

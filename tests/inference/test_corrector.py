@@ -9,7 +9,7 @@ from config import Config
 from inference.borders import boxes_to_show
 from inference.chroma import Chroma
 from inference.corrector import Corrector, with_hints
-from inference.hints import parse_points
+from inference.hints import Hints, parse_points
 from media.picture import Picture
 
 ROCKET, COFFEE = skimage.data.rocket()[100:300, 100:400], skimage.data.coffee()[100:300, 100:400]
@@ -59,6 +59,15 @@ def test_a_hint_is_for_one_photo_of_a_page(page, radius):
     assert own > 12
     assert other == pytest.approx(colors(model, SECOND)[0], abs=0.01)
     assert paper == 0
+
+
+def test_a_thin_slanted_stroke_over_the_edge_is_one(page):
+    strokes = np.zeros((320, 760, 4), np.uint8)
+    for i in range(60):
+        strokes[100 + i, 300 + i] = (200, 30, 30, 255)
+    found = with_hints(page, plain(page, (0.0, 10.0)), hints=Hints(page.size, strokes=strokes))
+    assert colors(found, FIRST)[0] > 12
+    assert colors(found, FIRST)[1] == 0
 
 
 def test_a_reference_colors_no_paper(page):

@@ -45,6 +45,18 @@ def test_no_point_is_lost(corner, size, radius):
     assert drawn[0, 2].all() == (radius == 100 or size == (1, 1) or (size == (3, 5) and radius > 15))
 
 
+def test_a_part_has_what_reaches_into_it():
+    """Also of a disc whose centre is outside; what is drawn is what the whole shows there."""
+    box = (10, 8, 30, 25)
+    places = [(5, 5, 3), (9, 15, 0), (9, 15, 1), (8, 6, 4), (33, 20, 6), (20, 28, 2), (15, 12, 2)]
+    whole = parse_points([{"x": x, "y": y, "color": RED, "radius": r} for x, y, r in places], SIZE)
+    part = whole.within(box)
+    assert torch.equal(part.at(17, 20), whole.at(30, 40)[..., 8:25, 10:30])
+    assert [(point.x + 10, point.y + 8) for point in part.points] == [(9, 15), (8, 6), (33, 20), (15, 12)]
+    assert whole.reach(box)
+    assert not whole.reach((0, 20, 10, 30))
+
+
 def test_the_last_point_wins():
     points = [{"x": 5, "y": 5, "color": RED, "radius": 2}, {"x": 5, "y": 5, "color": BLUE}]
     drawn = parse_points(points, SIZE).at(30, 40)

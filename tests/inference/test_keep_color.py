@@ -69,6 +69,18 @@ def test_hints_count_more_than_colours(predict, tmp_path):
     assert picture[50, 50, 2] > picture[50, 50, 0]
 
 
+def test_hints_are_for_their_photo_of_a_page(predict, tmp_path):
+    """The other one keeps its colours, and a line says so."""
+    page = np.random.default_rng(0).normal(248, 1, (230, 520, 3)).clip(0, 255).astype(np.uint8)
+    page[40:190, 40:240], page[40:190, 280:480] = COLOR, GRAY
+    for x, kept in ((380, True), (140, False)):
+        (tmp_path / "hints.json").write_text(f'[{{"x": {x}, "y": 100, "color": "#3030e0", "radius": 9}}]')
+        done, picture = predict(page, f"--hints={tmp_path / 'hints.json'}")
+        assert ("has colours of its own in 1 of its 2 photos" in done.err) == kept
+        assert is_colored(page, picture)[50:180, 50:230].any() != kept
+        assert is_colored(page, picture)[50:180, 290:470].mean() > 0.9
+
+
 def test_the_report_tells(cli, vivid, tmp_path):
     folder = tmp_path / "old"
     folder.mkdir()
