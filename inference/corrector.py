@@ -117,7 +117,7 @@ class Corrector:
         return replace(colorizer.guidance, hints=self._hints_for(original))
 
     @property
-    def saturation(self) -> float:
+    def remaining_saturation(self) -> float:
         """The factor still to be applied to the chroma; 1 if a person gives colours, which are kept."""
         return 1.0 if self._gives_colors else self._saturation
 

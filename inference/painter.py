@@ -113,13 +113,17 @@ class Painter:
         config = self.config
         own = own_colors(original, config, chroma.boxes)
         colored = apply_chroma(
-            original, chroma, upsample=config.upsample, saturation=self.corrector.saturation, own=own
+            original,
+            chroma,
+            upsample=config.upsample,
+            saturation=self.corrector.remaining_saturation,
+            own=own,
         )
         remark_on(original, photo, len(chroma.boxes), config)
         if own and own.reason and config.keep_color == "auto":
             remark(f"{photo} {own.reason}; --keep_color=no colors them", own.reason)
         to_color = 1.0 if own is None else 1 - own.share.mean() / 255
-        if wrong := suspicion(colored, to_color * self.corrector.saturation * chroma.ab):
+        if wrong := suspicion(colored, to_color * self.corrector.remaining_saturation * chroma.ab):
             remark(f"{written or photo}: what comes out is {wrong}; look at it", wrong)
         return beside(without_color(original), colored) if config.side_by_side else colored
 

@@ -62,4 +62,6 @@ def _color_variants(plan: Plan, corrector: Corrector) -> None:
 
 def _sheet(config: Config, corrector: Corrector, original: Picture, drawn: dict[str, Chroma]) -> Picture:
     own = own_colors(original, config, next(iter(drawn.values())).boxes)
-    return contact_sheet(original, drawn, upsample=config.upsample, saturation=corrector.saturation, own=own)
+    return contact_sheet(
+        original, drawn, upsample=config.upsample, saturation=corrector.remaining_saturation, own=own
+    )
