@@ -65,11 +65,14 @@ class Nazeri2018(ColorizationModel):
 class Nazeri2018Objective(Objective):
     """The L1 distance to the true colours, and the adversarial loss of a patch discriminator."""
 
-    takes_loss = False
-
     def __init__(self, model: Nazeri2018, criterion: Criterion, classes: Sequence[str] = ()) -> None:
         super().__init__(model, criterion, classes)
         self.discriminator = PatchDiscriminator(model.width)
+
+    @classmethod
+    def takes_loss(cls, settings: Any) -> bool:
+        """Return False: the loss is the model's own."""
+        return False
 
     @classmethod
     def keeps(cls, settings: Any) -> Literal["best", "last"]:

@@ -15,7 +15,7 @@ import pytest
 import skimage.color
 import skimage.metrics
 import torch
-from conftest import SETTINGS, fill
+from conftest import SETTINGS, fill, flags_of
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -352,3 +352,30 @@ def test_learning_rate_of_a_run(cli, photos, tmp_path):
     assert all(later < earlier for earlier, later in itertools.pairwise(rates))
     # 11 photos in steps of 4, 4 and 3: the last step starts after 8 of 11 photos of the last epoch.
     assert rates[-1] == pytest.approx(0.001 * (1 + np.cos(np.pi * (3 + 8 / 11) / 4)))
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--heads=bins", "--loss=l1"], "--loss: --heads=bins has a loss of its own: leave it out"),
+        (["--frozen_stages=4", "--encoder_lr=0.5"], "--encoder_lr: no stage of the encoder is trained"),
+        (["--head_start=3"], "--head_start: there is no discriminator: add --adversarial"),
+        (["--vgg_weights=x.pth"], "--vgg_weights: --loss has no term perceptual"),
+        (["--freeze_encoder"], "--frozen_stages: --freeze_encoder keeps the whole encoder as it is"),
+    ],
+)
+def test_a_flag_without_effect(cli, photos, tmp_path, flags, complaint):
+    outcome = cli(*arguments(photos, tmp_path / "run", *flags_of("unet"), *flags, "--dry_run"))
+    assert outcome.code == 2
+    assert complaint in outcome.error
+
+
+def test_the_bins_alone_are_trained_with_their_own_loss(cli, photos, tmp_path):
+    flags = [*flags_of("unet"), "--heads=bins", "--recipe=best", "--warmup=0", "--epochs=1"]
+    outcome = cli(*arguments(photos, tmp_path, *flags))
+    assert outcome.code == 0, outcome.err
+    path = tmp_path / CONFIG
+    assert json.loads(path.read_text())["loss"] == "own"
+    path.write_text(path.read_text().replace('"loss": "own"', '"loss": "l1"'))  # as runs of before have it
+    argv = ["--mode=train", f"--run_dir={tmp_path}", "--resume", "--loss=l1", "--epochs=2"]
+    assert cli(*argv).code == 0
