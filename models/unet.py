@@ -14,6 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.errors import UserError
 from data.color import AB_SCALE, gray_to_rgb
 from models.base import ColorizationModel
 from models.bins import NUM_BINS, NUM_NEIGHBORS, UNIFORM_SHARE, published_bins
@@ -136,8 +137,15 @@ class UNet(ColorizationModel):
         """Load the encoder that `encoder_weights` names.
 
         Raises:
-            UserError: it is not available; there is no fallback to a random one.
+            UserError: it is not available, and there is no fallback to a random one; or it is to be random
+                and parts of it frozen.
         """
+        is_trained = all(parameter.requires_grad for parameter in self.encoder.parameters())
+        if self.settings.encoder_weights == "random" and not is_trained:
+            raise UserError(
+                "--encoder_weights=random: an encoder that knows nothing is to be trained as a whole: add "
+                "--frozen_stages=0, without --freeze_encoder"
+            )
         self.encoder.load_imagenet(self.settings.encoder_weights)
 
 

@@ -379,3 +379,12 @@ def test_the_bins_alone_are_trained_with_their_own_loss(cli, photos, tmp_path):
     path.write_text(path.read_text().replace('"loss": "own"', '"loss": "l1"'))  # as runs of before have it
     argv = ["--mode=train", f"--run_dir={tmp_path}", "--resume", "--loss=l1", "--epochs=2"]
     assert cli(*argv).code == 0
+
+
+@pytest.mark.parametrize("flags", [["--frozen_stages=4"], ["--frozen_stages=1"]])
+def test_a_random_encoder_is_not_frozen(cli, photos, tmp_path, flags):
+    outcome = cli(*arguments(photos, tmp_path / "run", *flags_of("unet"), *flags))
+    assert outcome.code == 2
+    assert "--encoder_weights=random" in outcome.error
+    assert "add --frozen_stages=0" in outcome.error
+    assert not (tmp_path / "run" / CONFIG).exists()
