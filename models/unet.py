@@ -8,7 +8,8 @@ a distribution over colour bins as in zhang2016.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
@@ -132,6 +133,13 @@ class UNet(ColorizationModel):
         super().train(mode)
         self.encoder.eval()
         return self
+
+    @classmethod
+    def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
+        """See the base class. The keys show which heads there are."""
+        heads = "both" if "bins_head.weight" in state else "mean"
+        heads = heads if "mean_head.weight" in state else "bins"
+        return super().settings_of(state, **known, heads=heads)
 
     def load_pretrained(self) -> None:
         """Load the encoder that `encoder_weights` names.

@@ -6,8 +6,9 @@ names of the state dict are those of the authors' PyTorch release, whose files o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -101,6 +102,12 @@ class Zhang2017(ColorizationModel):
     def colors(self, out: Output, L: Tensor) -> Tensor:
         """See the base class."""
         return out.ab
+
+    @classmethod
+    def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
+        """See the base class. The keys show whether there are global hints."""
+        has_global = any(key.startswith("global_hints.") for key in state)
+        return super().settings_of(state, **known, global_hints=has_global)
 
 
 class Zhang2017Objective(Objective):
