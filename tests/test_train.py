@@ -97,6 +97,17 @@ def test_scores_of_other_weights_do_not_stay_when_a_run_goes_on(cli, photos, tmp
     assert not old.exists()
 
 
+def test_a_run_does_not_go_on_with_the_photos_of_another_folder(cli, trained, tmp_path):
+    """--split=all is no advice here: it is for the modes that score."""
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "other.png")
+    flags = [f"--run_dir={run_dir}", f"--data_dir={tmp_path}"]
+    outcome = cli("--mode=train", *flags, "--resume", "--epochs=3")
+    assert outcome.code == 2
+    assert outcome.error.endswith("give the folder that the run was trained on with --data_dir")
+    assert "or score every photo of this one with --split=all" in cli("--mode=test", *flags).error
+
+
 def test_a_failed_overwrite_loses_nothing(cli, photos, tmp_path):
     run_dir = tmp_path / "run"
     assert cli(*arguments(photos, run_dir, "--epochs=1")).code == 0
