@@ -9,6 +9,7 @@ from typing import Any, Literal
 from torch import Tensor, nn
 
 from data.batch import Batch
+from data.simulated_hints import simulate_hints
 from models.base import ColorizationModel
 from models.inputs import Inputs
 
@@ -113,3 +114,12 @@ class Objective(nn.Module):
     def warn_of(self, losses: Mapping[str, float]) -> str:
         """Return a warning about a training, given the mean losses of an epoch; '' for none."""
         return ""
+
+
+class HintedObjective(Objective):
+    """The objective of a model that sees hints: simulated ones, in training."""
+
+    def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
+        """Add hints simulated by the photos' seeds; in validation they are the same in every epoch."""
+        assert batch.seeds is not None
+        return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))

@@ -16,12 +16,10 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import join
-from data.simulated_hints import simulate_hints
 from models.base import ColorizationModel
 from models.global_hints import GlobalHints, draw_known
-from models.inputs import Inputs
 from models.layers import pad_to_stride
-from models.objective import Objective
+from models.objective import HintedObjective
 from models.settings import Zhang2017Settings
 
 BINS_WEIGHT = 0.01
@@ -110,16 +108,11 @@ class Zhang2017(ColorizationModel):
         return super().settings_of(state, **known, global_hints=has_global)
 
 
-class Zhang2017Objective(Objective):
+class Zhang2017Objective(HintedObjective):
     """The terms of `--loss` with simulated hints, and the cross-entropy of the grid's colours.
 
     With global hints, about half of the photos are their own reference; in validation, none.
     """
-
-    def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
-        """Add hints simulated by the photos' seeds; in validation they are the same in every epoch."""
-        assert batch.seeds is not None
-        return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the class."""
