@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from data.batch import Batch
 from data.color import AB_SCALE, L_SCALE
 from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
-from models.base import ColorizationModel, ModelSettings
+from models.base import ColorizationModel
 from models.layers import down_block, initialize_conv, pad_to_stride
 from models.losses import l1
 from models.objective import Criterion, Group, Objective, Update
+from models.settings import ModelSettings
 
 L1_WEIGHT = 100.0
 """lambda: weight of the L1 distance to the true colours, relative to the adversarial loss."""
