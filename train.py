@@ -61,7 +61,9 @@ def run(config: Config) -> int:
     if state and is_finished(state["history"], config, by_loss=by_loss) and _is_tested(config):
         print(_how_it_ended(config, state["history"], by_loss=by_loss))
         return 0
-    config = _settle_loss(config)
+    config = _settle_loss(config, model.settings)
+    if not config.resume:  # a run of before goes on with the flags that it was started with
+        _check_effects(config, model.settings)
     if config.freeze_encoder:
         model.freeze_encoder()
     listing = open_listing(config)
@@ -140,14 +142,30 @@ def _describe(config: Config, model: ColorizationModel, listing: Listing, manife
     return 0
 
 
-def _settle_loss(config: Config) -> Config:
+def _settle_loss(config: Config, settings: Any) -> Config:
     """Set the loss that the model is trained with: `--loss`, or the model's own."""
-    if find_objective(config.model).takes_loss:
+    if find_objective(config.model).takes_loss(settings):
         parse_loss(config.loss)
         return config
-    if "loss" in config.given:
-        raise UserError(f"--loss: {config.model} is trained with a loss of its own: leave it out")
     return config.replace(loss=OWN)
+
+
+def _check_effects(config: Config, settings: Any) -> None:
+    """
+    Raises:
+        UserError: a flag was given that changes nothing beside the others.
+    """
+    reasons = find_objective(config.model).without_effect(settings)
+    if config.loss == OWN:
+        reasons.setdefault("loss", f"{config.model} is trained with a loss of its own: leave it out")
+    if config.loss == OWN or "perceptual" not in parse_loss(config.loss):
+        reasons["vgg_weights"] = "--loss has no term perceptual: add it, or leave this out"
+    if config.freeze_encoder:
+        whole = "--freeze_encoder keeps the whole encoder as it is: leave one of them out"
+        reasons |= {"frozen_stages": whole, "encoder_lr": whole}
+    for name, reason in reasons.items():
+        if name in config.given:
+            raise UserError(f"--{name}: {reason}")
 
 
 def _open_manifest(config: Config, listing: Listing, state: dict[str, Any] | None) -> Manifest:

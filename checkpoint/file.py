@@ -82,7 +82,12 @@ def load_weights(
     extended = MODELS[name].extends if name is not None and may_extend else ""
     if name is not None and found not in (None, name) and found != extended:
         raise UserError(f"weights {path} are of {found}, not of {name}: use --model={found}")
-    name = name or found or next(iter(MODELS))
+    name = name or found
+    if name is None:
+        raise UserError(
+            f"weights {path} do not say of which model they are, and fit none as it is by default: name it "
+            "with --model=NAME, and its settings, such as --encoder=NAME"
+        )
     settings = settings or {}
     model = build_model(name, **{**stored, **settings})
     if found == extended:

@@ -62,9 +62,13 @@ class Manifest:
         write_text(path, _to_csv(self.entries))
 
 
-def read_manifest(path: Path, listing: Listing) -> Manifest:
+def read_manifest(path: Path, listing: Listing, *, advice: str = "") -> Manifest:
     """Read a manifest and find its photos in a listing.
 
+    Args:
+        path: of manifest.csv.
+        listing: of the photos that there are.
+        advice: appended to the error message of a listing without any of its photos.
     Raises:
         UserError: the file is no manifest, or none of its photos is in the listing.
     """
@@ -74,7 +78,7 @@ def read_manifest(path: Path, listing: Listing) -> Manifest:
     if not entries:
         raise UserError(
             f"none of the {len(rows)} photos of {path} is in {listing.root}: give the folder that the "
-            "run was trained on with --data_dir, or score every photo of this one with --split=all"
+            f"run was trained on with --data_dir{advice}"
         )
     missing = tuple(r["name"] for r in rows if r["name"] not in at)
     return Manifest(entries, sha256(path), missing)

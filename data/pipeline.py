@@ -119,7 +119,9 @@ def open_split(config: Config) -> Manifest:
         if world().is_main and not config.dry_run:
             manifest.write(path)
     else:
-        manifest = _unchanged(read_manifest(path, listing), listing, facts, config.split)
+        advice = ", or score every photo of this one with --split=all"
+        manifest = read_manifest(path, listing, advice=advice)
+        manifest = _unchanged(manifest, listing, facts, config.split)
     if not manifest.of(config.split):
         raise UserError(f"no photo of {listing.root} is in --split={config.split}: choose another")
     check_number(config, manifest)

@@ -33,7 +33,7 @@ class _SyncBatchNorm2d(nn.BatchNorm2d):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training:
             return super().forward(x)
-        values = x.double() if x.dtype == torch.float64 else x.float()
+        values = x.to(torch.promote_types(x.dtype, torch.float32))  # float32, or wider
         own_count = values.new_tensor([x.numel() / x.shape[1]])
         sums = _Sum.apply(torch.cat((values.sum(dim=(0, 2, 3)), own_count)))
         count = sums[-1].detach()

@@ -101,7 +101,8 @@ class ColorizationModel(nn.Module):
     def check_drawing(self) -> None:
         """
         Raises:
-            UserError: a package that the model needs to sample its colours is not installed.
+            UserError: a package that the model needs to sample its colours is not installed, or its settings
+                leave nothing to chance.
         """
 
     def freeze_encoder(self) -> None:

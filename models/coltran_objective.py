@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch.nn.functional as F
 from torch import Tensor
 
@@ -25,7 +27,10 @@ class ColTran2021Objective(Objective):
     invariant to the scale of a part's loss.
     """
 
-    takes_loss = False
+    @classmethod
+    def takes_loss(cls, settings: Any) -> bool:
+        """Return False: the loss is the model's own."""
+        return False
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the base class."""

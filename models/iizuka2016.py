@@ -15,9 +15,10 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import AB_SCALE, L_SCALE
-from models.base import ColorizationModel, ModelSettings
+from models.base import ColorizationModel
 from models.layers import pad_to_stride
 from models.objective import Criterion, Objective
+from models.settings import ModelSettings
 
 SCENE_WEIGHT = 1 / 300
 """alpha of the paper: weight of the classification loss."""

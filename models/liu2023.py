@@ -18,6 +18,7 @@ from typing import ClassVar, NamedTuple, Self
 import torch
 from torch import Tensor
 
+from core.errors import UserError
 from data.batch import Batch
 from data.color import AB_SCALE, gray_to_rgb
 from models.base import ColorizationModel, one_by_one
@@ -140,6 +141,10 @@ class Liu2023(ColorizationModel):
 
     def check_drawing(self) -> None:
         """See the base class."""
+        if self.settings.steps == 1:
+            raise UserError(
+                "--steps=1 gives the best guess, whatever the seed: take 2 or more to draw colours"
+            )
         check_diffusers()
 
     def train(self, mode: bool = True) -> Self:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -28,13 +29,16 @@ SHARE_SILENT = 0.5
 class Liu2023Objective(Objective):
     """The weighted squared error of v, averaged over the photos."""
 
-    takes_loss = False
-
     def __init__(self, model: Liu2023, criterion: Criterion, classes: Sequence[str] = ()) -> None:
         super().__init__(model, criterion, classes)
         self.classes = tuple(classes)
         if left_out := model.words.learn(classes):
             log.warning("no room for %d words of the photos' classes: %s", len(left_out), ", ".join(left_out))
+
+    @classmethod
+    def takes_loss(cls, settings: Any) -> bool:
+        """Return False: the loss is the model's own."""
+        return False
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the base class."""

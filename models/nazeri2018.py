@@ -16,10 +16,11 @@ from torch import Tensor, nn
 from data.batch import Batch
 from data.color import AB_SCALE, L_SCALE
 from models.adversarial import BETAS, PatchDiscriminator, warn_of_collapse
-from models.base import ColorizationModel, ModelSettings
+from models.base import ColorizationModel
 from models.layers import down_block, initialize_conv, pad_to_stride
 from models.losses import l1
 from models.objective import Criterion, Group, Objective, Update
+from models.settings import ModelSettings
 
 L1_WEIGHT = 100.0
 """lambda: weight of the L1 distance to the true colours, relative to the adversarial loss."""
@@ -65,11 +66,14 @@ class Nazeri2018(ColorizationModel):
 class Nazeri2018Objective(Objective):
     """The L1 distance to the true colours, and the adversarial loss of a patch discriminator."""
 
-    takes_loss = False
-
     def __init__(self, model: Nazeri2018, criterion: Criterion, classes: Sequence[str] = ()) -> None:
         super().__init__(model, criterion, classes)
         self.discriminator = PatchDiscriminator(model.width)
+
+    @classmethod
+    def takes_loss(cls, settings: Any) -> bool:
+        """Return False: the loss is the model's own."""
+        return False
 
     @classmethod
     def keeps(cls, settings: Any) -> Literal["best", "last"]:

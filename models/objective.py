@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from torch import Tensor, nn
 
 from data.batch import Batch
+from data.simulated_hints import simulate_hints
 from models.base import ColorizationModel
 from models.inputs import Inputs
 
@@ -52,19 +53,26 @@ class Objective(nn.Module):
     weights. It does not hold the model, since the averaged model is validated with the same objective.
     """
 
-    takes_loss: ClassVar[bool] = True
-    """Whether the model is trained with `--loss`."""
-
     def __init__(self, model: ColorizationModel, criterion: Criterion, classes: Sequence[str] = ()) -> None:
         """
         Args:
             model: to train.
-            criterion: the terms of `--loss`; without terms if not `takes_loss`.
+            criterion: the terms of `--loss`; without terms if the model does not take it.
             classes: names of the training photos' classes, indexed by the labels of a batch; may be empty.
         """
         super().__init__()
         self.settings = model.settings
         self.criterion = criterion
+
+    @classmethod
+    def takes_loss(cls, settings: Any) -> bool:
+        """Return whether the model, with these settings, is trained with `--loss`."""
+        return True
+
+    @classmethod
+    def without_effect(cls, settings: Any) -> dict[str, str]:
+        """Return the flags that change nothing in a training with these settings: name -> reason and fix."""
+        return {}
 
     @classmethod
     def keeps(cls, settings: Any) -> Literal["best", "last"]:
@@ -106,3 +114,12 @@ class Objective(nn.Module):
     def warn_of(self, losses: Mapping[str, float]) -> str:
         """Return a warning about a training, given the mean losses of an epoch; '' for none."""
         return ""
+
+
+class HintedObjective(Objective):
+    """The objective of a model that sees hints: simulated ones, in training."""
+
+    def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
+        """Add hints simulated by the photos' seeds; in validation they are the same in every epoch."""
+        assert batch.seeds is not None
+        return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))

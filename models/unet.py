@@ -8,12 +8,14 @@ a distribution over colour bins as in zhang2016.
 from __future__ import annotations
 
 import math
-from typing import ClassVar, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, Self
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from core.errors import UserError
 from data.color import AB_SCALE, gray_to_rgb
 from models.base import ColorizationModel
 from models.bins import NUM_BINS, NUM_NEIGHBORS, UNIFORM_SHARE, published_bins
@@ -132,12 +134,26 @@ class UNet(ColorizationModel):
         self.encoder.eval()
         return self
 
+    @classmethod
+    def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
+        """See the base class. The keys show which heads there are."""
+        heads = "both" if "bins_head.weight" in state else "mean"
+        heads = heads if "mean_head.weight" in state else "bins"
+        return super().settings_of(state, **known, heads=heads)
+
     def load_pretrained(self) -> None:
         """Load the encoder that `encoder_weights` names.
 
         Raises:
-            UserError: it is not available; there is no fallback to a random one.
+            UserError: it is not available, and there is no fallback to a random one; or it is to be random
+                and parts of it frozen.
         """
+        is_trained = all(parameter.requires_grad for parameter in self.encoder.parameters())
+        if self.settings.encoder_weights == "random" and not is_trained:
+            raise UserError(
+                "--encoder_weights=random: an encoder that knows nothing is to be trained as a whole: add "
+                "--frozen_stages=0, without --freeze_encoder"
+            )
         self.encoder.load_imagenet(self.settings.encoder_weights)
 
 

@@ -12,12 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from data.batch import Batch
 from data.color import gray_to_rgb
-from data.simulated_hints import simulate_hints
-from models.base import ColorizationModel
-from models.inputs import Inputs
 from models.layers import pad_to_stride
+from models.objective import HintedObjective
 from models.settings import UNetSettings
 from models.timm_encoder import STRIDES
 from models.unet import Output, UNet
@@ -50,13 +47,8 @@ class HintedUNet(UNet):
         return self.decode(maps, L, with_logits=with_logits)
 
 
-class HintedUNetObjective(UNetObjective):
+class HintedUNetObjective(HintedObjective, UNetObjective):
     """The objective of the unet, with simulated hints."""
-
-    def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
-        """Add hints simulated by the photos' seeds; in validation they are the same in every epoch."""
-        assert batch.seeds is not None
-        return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))
 
 
 def _pooled(hints: Tensor, stride: int) -> Tensor:

@@ -18,6 +18,7 @@ from models.base import ColorizationModel
 from models.bins import NUM_BINS, SoftEncoder, small_colors, smooth_frequencies
 from models.layers import pad_to_stride
 from models.objective import Criterion, Group, Objective, Update
+from models.timm_encoder import STRIDES
 from models.unet import Output, UNet, stretch
 
 BINS_WEIGHT = 0.05
@@ -48,6 +49,25 @@ class UNetObjective(Objective):
     def keeps(cls, settings: Any) -> Literal["best", "last"]:
         """'last' with a discriminator, which trades distance to the true colours for realism, else 'best'."""
         return "last" if settings.adversarial else "best"
+
+    @classmethod
+    def takes_loss(cls, settings: Any) -> bool:
+        """Return whether there is a head for the mean; that of the bins has a loss of its own."""
+        return bool(settings.heads != "bins")
+
+    @classmethod
+    def without_effect(cls, settings: Any) -> dict[str, str]:
+        """See the base class."""
+        reasons = {}
+        if not cls.takes_loss(settings):
+            reasons["loss"] = (
+                f"--heads={settings.heads} has a loss of its own: leave it out, or take --heads=both"
+            )
+        if settings.frozen_stages == len(STRIDES):
+            reasons["encoder_lr"] = "no stage of the encoder is trained: lower --frozen_stages"
+        if not settings.adversarial:
+            reasons["head_start"] = "there is no discriminator: add --adversarial"
+        return reasons
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the class."""

@@ -86,12 +86,16 @@ class Zhang2016(ColorizationModel):
 class Zhang2016Objective(Objective):
     """Cross-entropy with the soft-encoded colours, eq. 2, with higher weights for rare bins."""
 
-    takes_loss = False
     class_weights: Tensor
 
     def __init__(self, model: Zhang2016, criterion: Criterion, classes: Sequence[str] = ()) -> None:
         super().__init__(model, criterion, classes)
         self.register_buffer("class_weights", torch.ones(model.settings.num_bins))
+
+    @classmethod
+    def takes_loss(cls, settings: Any) -> bool:
+        """Return False: the loss is the model's own."""
+        return False
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the base class."""

@@ -6,8 +6,9 @@ names of the state dict are those of the authors' PyTorch release, whose files o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -15,12 +16,10 @@ from torch import Tensor, nn
 
 from data.batch import Batch
 from data.color import join
-from data.simulated_hints import simulate_hints
 from models.base import ColorizationModel
 from models.global_hints import GlobalHints, draw_known
-from models.inputs import Inputs
 from models.layers import pad_to_stride
-from models.objective import Objective
+from models.objective import HintedObjective
 from models.settings import Zhang2017Settings
 
 BINS_WEIGHT = 0.01
@@ -102,17 +101,18 @@ class Zhang2017(ColorizationModel):
         """See the base class."""
         return out.ab
 
+    @classmethod
+    def settings_of(cls, state: Mapping[str, Tensor], **known: Any) -> dict[str, Any] | None:
+        """See the base class. The keys show whether there are global hints."""
+        has_global = any(key.startswith("global_hints.") for key in state)
+        return super().settings_of(state, **known, global_hints=has_global)
 
-class Zhang2017Objective(Objective):
+
+class Zhang2017Objective(HintedObjective):
     """The terms of `--loss` with simulated hints, and the cross-entropy of the grid's colours.
 
     With global hints, about half of the photos are their own reference; in validation, none.
     """
-
-    def inputs(self, model: ColorizationModel, batch: Batch) -> Inputs:
-        """Add hints simulated by the photos' seeds; in validation they are the same in every epoch."""
-        assert batch.seeds is not None
-        return Inputs(batch.L, hints=simulate_hints(batch.ab, batch.seeds))
 
     def losses(self, model: ColorizationModel, batch: Batch) -> dict[str, Tensor]:
         """See the class."""

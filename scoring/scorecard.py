@@ -176,7 +176,12 @@ def print_head(card: Mapping[str, Any]) -> None:
     """Print split and number of photos, and a warning if they are too few for intervals."""
     num = card["num_photos"]
     print(f"\n{card['manifest']['split']}: {num} photos, mean [95 % interval]")
-    if num < FEWEST:
+    warn_of_few(num)
+
+
+def warn_of_few(num_photos: int) -> None:
+    """Print a warning if there are too few photos for intervals."""
+    if num_photos < FEWEST:
         print(f"fewer than {FEWEST} photos: too few for intervals, and to tell whether anything differs")
 
 
@@ -193,21 +198,26 @@ def print_rows(rows: Mapping[str, Mapping[str, Any]], names: Sequence[str], sign
 
     Args:
         rows: title -> metric -> mean, low, high; missing metrics stay empty. A * marks those with 'differs'.
+            Without low and high the mean is printed alone.
         names: of the metrics, keys of `HEADS`.
         sign: '+' also prints the sign of numbers that are not negative.
     """
     width = max(12, *(len(title) + 2 for title in rows))
-    column = 28 if sign else 26
-    print(" " * width + "".join(f"{HEADS[name][0]:>{column}}" for name in names))
-    for title, values in rows.items():
-        cells = [_cell(values[name], HEADS[name][1], sign) if name in values else "" for name in names]
+    lines = {"": [HEADS[name][0] for name in names]} | {
+        title: [_cell(values[name], HEADS[name][1], sign) if name in values else "" for name in names]
+        for title, values in rows.items()
+    }
+    column = max(len(cell) for cells in lines.values() for cell in cells) + 2
+    for title, cells in lines.items():
         print(f"{title:<{width}}" + "".join(f"{cell:>{column}}" for cell in cells).rstrip())
 
 
 def _cell(value: Mapping[str, Any], digits: int, sign: str) -> str:
-    mean, low, high = (f"{value[key]:{sign}z.{digits}f}" for key in ("mean", "low", "high"))
+    mean, *ends = (f"{value[key]:{sign}z.{digits}f}" for key in ("mean", "low", "high") if key in value)
+    if not ends:
+        return mean
     mark = ("*" if value["differs"] else " ") if "differs" in value else ""
-    return f"{mean} [{low}, {high}]{mark}"
+    return f"{mean} [{', '.join(ends)}]{mark}"
 
 
 def _prefixes() -> dict[str, str]:

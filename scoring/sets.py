@@ -14,7 +14,7 @@ from data.batch import Batch
 from data.color import join, lab_to_rgb
 from scoring import frechet, kid
 from scoring.inception import InceptionFeatures
-from scoring.scorecard import FLOORS, bootstrap, floors_of, print_rows
+from scoring.scorecard import FEWEST, FLOORS, bootstrap, floors_of, print_rows, warn_of_few
 
 REAL = "real"
 """The row that compares true photos with other true photos."""
@@ -135,4 +135,14 @@ def print_sets(card: Mapping[str, Any]) -> None:
         f"\nsets of {card['num_photos']} photos, features of {network['network']} ({network['sha256']}), "
         "[95 % interval]"
     )
-    print_rows(card["rows"], ("frechet", "kid"))
+    warn_of_few(card["num_photos"])
+    print_rows({row: _shown(row, card) for row in card["rows"]}, ("frechet", "kid"))
+
+
+def _shown(row: str, card: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The scores of a row, without intervals if it compares too few pairs of photos."""
+    num_pairs = card["num_photos"] // 2 if row == REAL else card["num_photos"]
+    scores: Mapping[str, Any] = card["rows"][row]
+    if num_pairs >= FEWEST:
+        return scores
+    return {name: {"mean": score["mean"]} for name, score in scores.items()}

@@ -107,7 +107,7 @@ def swapped_profile() -> bytes:
 
 def flags_of(name: str) -> list[str]:
     """What a training of a model is to be told here, beside `SETTINGS`: no weights are fetched."""
-    own = {"encoder": "test_efficientnet", "encoder_weights": "random"}
+    own = {"encoder": "test_efficientnet", "encoder_weights": "random", "frozen_stages": 0}
     return [f"--model={name}", *(f"--{k}={v}" for k, v in own.items() if hasattr(SETTINGS_OF[name], k))]
 
 

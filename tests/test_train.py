@@ -15,7 +15,7 @@ import pytest
 import skimage.color
 import skimage.metrics
 import torch
-from conftest import SETTINGS, fill
+from conftest import SETTINGS, fill, flags_of
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -95,6 +95,17 @@ def test_scores_of_other_weights_do_not_stay_when_a_run_goes_on(cli, photos, tmp
     assert old.exists()
     assert cli(*argv, "--epochs=2").code == 0
     assert not old.exists()
+
+
+def test_a_run_does_not_go_on_with_the_photos_of_another_folder(cli, trained, tmp_path):
+    """--split=all is no advice here: it is for the modes that score."""
+    run_dir = shutil.copytree(trained("model1"), tmp_path / "run")
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "other.png")
+    flags = [f"--run_dir={run_dir}", f"--data_dir={tmp_path}"]
+    outcome = cli("--mode=train", *flags, "--resume", "--epochs=3")
+    assert outcome.code == 2
+    assert outcome.error.endswith("give the folder that the run was trained on with --data_dir")
+    assert "or score every photo of this one with --split=all" in cli("--mode=test", *flags).error
 
 
 def test_a_failed_overwrite_loses_nothing(cli, photos, tmp_path):
@@ -352,3 +363,39 @@ def test_learning_rate_of_a_run(cli, photos, tmp_path):
     assert all(later < earlier for earlier, later in itertools.pairwise(rates))
     # 11 photos in steps of 4, 4 and 3: the last step starts after 8 of 11 photos of the last epoch.
     assert rates[-1] == pytest.approx(0.001 * (1 + np.cos(np.pi * (3 + 8 / 11) / 4)))
+
+
+@pytest.mark.parametrize(
+    ("flags", "complaint"),
+    [
+        (["--heads=bins", "--loss=l1"], "--loss: --heads=bins has a loss of its own: leave it out"),
+        (["--frozen_stages=4", "--encoder_lr=0.5"], "--encoder_lr: no stage of the encoder is trained"),
+        (["--head_start=3"], "--head_start: there is no discriminator: add --adversarial"),
+        (["--vgg_weights=x.pth"], "--vgg_weights: --loss has no term perceptual"),
+        (["--freeze_encoder"], "--frozen_stages: --freeze_encoder keeps the whole encoder as it is"),
+    ],
+)
+def test_a_flag_without_effect(cli, photos, tmp_path, flags, complaint):
+    outcome = cli(*arguments(photos, tmp_path / "run", *flags_of("unet"), *flags, "--dry_run"))
+    assert outcome.code == 2
+    assert complaint in outcome.error
+
+
+def test_the_bins_alone_are_trained_with_their_own_loss(cli, photos, tmp_path):
+    flags = [*flags_of("unet"), "--heads=bins", "--recipe=best", "--warmup=0", "--epochs=1"]
+    outcome = cli(*arguments(photos, tmp_path, *flags))
+    assert outcome.code == 0, outcome.err
+    path = tmp_path / CONFIG
+    assert json.loads(path.read_text())["loss"] == "own"
+    path.write_text(path.read_text().replace('"loss": "own"', '"loss": "l1"'))  # as runs of before have it
+    argv = ["--mode=train", f"--run_dir={tmp_path}", "--resume", "--loss=l1", "--epochs=2"]
+    assert cli(*argv).code == 0
+
+
+@pytest.mark.parametrize("flags", [["--frozen_stages=4"], ["--frozen_stages=1"]])
+def test_a_random_encoder_is_not_frozen(cli, photos, tmp_path, flags):
+    outcome = cli(*arguments(photos, tmp_path / "run", *flags_of("unet"), *flags))
+    assert outcome.code == 2
+    assert "--encoder_weights=random" in outcome.error
+    assert "add --frozen_stages=0" in outcome.error
+    assert not (tmp_path / "run" / CONFIG).exists()

@@ -44,10 +44,8 @@ class Experiment:
     common: str = "--recipe=best --split_ratio=0.94,0.06,0"
 
 
-_ON = (
-    f"--init_weights={RUNS}/lively/mean --heads=mean --epochs=1 --lr=0.0003 "
-    "--loss=delta_e:1,chroma:2,features:0.5"
-)
+_MEAN_LOSS = "--loss=delta_e:1,chroma:2"
+_ON = f"--init_weights={RUNS}/lively/mean --heads=mean --epochs=1 --lr=0.0003 {_MEAN_LOSS},features:0.5"
 _JUDGED = f"{_ON},colorfulness:1"
 
 EXPERIMENTS = {
@@ -102,14 +100,14 @@ EXPERIMENTS = {
     "lively": Experiment(
         "Colours as their mean, as a distribution, or judged by features",
         {
-            "mean": "--heads=mean",
+            "mean": f"--heads=mean {_MEAN_LOSS}",
             "bins": "--heads=bins",
-            "mean and bins": "--heads=both",
+            "mean and bins": f"--heads=both {_MEAN_LOSS}",
             "mean, then features": _JUDGED,
             "mean, then features and shares of colours": f"{_ON},sliced_wasserstein:1.5",
             "mean, then features and discriminator": f"{_JUDGED} --adversarial=0.03 --head_start=30",
         },
-        common="--model=unet --recipe=best --warmup=0 --loss=delta_e:1,chroma:2 --split_ratio=0.9,0.1,0",
+        common="--model=unet --recipe=best --warmup=0 --split_ratio=0.9,0.1,0",
     ),
     "fine_tuning": Experiment(
         "Fine-tuning",

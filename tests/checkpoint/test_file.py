@@ -70,13 +70,26 @@ def test_weights_of_the_other_model(tmp_path, suffix):
 def test_differences_are_named(tmp_path, state):
     missing = {key: value for key, value in state.items() if key != "decoder.4.bias"}
     with pytest.raises(UserError, match=r"lacks decoder\.4\.bias"):
-        load_weights(save(tmp_path, missing))
+        load_weights(save(tmp_path, missing), name="model1")
     with pytest.raises(UserError, match=r"has head\.bias"):
-        load_weights(save(tmp_path, state | {"head.bias": torch.zeros(1)}))
+        load_weights(save(tmp_path, state | {"head.bias": torch.zeros(1)}), name="model1")
     with pytest.raises(UserError, match=r"encoder\.0\.weight is \(32, 3, 3, 3\), must be \(32, 1, 3, 3\)"):
         load_weights(save(tmp_path, state | {"encoder.0.weight": torch.zeros(32, 3, 3, 3)}))
     with pytest.raises(UserError, match=r"decoder\.0\.bias holds numbers that are not finite"):
         load_weights(save(tmp_path, state | {"decoder.0.bias": torch.full((256,), torch.nan)}))
+
+
+def test_a_model_that_nothing_shows_is_asked_for(tmp_path, state):
+    """That of another encoder, say: it is not blamed on a model that it is not of."""
+    unet = build_model("unet", preset="small", encoder="test_efficientnet", heads="mean")
+    path = save(tmp_path, unet.state_dict())
+    for settings in ({}, {"encoder": "test_efficientnet"}):
+        with pytest.raises(UserError, match=r"fit none .*: name it with --model=NAME, and its settings"):
+            load_weights(path, settings=settings)
+    settings = {"preset": "small", "encoder": "test_efficientnet", "heads": "mean"}
+    assert load_weights(path, name="unet", settings=settings).model.settings == unet.settings
+    with pytest.raises(UserError, match="fit none"):
+        load_weights(save(tmp_path, {"x": torch.zeros(1)}))
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from torch import nn
 
 from data.batch import Batch
 from engine.step import Stepper
-from models.base import ColorizationModel, ModelSettings
+from models.base import ColorizationModel
 from models.objective import Group, Objective, Update
+from models.settings import ModelSettings
 
 
 class TwoRates(ColorizationModel):

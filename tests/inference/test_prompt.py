@@ -96,6 +96,21 @@ def test_without_diffusers_nothing_is_begun(cli, weights, old_photo, tmp_path, m
     assert cli(*predict, f"--image_path={old_photo}").code == 0
 
 
+def test_one_step_draws_nothing(cli, weights, old_photo, tmp_path):
+    """It starts from noise that the network is not shown: every seed has the same colours."""
+    predict = ["--mode=predict", f"--image_path={old_photo}", f"--weights={weights}", "--device=cpu"]
+    test = ["--mode=test", "--data_dir=sample", "--split=all", f"--weights={weights}", "--device=cpu"]
+    for argv in (
+        [*predict, "--samples=2"],
+        [*predict, "--sample_seed=2"],
+        [*test, "--samples=2", f"--run_dir={tmp_path / 'run'}", "--max_photos=2"],
+    ):
+        done = cli(*argv, "--steps=1")
+        assert done.code == 2
+        assert "--steps=1 gives the best guess, whatever the seed: take 2 or more" in done.error
+    assert cli(*predict, "--steps=1").code == 0
+
+
 def test_models_without_words(cli, vivid, old_photo, tmp_path):
     done = cli("--mode=predict", f"--image_path={old_photo}", f"--weights={vivid}", "--prompt=street")
     assert done.code == 2

@@ -141,7 +141,13 @@ def test_weights_know_nothing_of_it(tmp_path):
 @pytest.mark.slow
 def test_a_training_goes_on_to_the_same_bits_and_keeps_the_last_epoch(cli, photos, tmp_path):
     flags = [f"--{name}={value}" for name, value in TINY.items()]
-    flags += ["--adversarial=0.1", "--head_start=4", "--loss=delta_e:1,colorfulness:1", "--ema=0.9"]
+    flags += [
+        "--frozen_stages=0",
+        "--adversarial=0.1",
+        "--head_start=4",
+        "--loss=delta_e:1,colorfulness:1",
+        "--ema=0.9",
+    ]
     argv = ["--mode=train", "--model=unet", *flags, f"--data_dir={photos}", *SETTINGS, "--patience=1"]
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     assert cli(*argv, f"--run_dir={whole}", "--epochs=3").code == 0

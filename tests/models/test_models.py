@@ -179,6 +179,21 @@ def test_plain_state_dict_tells_model_and_preset(model_name, preset, tmp_path):
         assert all(torch.equal(value, state[key]) for key, value in weights.model.state_dict().items())
 
 
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("unet", {"heads": "mean"}),
+        ("unet", {"heads": "bins"}),
+        ("unet_hints", {"heads": "mean"}),
+        ("zhang2017", {"global_hints": True}),
+    ],
+)
+def test_plain_state_dict_tells_settings_that_its_keys_show(name, settings):
+    with torch.device("meta"):
+        shapes = build_model(name, preset="small", **settings).state_dict()
+    assert recognize(shapes) == (name, {"preset": "small", **settings})
+
+
 def test_another_preset_than_that_of_the_weights(model, model_name, tmp_path):
     path = tmp_path / "x.safetensors"
     save_weights(path, model_name, model, {})

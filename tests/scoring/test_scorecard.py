@@ -11,6 +11,7 @@ from scoring.scorecard import (
     METRIC_NAMES,
     bootstrap,
     print_capped,
+    print_rows,
     print_table,
     score_batch,
     summarize,
@@ -84,6 +85,15 @@ def test_summary(batch, capsys):
     assert all(name in printed for name in ("model1", *FLOORS, "80.00"))
     assert "model1: 2 photos hit the PSNR cap" in printed
     assert "gray: " not in printed
+
+
+def test_long_cells_stand_apart(capsys):
+    score = {"mean": 1892.02, "low": 1470.83, "high": 2313.21}
+    print_rows({"a": {"frechet": score, "kid": score}, "b": {"kid": {"mean": 2.0}}}, ("frechet", "kid"))
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert first.endswith(" 1892.02 [1470.83, 2313.21]  1892.0200 [1470.8300, 2313.2100]")
+    assert second.endswith(" 2.0000")
+    assert len(head) == len(first) == len(second)
 
 
 def test_one_capped_photo_is_a_photo(capsys):

@@ -11,7 +11,7 @@ from core.runs import BEST
 from models.timm_encoder import packaged_weights
 from scoring.frechet import ENCODER, deviation, frechet
 from scoring.scorecard import FLOORS
-from scoring.sets import REAL, TRUTH, distances
+from scoring.sets import REAL, TRUTH, distances, print_sets
 
 
 def test_distances_and_what_stands_beside():
@@ -31,6 +31,19 @@ def test_distances_and_what_stands_beside():
         assert values["kid"]["low"] <= values["kid"]["mean"] <= values["kid"]["high"]
     assert rows["near"]["kid"]["mean"] < rows["gray"]["kid"]["low"]
     assert rows[REAL]["kid"]["low"] < 0 < rows[REAL]["kid"]["high"]
+
+
+@pytest.mark.parametrize(("num", "intervals"), [(5, 0), (11, 2), (12, 4)])
+def test_too_few_pairs_have_no_interval(capsys, num, intervals):
+    """The row of true photos compares half of them with the rest."""
+    score = {"mean": 1.0, "low": 0.5, "high": 2.0}
+    rows = {row: {"frechet": score, "kid": score} for row in ("near", REAL)}
+    print_sets({"features": {"network": "n", "sha256": "s"}, "num_photos": num, "rows": rows})
+    first, *lines = capsys.readouterr().out.strip().splitlines()
+    assert f"sets of {num} photos" in first
+    assert ("fewer than 6 photos: too few for intervals" in lines[0]) == (num < 6)
+    assert sum(line.count(", ") for line in lines[-2:]) == intervals
+    assert all("1.00" in line for line in lines[-2:])
 
 
 @pytest.fixture
