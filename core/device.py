@@ -96,6 +96,17 @@ def one_thread() -> Iterator[int]:
         torch.set_num_threads(num)
 
 
+@contextlib.contextmanager
+def in_float32() -> Iterator[None]:
+    """Create tensors that name no dtype in float32, whatever the caller's default, which is back afterwards."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(default)
+
+
 def compile_if_possible(model: nn.Module, image_size: int, device: torch.device) -> None:
     """Compile a network with torch.compile; if that fails, log the reason and leave it uncompiled.
 

@@ -66,7 +66,7 @@ class Colorizer:
         found = find_device(device)
         model = loaded.model.to(found).eval()
         if not model.is_random:  # folding changes the rounding, and with it what a model draws
-            fold_batch_norms(model, torch.full((1, 1, 1, 1), 50.0, device=found))
+            fold_batch_norms(model, torch.full((1, 1, 1, 1), 50.0, dtype=torch.float32, device=found))
         # Faster for convolutions of a single picture, above all in bfloat16 on a CPU.
         model.to(memory_format=torch.channels_last)
         self.predictor = Predictor(

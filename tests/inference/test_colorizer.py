@@ -11,7 +11,10 @@ from PIL import Image
 
 from checkpoint.file import save_weights
 from inference.colorizer import Colorizer
+from inference.guidance import Guidance
+from inference.hints import Hints, parse_points
 from media.picture import from_array
+from models.registry import MODELS
 
 PHOTOS = [skimage.data.chelsea()[100:140, 100:160], skimage.data.coffee()[100:150, 100:180]]
 
@@ -66,3 +69,45 @@ def test_pictures_together_are_as_alone(tmp_path, name):
         assert torch.equal(found.L, expected.L)
         assert (found.size, found.by) == (expected.size, expected.by)
         assert found.ab.is_contiguous()
+
+
+@pytest.fixture(params=[torch.float64, torch.bfloat16], ids=str)
+def default_dtype(request):
+    """The caller's own default, to be set once all is prepared."""
+    yield lambda: torch.set_default_dtype(request.param)
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_another_default_dtype_changes_nothing(tmp_path, name, default_dtype):
+    """Neither at loading nor at predicting, whatever the model is told."""
+    path = tmp_path / "x.safetensors"
+    torch.manual_seed(0)
+    model = small_model(name)
+    save_weights(path, name, model, {"image_size": 32})
+    original = from_array(PHOTOS[0])
+    points = parse_points([{"x": 10, "y": 20, "color": "#c04020"}], original.size)
+    strokes = np.full((*PHOTOS[0].shape[:2], 4), (90, 30, 60, 255), np.uint8)
+    told = {
+        "hints": points,
+        "reference": from_array(PHOTOS[1]),
+        "seed": 3 if model.is_random else None,
+        "prompt": "a cat",
+    }
+    guidances = [
+        Guidance(),
+        Guidance(**{k: v for k, v in told.items() if k in model.accepts or k == "seed"}),
+        *([Guidance(hints=Hints(original.size, strokes=strokes))] if "hints" in model.accepts else []),
+    ]
+
+    def found():
+        colorizer = Colorizer.load(path, device="cpu", views=2)
+        chromas = [colorizer.predict_whole(original, guidance) for guidance in guidances]
+        return [chroma.ab for chroma in chromas], colorizer.confidence(original), colorizer(PHOTOS[0])
+
+    expected = found()
+    default_dtype()
+    again = found()
+    assert all(torch.equal(a, b) for a, b in zip(expected[0], again[0], strict=True))
+    assert np.array_equal(expected[1], again[1])
+    assert np.array_equal(expected[2], again[2])
