@@ -1,6 +1,9 @@
 """The library entry with one photo and with several."""
 
+import copy
 import io
+import multiprocessing
+import pickle
 
 import numpy as np
 import pytest
@@ -69,6 +72,24 @@ def test_pictures_together_are_as_alone(tmp_path, name):
         assert torch.equal(found.L, expected.L)
         assert (found.size, found.by) == (expected.size, expected.by)
         assert found.ab.is_contiguous()
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("copied", [lambda c: pickle.loads(pickle.dumps(c)), copy.deepcopy])
+def test_a_copy_gives_the_same_colors(tmp_path, name, copied):
+    torch.manual_seed(0)
+    save_weights(tmp_path / "x.safetensors", name, small_model(name), {"image_size": 32})
+    colorizer = Colorizer.load(tmp_path / "x.safetensors", device="cpu", views=2)
+    other = copied(colorizer)
+    assert other.model is other.loaded.model is not colorizer.model
+    assert np.array_equal(other(PHOTOS[0]), colorizer(PHOTOS[0]))
+    assert other.settings == colorizer.settings
+
+
+def test_photos_among_processes(colorizer):
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        found = pool.map(colorizer, PHOTOS)
+    assert all(np.array_equal(a, b) for a, b in zip(found, colorizer(PHOTOS), strict=True))
 
 
 @pytest.fixture(params=[torch.float64, torch.bfloat16], ids=str)
