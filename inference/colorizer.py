@@ -148,8 +148,8 @@ class Colorizer:
             of colours outside sRGB is reduced. For several photos a list of these.
         Raises:
             UserError: the file cannot be read.
-            ValueError: an array or a tensor of another shape or dtype, an empty one, or a tensor (C, H, W)
-                that could be (H, W, C).
+            ValueError: an array or a tensor of another shape or dtype, an empty one, one of floats far
+                beyond 1 or not finite, or a tensor (C, H, W) that could be (H, W, C).
         """
         photos = several(photo)
         if photos is not None:

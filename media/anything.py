@@ -26,8 +26,8 @@ def to_picture(photo: PhotoLike, *, max_pixels: int) -> Picture:
         max_pixels: larger files are refused.
     Raises:
         PhotoError: the file cannot be read.
-        ValueError: an array or a tensor of another shape or dtype, an empty one, one of floats far beyond 1,
-            or a tensor whose channels could be its first or its last axis.
+        ValueError: an array or a tensor of another shape or dtype, an empty one, one of floats far beyond 1
+            or not finite, or a tensor whose channels could be its first or its last axis.
     """
     if isinstance(photo, (str, Path)):
         return load_picture(Path(photo), max_pixels=max_pixels)

@@ -185,13 +185,15 @@ def from_array(array: np.ndarray) -> Picture:
     """From sRGB samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
 
     Raises:
-        ValueError: another shape or dtype, no pixel, or floats far beyond 1.
+        ValueError: another shape or dtype, no pixel, or floats far beyond 1 or not finite.
     """
     samples = np.asarray(array)
     if not samples.size:
         raise ValueError(f"expected a photo with at least one pixel, got shape {samples.shape}")
     if samples.dtype.kind == "f":
-        samples = np.nan_to_num(samples.astype(np.float32))
+        samples = samples.astype(np.float32)
+        if not np.isfinite(samples).all():
+            raise ValueError("expected floats from 0 to 1, got NaN or infinity: replace them")
         if (highest := samples.max()) > _FLOAT_LIMIT:
             raise ValueError(f"expected floats from 0 to 1, got up to {highest:g}: divide by their white")
         samples = samples.clip(0, 1)
