@@ -98,7 +98,7 @@ def one_thread() -> Iterator[int]:
 
 @contextlib.contextmanager
 def in_float32() -> Iterator[None]:
-    """Create tensors that name no dtype in float32, whatever the caller's default, which is back afterwards."""
+    """Create tensors that name no dtype in float32, whatever the default, which is back afterwards."""
     default = torch.get_default_dtype()
     torch.set_default_dtype(torch.float32)
     try:

@@ -94,7 +94,9 @@ def find_model(name: str) -> type[ColorizationModel]:
 
 
 def build_model(name: str, **settings: Any) -> ColorizationModel:
-    """Build a model with random weights, in float32; `model.load_pretrained()` loads those that training starts from.
+    """Build a model with random weights, in float32.
+
+    `model.load_pretrained()` loads those that training starts from.
 
     Args:
         name: a key of `MODELS`.
