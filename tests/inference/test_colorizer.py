@@ -13,6 +13,7 @@ from conftest import small_model
 from PIL import Image
 
 from checkpoint.file import save_weights
+from core.errors import UserError
 from inference.colorizer import Colorizer
 from inference.guidance import Guidance
 from inference.hints import Hints, parse_points
@@ -72,6 +73,36 @@ def test_pictures_together_are_as_alone(tmp_path, name):
         assert torch.equal(found.L, expected.L)
         assert (found.size, found.by) == (expected.size, expected.by)
         assert found.ab.is_contiguous()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("page", "x", "must be one of auto, album, photo"),
+        ("resize", "x", "must be one of squash, crop"),
+        ("upsample", "x", "must be one of guided, bilinear"),
+        ("saturation", float("nan"), "must be at least 0 and at most 10"),
+        ("saturation", -1, "must be at least 0 and at most 10"),
+        ("views", 0, "must be at least 1 and at most 8"),
+        ("views", "2", "has the wrong type"),
+        ("image_size", 0, "must be at least 32"),
+        ("render_size", "x", "must be auto or a number"),
+        ("render_size", 0, "must be auto or a number"),
+        ("render_size", "128,224", "takes one"),
+        ("device", "cuda:0", "must be one of auto, cpu, cuda, mps"),
+        ("device", torch.device("meta"), "must be one of auto, cpu, cuda, mps"),
+    ],
+)
+def test_options_are_checked_as_the_flags(vivid, option, value, told):
+    with pytest.raises(UserError, match=f"^--{option}=[^\n]* {told}"):
+        Colorizer.load(vivid, **{option: value})
+
+
+def test_options_in_types_of_their_own(vivid, colorizer):
+    for device in (torch.device("cpu"), torch.device("cpu", 0)):
+        own = Colorizer.load(vivid, device=device, render_size=64)
+        assert own.device == device
+        assert np.array_equal(own(PHOTOS[0]), colorizer(PHOTOS[0]))
 
 
 @pytest.mark.parametrize("name", MODELS)
