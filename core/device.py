@@ -32,14 +32,15 @@ def is_out_of_memory(error: BaseException) -> bool:
     return told or isinstance(error, MemoryError)
 
 
-def find_device(name: str) -> torch.device:
+def find_device(wanted: str | torch.device) -> torch.device:
     """Turn 'auto', 'cpu', 'cuda' or 'mps' into a device; 'auto' takes a GPU if there is one.
 
-    Every process of a job gets a GPU of its own.
+    Every process of a job gets a GPU of its own. A device with a number stays as it is.
 
     Raises:
         UserError: the requested device is not available.
     """
+    name = wanted.type if isinstance(wanted, torch.device) else wanted
     available = {
         "cuda": torch.cuda.is_available(),
         "mps": torch.backends.mps.is_available(),
@@ -49,6 +50,8 @@ def find_device(name: str) -> torch.device:
         name = next(n for n, here in available.items() if here)
     if not available[name]:
         raise UserError(f"--device={name}: this machine has none that torch can use; try --device=cpu")
+    if isinstance(wanted, torch.device) and wanted.index is not None:
+        return wanted
     here = world()
     if name != "cuda" or here.size == 1:
         return torch.device(name)
@@ -94,6 +97,17 @@ def one_thread() -> Iterator[int]:
         yield num
     finally:
         torch.set_num_threads(num)
+
+
+@contextlib.contextmanager
+def in_float32() -> Iterator[None]:
+    """Create tensors that name no dtype in float32, whatever the default, which is back afterwards."""
+    default = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(default)
 
 
 def compile_if_possible(model: nn.Module, image_size: int, device: torch.device) -> None:

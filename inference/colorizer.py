@@ -40,12 +40,12 @@ class Colorizer:
         *,
         image_size: int | None = None,
         resize: str | None = None,
-        render_size: str | None = None,
+        render_size: int | str | None = None,
         views: int = Config.views,
         upsample: str = Config.upsample,
         saturation: float = Config.saturation,
         page: str = Config.page,
-        device: str = "auto",
+        device: str | torch.device = "auto",
     ) -> None:
         """
         Args:
@@ -58,15 +58,18 @@ class Colorizer:
             upsample: how the colours are upsampled to the photo's size, a name of `UPSAMPLERS`.
             saturation: factor of the predicted chroma.
             page: whether a scan may hold several photos: 'auto', 'album' or 'photo', as of --page.
-            device: 'auto', 'cpu', 'cuda' or 'mps'.
+            device: 'auto', 'cpu', 'cuda' or 'mps', or one of torch.
         Raises:
-            UserError: the device is not available.
+            UserError: a value that the flag of the same name does not take, or the device is not available.
         """
+        render_size = None if render_size is None else str(render_size)
+        _check(image_size=image_size, resize=resize, render_size=render_size, views=views)
+        _check(upsample=upsample, saturation=saturation, page=page, device=getattr(device, "type", device))
         self.loaded = loaded
         found = find_device(device)
         model = loaded.model.to(found).eval()
         if not model.is_random:  # folding changes the rounding, and with it what a model draws
-            fold_batch_norms(model, torch.full((1, 1, 1, 1), 50.0, device=found))
+            fold_batch_norms(model, torch.full((1, 1, 1, 1), 50.0, dtype=torch.float32, device=found))
         # Faster for convolutions of a single picture, above all in bfloat16 on a CPU.
         model.to(memory_format=torch.channels_last)
         self.predictor = Predictor(
@@ -110,7 +113,7 @@ class Colorizer:
             options: the keywords of the constructor.
 
         Raises:
-            UserError: there is no such file, or it is unreadable.
+            UserError: there is no such file, it is unreadable, or a keyword is out of range.
         """
         path = find_weights(Path(weights), None, "")
         return cls(load_weights(path), **options)
@@ -148,8 +151,8 @@ class Colorizer:
             of colours outside sRGB is reduced. For several photos a list of these.
         Raises:
             UserError: the file cannot be read.
-            ValueError: an array or a tensor of another shape or dtype, an empty one, or a tensor (C, H, W)
-                that could be (H, W, C).
+            ValueError: an array or a tensor of another shape or dtype, an empty one, one of floats far
+                beyond 1 or not finite, or a tensor (C, H, W) that could be (H, W, C).
         """
         photos = several(photo)
         if photos is not None:
@@ -258,3 +261,14 @@ class Colorizer:
         if self.guidance.prompt is not None:
             own["prompt"] = self.guidance.prompt
         return {**own, "model": vars(self.model.settings)}
+
+
+def _check(**options: Any) -> None:
+    """Check keywords of the constructor as the flags of the same names.
+
+    Raises:
+        UserError: a value is out of range, or there are several render sizes.
+    """
+    config = Config(mode="predict", **{name: value for name, value in options.items() if value is not None})
+    if config.render_sizes:
+        raise UserError(f"--render_size={config.render_size}: a Colorizer takes one: name one")

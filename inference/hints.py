@@ -74,7 +74,8 @@ class Hints:
             (1, 3, height, width) float32: a*, b* in CIELAB units where a hint is, else 0; then 1 where a hint
             is, else 0.
         """
-        drawn = torch.zeros(1, 3, height, width) if self.strokes is None else self._strokes_at(height, width)
+        blank = torch.zeros(1, 3, height, width, dtype=torch.float32)
+        drawn = blank if self.strokes is None else self._strokes_at(height, width)
         down, across = height / self.size[1], width / self.size[0]
         colors = _to_ab([point.color for point in self.points])
         for point, ab in zip(self.points, colors, strict=True):
@@ -106,7 +107,7 @@ class Hints:
         """The mean colour of the strokes in each pixel that they touch."""
         assert self.strokes is not None
         is_opaque = torch.from_numpy(self.strokes[..., 3] >= _OPAQUE)
-        planes = torch.zeros(1, 3, *is_opaque.shape)
+        planes = torch.zeros(1, 3, *is_opaque.shape, dtype=torch.float32)
         rgb = torch.from_numpy(self.strokes[..., :3])[is_opaque].T[:, None].float() / WHITE_LEVEL["uint8"]
         planes[0, :2, is_opaque] = rgb_to_lab(rgb)[1:, 0]
         planes[0, 2] = is_opaque.float()
@@ -184,7 +185,7 @@ def _parse(point: Any, size: tuple[int, int], name: str) -> Point:
 def _to_ab(colors: Sequence[str]) -> Tensor:
     """'#rrggbb', N of them -> (N, 2)."""
     rgb = [[int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)] for color in colors]
-    return rgb_to_lab(torch.tensor(rgb).view(-1, 3).T[:, None])[1:, 0].T
+    return rgb_to_lab(torch.tensor(rgb, dtype=torch.float32).view(-1, 3).T[:, None])[1:, 0].T
 
 
 def _draw_disc(drawn: Tensor, ab: Tensor, center: tuple[int, int], radius: tuple[float, float]) -> None:

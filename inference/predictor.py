@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -56,6 +56,12 @@ class Predictor:
     views: int
     # Threads may run a model in parallel on the CPU, but not on every kind of GPU.
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state, _lock=threading.Lock())  # a lock can be neither pickled nor copied
 
     @torch.inference_mode()
     def predict(self, photos: Sequence[Picture], guidance: Guidance) -> list[tuple[Tensor, Tensor]]:

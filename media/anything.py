@@ -26,14 +26,13 @@ def to_picture(photo: PhotoLike, *, max_pixels: int) -> Picture:
         max_pixels: larger files are refused.
     Raises:
         PhotoError: the file cannot be read.
-        ValueError: an array or a tensor of another shape or dtype, an empty one, one of floats far beyond 1,
-            or a tensor whose channels could be its first or its last axis.
+        ValueError: an array or a tensor of another shape or dtype, an empty one, one of floats far beyond 1
+            or not finite, a Pillow image whose integers do not fill 16 bits, or a tensor whose channels could
+            be its first or its last axis.
     """
     if isinstance(photo, (str, Path)):
         return load_picture(Path(photo), max_pixels=max_pixels)
     if isinstance(photo, Image.Image):
-        if photo.mode.startswith("I;16"):  # also with the bytes in the other order
-            return from_array(np.asarray(photo).astype(np.uint16))
         return from_image(photo, "the picture")
     if isinstance(photo, Tensor):
         return from_array(_channels_last(photo))

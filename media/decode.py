@@ -140,8 +140,7 @@ def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image
         image: of any mode; floats are in [0, 1].
         name: what warnings call it.
     """
-    # Pillow inverts white-is-zero TIFFs of 8 bits, but not of 16. Read now: a copy loses the tag.
-    inverted = getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO
+    inverted = is_inverted(image)  # read now: a copy loses the tag
     if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:  # `exif_transpose` always copies
         image = ImageOps.exif_transpose(image)
     profile = profile_of(image.info, is_gray=image.mode in ("1", "L", "LA", "I", "F"))
@@ -158,6 +157,11 @@ def split_alpha(image: Image.Image, name: str) -> tuple[Image.Image, Image.Image
     if alpha is not None:
         image = image.convert(image.mode[:-1])
     return _apply_profile(image, profile, name), alpha
+
+
+def is_inverted(image: Image.Image) -> bool:
+    """Whether 0 is white in an opened TIFF: Pillow inverts those of 8 bits, but not deeper ones."""
+    return bool(getattr(image, "tag_v2", {}).get(_TIFF_PHOTOMETRIC) == _WHITE_IS_ZERO)
 
 
 def resize(photo: Image.Image, image_size: int, mode: str) -> Image.Image:

@@ -23,12 +23,13 @@ from media.decode import (
     PhotoError,
     check_pixels,
     decoding_errors,
+    is_inverted,
     open_photo,
     opened,
     split_alpha,
 )
 from media.deep import read_deep
-from media.metadata import Metadata, info_of, read_metadata, srgb_profile
+from media.metadata import Metadata, info_of, profile_of, read_metadata, srgb_profile
 from media.pages import page_number
 from media.use_damaged import is_used
 from media.white import WHITE_LEVEL
@@ -44,6 +45,7 @@ STRIP_PIXELS = 2**20
 
 _FLOAT_LIMIT = 1.5
 """Floats that reach further, such as 0 to 255, are on another scale; resampling alone exceeds 1 by less."""
+_LEAST_OF_16_BITS = 4096  # a smaller maximum of integers means fewer bits, as in `media.white`
 _PREVIEW_GAP = 4  # by Pillow's documentation a `reducing_gap` of 3 is almost indistinguishable from none
 _TURNS = {
     2: lambda a: a[:, ::-1],
@@ -176,22 +178,57 @@ def count_pixels(path: Path) -> int | None:
 
 
 def from_image(image: Image.Image, name: str) -> Picture:
-    """An 8-bit Pillow image of any mode."""
+    """A Pillow image of any mode, at its depth.
+
+    Raises:
+        ValueError: floats as `from_array` refuses them, or integers of mode I that do not fill 16 bits.
+    """
+    if image.mode in ("I", "F") or image.mode.startswith("I;16"):
+        return _from_deep_image(image, name)
     rgb, alpha = split_alpha(image, name)
     return Picture(np.asarray(rgb), None if alpha is None else np.asarray(alpha))
+
+
+def _from_deep_image(image: Image.Image, name: str) -> Picture:
+    """A gray Pillow image of more than 8 bits."""
+    samples = np.asarray(image)
+    if image.mode == "I":
+        _check_fills_16_bits(samples)
+    # Read after the samples: Pillow itself turns a TIFF upright when it loads it.
+    orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    upright = _TURNS.get(orientation, lambda a: a)(samples)
+    gray = from_array(upright if image.mode == "F" else upright.astype(np.uint16)).pixels[..., :1]
+    if is_inverted(image):
+        gray = WHITE_LEVEL[gray.dtype.name] - gray
+    return Picture(_three_channels(_to_srgb(gray, profile_of(image.info, is_gray=True), name)))
+
+
+def _check_fills_16_bits(samples: np.ndarray) -> None:
+    """
+    Raises:
+        ValueError: integers of 32 bits that are probably of another depth than 16.
+    """
+    low, high = int(samples.min(initial=0)), int(samples.max(initial=0))
+    if low < 0 or high > WHITE_LEVEL["uint16"] or 0 < high < _LEAST_OF_16_BITS:
+        raise ValueError(
+            f"expected integers that fill 16 bits in a Pillow image of mode I, got {low} to {high}: pass the "
+            "file itself, or an array of uint8 or uint16"
+        )
 
 
 def from_array(array: np.ndarray) -> Picture:
     """From sRGB samples: (H, W), (H, W, 1), (H, W, 3) or (H, W, 4), uint8, uint16 or floats in [0, 1].
 
     Raises:
-        ValueError: another shape or dtype, no pixel, or floats far beyond 1.
+        ValueError: another shape or dtype, no pixel, or floats far beyond 1 or not finite.
     """
     samples = np.asarray(array)
     if not samples.size:
         raise ValueError(f"expected a photo with at least one pixel, got shape {samples.shape}")
     if samples.dtype.kind == "f":
-        samples = np.nan_to_num(samples.astype(np.float32))
+        samples = samples.astype(np.float32)
+        if not np.isfinite(samples).all():
+            raise ValueError("expected floats from 0 to 1, got NaN or infinity: replace them")
         if (highest := samples.max()) > _FLOAT_LIMIT:
             raise ValueError(f"expected floats from 0 to 1, got up to {highest:g}: divide by their white")
         samples = samples.clip(0, 1)

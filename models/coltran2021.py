@@ -127,7 +127,7 @@ class ColTran2021(ColorizationModel):
         """Sample coarse colours; random numbers come from the CPU, the same for all devices."""
         side = self.preset.low
         generators = [torch.Generator().manual_seed(seed) for seed in seeds.tolist()]
-        uniform = torch.stack([torch.rand(side, side, generator=g) for g in generators])
+        uniform = torch.stack([torch.rand(side, side, generator=g, dtype=torch.float32) for g in generators])
         return self.core.sample(gray, uniform.to(gray.device), self.settings.temperature)
 
     def _refine(self, levels: Tensor, low: Tensor, high: Tensor, size: Sequence[int]) -> Tensor:

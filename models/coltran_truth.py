@@ -60,7 +60,7 @@ def levels_of(coarse: Tensor) -> Tensor:
 def mean_levels(logits: Tensor) -> Tensor:
     """(N, H, W, 512) -> (N, 3, H, W) float32, the mean levels of R, G and B."""
     colors = logits.float().softmax(dim=-1).unflatten(-1, (NUM_LEVELS,) * 3)
-    level = torch.arange(float(NUM_LEVELS), device=logits.device)
+    level = torch.arange(NUM_LEVELS, dtype=torch.float32, device=logits.device)
     others = ((-2, -1), (-3, -1), (-3, -2))
     # Not by matrix product, which autocast would round to bfloat16.
     return torch.stack([(colors.sum(dim=axes) * level).sum(dim=-1) for axes in others], dim=1)

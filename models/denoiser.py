@@ -168,7 +168,8 @@ def _mean(words: Words) -> Tensor:
 
 def _waves(times: Tensor, width: int) -> Tensor:
     """(N,) -> (N, width): sines and cosines of wavelengths from 2 pi to 20 000 pi (Vaswani et al. 2017)."""
-    frequencies = torch.exp(torch.arange(0, width, 2, device=times.device) * (-math.log(10_000) / width))
+    places = torch.arange(0, width, 2, dtype=torch.float32, device=times.device)
+    frequencies = torch.exp(places * (-math.log(10_000) / width))
     phases = times[:, None] * frequencies
     return torch.cat((phases.sin(), phases.cos()), dim=1)
 

@@ -191,4 +191,4 @@ def generators_of(seeds: Tensor) -> list[torch.Generator]:
 
 def normal(generators: Sequence[torch.Generator], shape: Sequence[int]) -> Tensor:
     """Draw standard normal noise, (N, *shape) float32, one photo per generator."""
-    return torch.stack([torch.randn(*shape, generator=g) for g in generators])
+    return torch.stack([torch.randn(*shape, generator=g, dtype=torch.float32) for g in generators])

@@ -94,7 +94,9 @@ def find_model(name: str) -> type[ColorizationModel]:
 
 
 def build_model(name: str, **settings: Any) -> ColorizationModel:
-    """Build a model with random weights; `model.load_pretrained()` loads those that training starts from.
+    """Build a model with random weights, in float32.
+
+    `model.load_pretrained()` loads those that training starts from.
 
     Args:
         name: a key of `MODELS`.
@@ -107,7 +109,10 @@ def build_model(name: str, **settings: Any) -> ColorizationModel:
     for key in settings:
         if key not in known:
             raise UserError(f"--{key} is not a setting of {name}: leave it out")
-    return model(model.Settings(**settings))
+    from core.device import in_float32  # here, since torch takes seconds
+
+    with in_float32():
+        return model(model.Settings(**settings))
 
 
 def find_objective(name: str) -> type[Objective]:

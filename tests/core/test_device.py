@@ -5,7 +5,7 @@ import torch
 from conftest import small_model
 from torch.utils._pytree import tree_leaves
 
-from core.device import compile_if_possible, one_thread
+from core.device import compile_if_possible, in_float32, one_thread
 from models.registry import build_model
 
 
@@ -59,3 +59,15 @@ def test_one_thread_is_for_a_block_alone():
         assert torch.get_num_threads() == 3
     finally:
         torch.set_num_threads(before)
+
+
+def test_in_float32():
+    with in_float32():
+        assert torch.zeros(1).dtype == torch.float32
+    torch.set_default_dtype(torch.float64)
+    try:
+        with in_float32():
+            assert torch.zeros(1).dtype == torch.float32
+        assert torch.zeros(1).dtype == torch.float64
+    finally:
+        torch.set_default_dtype(torch.float32)

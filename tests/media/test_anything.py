@@ -2,9 +2,11 @@
 
 import io
 
+import imagecodecs
 import numpy as np
 import pytest
 import skimage.data
+import tifffile
 import torch
 from PIL import Image
 
@@ -88,6 +90,61 @@ def test_a_pillow_image_of_16_bits_keeps_them(mode, order):
     picture = to_picture(image, max_pixels=100)
     assert picture.pixels.dtype == np.uint16
     assert np.array_equal(picture.pixels[..., 0], samples)
+
+
+def test_a_pillow_image_of_floats_keeps_them(tmp_path):
+    samples = np.linspace(0, 1, 4000, dtype=np.float32).reshape(40, 100)
+    picture = to_picture(Image.fromarray(samples), max_pixels=10**6)
+    assert picture.pixels.dtype == np.float32
+    assert np.array_equal(picture.pixels[..., 0], samples)
+    Image.fromarray(samples).save(tmp_path / "x.tif")
+    with Image.open(tmp_path / "x.tif") as opened:
+        found = to_picture(opened, max_pixels=10**6)
+    assert np.array_equal(found.pixels, to_picture(tmp_path / "x.tif", max_pixels=10**6).pixels)
+    with pytest.raises(ValueError, match="got up to 255: divide by their white"):
+        to_picture(Image.fromarray(samples * 255), max_pixels=10**6)
+
+
+def test_a_pillow_image_of_32_bits_holds_16():
+    samples = np.arange(12, dtype=np.int32).reshape(3, 4) * 5001
+    picture = to_picture(Image.fromarray(samples), max_pixels=100)
+    assert picture.pixels.dtype == np.uint16
+    assert np.array_equal(picture.pixels[..., 0], samples)
+    assert not to_picture(Image.fromarray(0 * samples), max_pixels=100).pixels.any()
+
+
+@pytest.mark.parametrize("ends", [(0, 255), (0, 1), (-1, 60000), (0, 65536)])
+def test_a_pillow_image_whose_white_is_unknown(ends):
+    with pytest.raises(ValueError, match=f"fill 16 bits in a Pillow image of mode I, got {ends[0]} to"):
+        to_picture(Image.fromarray(np.array([ends], np.int32)), max_pixels=100)
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float32])
+@pytest.mark.parametrize("photometric", ["minisblack", "miniswhite"])
+def test_a_deep_pillow_image_is_as_its_file(tmp_path, dtype, photometric):
+    """Upright, in sRGB, and 0 may be white."""
+    white = 65535 if dtype == np.uint16 else 1
+    samples = (np.linspace(0.1, 1, 12).reshape(3, 4) * white).astype(dtype)
+    profile = imagecodecs.cms_profile("gray", gamma=1.0)
+    tags = [(274, "H", 1, 6, True), (34675, "B", len(profile), profile, True)]  # orientation, profile
+    # Compressed, since Pillow turns mapped files wrongly.
+    tifffile.imwrite(tmp_path / "x.tif", samples, photometric=photometric, compression="zlib", extratags=tags)
+    expected = to_picture(tmp_path / "x.tif", max_pixels=100).pixels
+    with Image.open(tmp_path / "x.tif") as opened:
+        found = to_picture(opened, max_pixels=100).pixels
+    assert found.dtype == dtype
+    assert found.shape == (4, 3, 3)
+    assert np.array_equal(found, expected)
+
+
+def test_a_deep_pillow_image_is_turned_upright(tmp_path):
+    samples = np.arange(12, dtype=np.uint16).reshape(3, 4) * 5001
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(samples).save(tmp_path / "x.png", exif=exif)
+    with Image.open(tmp_path / "x.png") as opened:
+        found = to_picture(opened, max_pixels=100).pixels
+    assert np.array_equal(found[..., 0], np.rot90(samples, -1))
 
 
 def test_bytes_that_are_no_photo():

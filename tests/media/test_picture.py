@@ -351,6 +351,12 @@ def test_floats_of_another_scale():
     assert (from_array(np.full((2, 2), 1.2)).pixels == 1).all()
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_floats_that_are_no_numbers(value):
+    with pytest.raises(ValueError, match="expected floats from 0 to 1, got NaN or infinity"):
+        from_array(np.array([[0.5, value]]))
+
+
 def test_depths_round_trip():
     every = np.arange(256, dtype=np.uint8)
     assert (to_dtype(to_dtype(every, "uint16"), "uint8") == every).all()
