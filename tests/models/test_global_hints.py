@@ -82,7 +82,7 @@ def test_a_reference_is_taken_where_it_was_learnt():
 @pytest.mark.slow
 def test_it_learns_to_heed_them(monkeypatch):
     """Photos of one lightness, in one of two colours: nothing but a reference can tell which."""
-    monkeypatch.setattr("models.zhang2017.simulate_hints", lambda ab, _: F.pad(0 * ab, (0, 0, 0, 0, 0, 1)))
+    monkeypatch.setattr("models.objective.simulate_hints", lambda ab, _: F.pad(0 * ab, (0, 0, 0, 0, 0, 1)))
     torch.manual_seed(0)
     model = small_model("zhang2017", global_hints=True).train()
     _, stepper = training_of("zhang2017", model, lr=1e-3)
