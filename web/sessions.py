@@ -80,7 +80,8 @@ class Sessions:
             shutil.rmtree(self.path / token, ignore_errors=True)
 
     def sweep(self) -> None:
-        """Delete expired sessions, and files that late work wrote into deleted ones."""
+        """Delete expired sessions, what late work wrote into deleted ones, and what killed servers left."""
+        _remove_abandoned()
         long_ago = time.monotonic() - self.keep_seconds
         for token in [token for token, used in list(self._used.items()) if used < long_ago]:
             self.forget(token)

@@ -7,6 +7,7 @@ from fractions import Fraction
 import pytest
 import skimage.data
 from clips import gray, pictures, write_clip
+from PIL import Image
 
 pytest.importorskip("av")
 pytest.importorskip("uvicorn")
@@ -44,6 +45,20 @@ def plays(driver, what):
         const isShown = video && !video.hidden && video.src.includes(arguments[0]);
         return isShown && video.readyState >= 2 ? video.duration : 0"""
     return driver.execute_script(script, what)
+
+
+def test_photos_beside_a_clip_are_seen_on_low_screens(driver, film, tmp_path):
+    names = [tmp_path / name for name in ("a.png", "b.png")]
+    for name in names:
+        Image.fromarray(skimage.data.coffee()[:200]).convert("L").save(name)
+    drop(driver, film, *names)
+    wait(driver, lambda d: len(d.find_elements(By.CSS_SELECTOR, "#strip li")) == 2)
+    size = {"width": 1100, "height": 600, "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    try:
+        assert element(driver, "strip").size["height"] > 50
+    finally:
+        driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
 def test_drop_watch_download(driver, film, tmp_path):

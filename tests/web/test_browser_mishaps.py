@@ -103,6 +103,20 @@ def would_ask(driver):
     return driver.execute_script("return !dispatchEvent(new Event('beforeunload', { cancelable: true }))")
 
 
+def test_a_line_on_what_failed_goes_when_it_succeeds(driver, photos):
+    drop(driver, photos[0])
+    wait(driver, is_colored)
+    driver.execute_script("""window.real = window.fetch;
+        window.fetch = async () => { throw new TypeError("no network") }""")
+    for _ in range(2):
+        element(driver, "saturation").send_keys(Keys.ARROW_LEFT)
+        wait(driver, notes)
+    assert notes(driver) == ["the server cannot be reached: is it still running?"]
+    driver.execute_script("window.fetch = window.real")
+    change(driver, lambda: element(driver, "saturation").send_keys(Keys.ARROW_LEFT))
+    assert not notes(driver)
+
+
 def lose_session(driver):
     """What a restart of the server does, or a long pause: it has the files no more."""
     driver.execute_async_script("""const [done] = arguments;

@@ -70,6 +70,9 @@ def test_what_a_killed_server_left_is_deleted(tmp_path, monkeypatch):
             os.utime(folder, (long_ago, long_ago))
         Sessions(max_bytes=1000, max_sessions=3, keep_seconds=60).close()
         assert {*tmp_path.iterdir()} == {used.path, new, other}
+        os.utime(new, (long_ago, long_ago))
+        used.sweep()
+        assert {*tmp_path.iterdir()} == {used.path, other}
 
 
 def test_what_was_not_used_for_long_is_deleted(sessions):

@@ -88,7 +88,7 @@ async function refresh() {
     drawPhotos();
     speak(`${photo.name} is colored`);
     await showDoubt(photo, signal);
-  });
+  }, "the shown photo");
   if (!signal.aborted) viewer.setBusy(false);
 }
 

@@ -3,8 +3,8 @@
 const notes = document.getElementById("notes");
 const status = document.getElementById("status");
 
-/** Add a line that stays. Plain text: names of files come from anybody. */
-export function note(line) {
+/** Add a line that stays. Plain text: names of files come from anybody. `about`: see `noting`. */
+export function note(line, about = "") {
   let list = notes.querySelector("ul");
   if (!list) {
     list = document.createElement("ul");
@@ -17,6 +17,7 @@ export function note(line) {
   }
   const item = document.createElement("li");
   item.textContent = line;
+  item.dataset.about = about;
   list.append(item);
 }
 
@@ -24,14 +25,23 @@ export function clearNotes() {
   notes.replaceChildren();
 }
 
-/** Do something, and note what the server refuses of it. */
-export async function noting(work) {
+/** Do something, and note what the server refuses of it; `about`: until that succeeds, or is refused anew. */
+export async function noting(work, about) {
   try {
-    return await work();
+    const done = await work();
+    takeBack(about);
+    return done;
   } catch (error) {
-    if (error.name !== "AbortError") note(error.message);
+    if (error.name === "AbortError") return undefined;
+    takeBack(about);
+    note(error.message, about);
     return undefined;
   }
+}
+
+function takeBack(about) {
+  if (about) notes.querySelectorAll(`[data-about="${about}"]`).forEach((item) => item.remove());
+  if (!notes.querySelector("li")) clearNotes();
 }
 
 export function speak(text) {
