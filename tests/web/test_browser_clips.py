@@ -53,6 +53,7 @@ def test_photos_beside_a_clip_are_seen_on_low_screens(driver, film, tmp_path):
         Image.fromarray(skimage.data.coffee()[:200]).convert("L").save(name)
     drop(driver, film, *names)
     wait(driver, lambda d: len(d.find_elements(By.CSS_SELECTOR, "#strip li")) == 2)
+    wait(driver, lambda d: plays(d, "/full"))
     size = {"width": 1100, "height": 600, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     try:
