@@ -17,7 +17,8 @@ from torch import Tensor
 
 from core.errors import UserError
 from data.color import rgb_to_lab
-from media.picture import WHITE_LEVEL, Box, check_size, load_picture, to_dtype
+from media.picture import WHITE_LEVEL, Box, check_size, load_picture
+from media.samples import to_dtype
 
 _OPAQUE = 128
 _KEYS = {"x", "y", "color", "radius"}

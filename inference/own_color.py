@@ -18,7 +18,8 @@ from data.own_color import colored_part, gray_part, has_color, small_lab
 from inference.hints import read_hints
 from inference.upsample import Stretched
 from media.decode import is_gray
-from media.picture import Box, Picture, check_size, load_picture, to_dtype
+from media.picture import Box, Picture, check_size, load_picture
+from media.samples import to_dtype
 
 _SIDE = 256  # long side in pixels of the copy in which the edge of a colored part is found
 _EDGE = 0.03  # share of the short side: a margin of a photo on a page that is ignored, since it may be paper

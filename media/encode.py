@@ -18,7 +18,8 @@ from core.files import write_bytes
 from media.attach import for_jpeg, jpeg_segment, png_texts, warn_of_losses
 from media.decode import PhotoError, photo_format
 from media.metadata import Metadata, exif_with_dpi, srgb_profile
-from media.picture import Picture, on_white, to_dtype
+from media.picture import Picture
+from media.samples import on_white, to_dtype
 from media.tiff_writer import pack_page, pack_pages, samples_of
 
 ANIMATED = ("PNG", "WEBP", "GIF")

@@ -8,7 +8,8 @@ from typing import BinaryIO
 from PIL import Image
 
 from media.decode import open_photo
-from media.picture import on_white, read_picture, to_dtype
+from media.picture import read_picture
+from media.samples import on_white, to_dtype
 
 
 def load_photo(path: Path, *, max_pixels: int, box: tuple[int, int, int, int] | None = None) -> Image.Image:

@@ -1,8 +1,7 @@
 """Photos at the depth of their files, with alpha and metadata, in sRGB.
 
 Training and scoring use 8 bits (`media.photo`). A colored photo has the depth of its original: 8- or 16-bit
-integers or floats, gray or RGB. Colours are converted from the file's ICC profile to sRGB here;
-`media.encode` writes them.
+integers or floats, gray or RGB; `media.encode` writes it.
 """
 
 from __future__ import annotations
@@ -29,8 +28,9 @@ from media.decode import (
     split_alpha,
 )
 from media.deep import read_deep
-from media.metadata import Metadata, info_of, profile_of, read_metadata, srgb_profile
+from media.metadata import Metadata, info_of, profile_of, read_metadata
 from media.pages import page_number
+from media.samples import STRIP_PIXELS, on_white, to_dtype, to_srgb
 from media.use_damaged import is_used
 from media.white import WHITE_LEVEL
 
@@ -39,9 +39,6 @@ Box = tuple[int, int, int, int]
 
 CHANNELS = (1, 3, 4)
 """Number of channels that an array may have: gray, RGB, or RGB and alpha."""
-
-STRIP_PIXELS = 2**20
-"""Pixels per strip in computations at full size, whose temporaries would else exceed the photo."""
 
 _FLOAT_LIMIT = 1.5
 """Floats that reach further, such as 0 to 255, are on another scale; resampling alone exceeds 1 by less."""
@@ -135,7 +132,7 @@ def read_picture(file: BinaryIO, *, name: str, max_pixels: int, page: int = 0) -
         if deep is None:
             return _read_shallow(file, max_pixels, number, name)
     turn = _TURNS.get(deep.orientation, lambda a: a)
-    colors = _to_srgb(turn(deep.colors), deep.profile, name)
+    colors = to_srgb(turn(deep.colors), deep.profile, name)
     alpha = None if deep.alpha is None else np.ascontiguousarray(turn(deep.alpha))
     return Picture(_three_channels(colors), alpha, deep.metadata)
 
@@ -200,7 +197,7 @@ def _from_deep_image(image: Image.Image, name: str) -> Picture:
     gray = from_array(upright if image.mode == "F" else upright.astype(np.uint16)).pixels[..., :1]
     if is_inverted(image):
         gray = WHITE_LEVEL[gray.dtype.name] - gray
-    return Picture(_three_channels(_to_srgb(gray, profile_of(image.info, is_gray=True), name)))
+    return Picture(_three_channels(to_srgb(gray, profile_of(image.info, is_gray=True), name)))
 
 
 def _check_fills_16_bits(samples: np.ndarray) -> None:
@@ -272,56 +269,5 @@ def beside(left: Picture, right: Picture) -> Picture:
     return Picture(np.concatenate((left.pixels, right.pixels), axis=1), alpha, right.metadata)
 
 
-def to_dtype(values: np.ndarray, dtype: str) -> np.ndarray:
-    """Convert samples (H, W, ...) to another depth; integers are rounded."""
-    if values.dtype.name == dtype:
-        return values
-    result = np.empty(values.shape, dtype)
-    rows = max(1, STRIP_PIXELS * len(values) // max(1, values.size))
-    for top in range(0, len(values), rows):
-        strip = slice(top, top + rows)
-        scaled = values[strip].astype(np.float32) * (WHITE_LEVEL[dtype] / WHITE_LEVEL[values.dtype.name])
-        result[strip] = scaled if dtype == "float32" else scaled + 0.5
-    return result
-
-
 def _three_channels(colors: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(np.broadcast_to(colors, (*colors.shape[:2], 3)))
-
-
-def _to_srgb(colors: np.ndarray, profile: bytes | None, name: str) -> np.ndarray:
-    """Convert (H, W, 1 or 3) from the embedded ICC profile to sRGB; without one they are sRGB already."""
-    if not isinstance(profile, bytes) or profile == srgb_profile():
-        return colors
-    import imagecodecs
-
-    height, width, channels = colors.shape
-    result = np.empty((height, width, 3), colors.dtype)
-    rows = max(1, STRIP_PIXELS // width)
-    try:
-        for top in range(0, height, rows):
-            # In floats: for 16 bits the library uses a lookup table that is coarser than 8 bits.
-            strip = np.ascontiguousarray(to_dtype(colors[top : top + rows], "float32"))
-            converted = imagecodecs.cms_transform(
-                strip[..., 0] if channels == 1 else strip,
-                profile,
-                srgb_profile(),
-                colorspace="gray" if channels == 1 else "rgb",
-                outcolorspace="rgb",
-                outdtype=np.float32,
-            )
-            result[top : top + rows] = to_dtype(converted.clip(0, 1), colors.dtype.name)
-    except (imagecodecs.CmsError, ValueError, TypeError) as error:
-        reason = f"its colour profile does not fit its pixels and is ignored ({error})"
-        remark(f"{name}: {reason}", reason)
-        return colors
-    return result
-
-
-def on_white(rgb_uint8: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    """Composite (H, W, 3) uint8 on white by its alpha (H, W)."""
-    if alpha is None:
-        return rgb_uint8
-    mask = Image.fromarray(to_dtype(alpha, "uint8"))
-    white = Image.new("RGB", mask.size, "white")
-    return np.asarray(Image.composite(Image.fromarray(rgb_uint8), white, mask))

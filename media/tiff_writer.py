@@ -14,7 +14,8 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from core.distributed import num_cores
 from media.metadata import DIRECTORIES, IPTC_TAG, srgb_profile
-from media.picture import STRIP_PIXELS, Picture, to_dtype
+from media.picture import Picture
+from media.samples import STRIP_PIXELS, to_dtype
 
 
 def pack_pages(pictures: Iterable[Picture]) -> list[bytes]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from media.picture import Box, Picture, to_dtype
+from media.picture import Box, Picture
+from media.samples import to_dtype
 
 PAPERS = {"white": (246, 246, 246), "cream": (238, 228, 205), "black": (20, 20, 20), "gray": (128, 128, 128)}
 """Codes of 8 bits."""

@@ -76,19 +76,23 @@ def test_other_errors_of_destructors_are_printed(monkeypatch):
     assert seen == [ZeroDivisionError]
 
 
-def test_held_until_the_end_of_the_block():
+@pytest.mark.parametrize(
+    ("number", "usual"),
+    [(signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)],
+)
+def test_held_until_the_end_of_the_block(number, usual):
     done = []
 
     def work():
-        with held_interrupts() as asked:
-            ctrl_c()
+        with terminations_as_interrupts(), held_interrupts() as asked:
+            os.kill(os.getpid(), number)
             time.sleep(0.01)
             done.append(asked.is_set())
 
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == [True]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(number) is usual
 
 
 def test_a_second_one_is_not_held():
@@ -120,18 +124,3 @@ def test_held_within_held():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == ["inner"]
-
-
-def test_a_termination_is_held_too():
-    done = []
-
-    def work():
-        with terminations_as_interrupts(), held_interrupts() as asked:
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(0.01)
-            done.append(asked.is_set())
-
-    with pytest.raises(KeyboardInterrupt):
-        work()
-    assert done == [True]
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

@@ -12,7 +12,8 @@ from core.errors import UserError
 from inference.chroma import Chroma, apply_chroma, load_chroma, save_chroma, without_color
 from media.encode import save_picture
 from media.metadata import Metadata
-from media.picture import Picture, load_picture, to_dtype
+from media.picture import Picture, load_picture
+from media.samples import to_dtype
 
 COLORS = skimage.data.chelsea()[100:151, 100:170]  # (51, 70, 3)
 DEEP = COLORS.astype(np.uint16) * 257

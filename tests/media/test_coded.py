@@ -10,7 +10,8 @@ from PIL import ExifTags, Image
 
 from media.decode import PhotoError
 from media.photo import load_photo
-from media.picture import load_picture, to_dtype
+from media.picture import load_picture
+from media.samples import to_dtype
 
 COLORS = skimage.data.chelsea()[100:140, 100:160]  # (40, 60, 3)
 DEEP = COLORS.astype(np.uint16) * 257

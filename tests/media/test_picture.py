@@ -16,13 +16,8 @@ from media.decode import PhotoError, photo_format
 from media.encode import save_picture
 from media.metadata import Metadata, mark_inferred, srgb_profile
 from media.photo import load_photo
-from media.picture import (
-    Picture,
-    beside,
-    from_array,
-    load_picture,
-    to_dtype,
-)
+from media.picture import Picture, beside, from_array, load_picture
+from media.samples import to_dtype
 
 COLORS = skimage.data.chelsea()[100:140, 100:160]  # (40, 60, 3)
 DEEP = (COLORS.astype(np.uint16) * 257) ^ np.arange(60, dtype=np.uint16)[None, :, None]
@@ -355,21 +350,6 @@ def test_floats_of_another_scale():
 def test_floats_that_are_no_numbers(value):
     with pytest.raises(ValueError, match="expected floats from 0 to 1, got NaN or infinity"):
         from_array(np.array([[0.5, value]]))
-
-
-def test_depths_round_trip():
-    every = np.arange(256, dtype=np.uint8)
-    assert (to_dtype(to_dtype(every, "uint16"), "uint8") == every).all()
-    assert (to_dtype(to_dtype(every, "float32"), "uint8") == every).all()
-    deep = np.arange(65536).astype(np.uint16)
-    assert (to_dtype(to_dtype(deep, "float32"), "uint16") == deep).all()
-
-
-def test_depths_of_large_pictures(monkeypatch):
-    monkeypatch.setattr("media.picture.STRIP_PIXELS", 100)
-    assert (to_dtype(DEEP, "uint8") == (DEEP / 257 + 0.5).astype(np.uint8)).all()
-    assert (to_dtype(ALPHA, "uint16") == ALPHA.astype(np.uint16) * 257).all()
-    assert to_dtype(np.zeros((0, 3), np.uint16), "uint8").shape == (0, 3)
 
 
 def test_beside():

@@ -8,7 +8,8 @@ import tifffile
 from PIL import Image
 
 from media.photo import load_photo
-from media.picture import load_picture, to_dtype
+from media.picture import load_picture
+from media.samples import to_dtype
 
 GRAY = skimage.data.chelsea()[100:160, 100:190, 0]  # (60, 90), up to about 220
 SHARE = GRAY / 255
