@@ -40,7 +40,7 @@ async function askOf(photo, what, options) {
   } catch (error) {
     const isMissing = error.status === 404 && !isLeaving;
     if (!isMissing || (photo.id === id && photo.isFresh)) throw error;
-    if (photo.id === id) await (photo.sending ??= sendAgain(photo));
+    if (photo.id === id) await (photo.resending ??= sendAgain(photo));
     return ask(address(photo, what), options);
   }
 }
@@ -51,7 +51,7 @@ async function sendAgain(photo) {
     Object.assign(photo, { id, isFresh: true });
     await restore(photo);
   } finally {
-    Object.assign(photo, { isFresh: false, sending: null });
+    Object.assign(photo, { isFresh: false, resending: null });
   }
 }
 
